@@ -1,0 +1,37 @@
+import type { Loaders } from './graphql/loaders.js';
+import type { Logger } from './lib/logger.js';
+import type { RateLimits } from './limits/rate-limits.js';
+import type { MessageService } from './messages/message-service.js';
+import type { PresenceService } from './presence/presence-service.js';
+import type { RankingService } from './ranking/ranking-service.js';
+import type { RoomService } from './rooms/room-service.js';
+import type { ChatSettings } from './settings/chat-settings.js';
+import type { Viewer } from './visitors/visitor.js';
+import type { VisitorService } from './visitors/visitor-service.js';
+
+/** What the domains offer; made once by `createApp`. */
+export interface Services {
+  readonly messages: MessageService;
+  readonly rooms: RoomService;
+  readonly visitors: VisitorService;
+  readonly presence: PresenceService;
+  readonly ranking: RankingService;
+  readonly limits: RateLimits;
+  readonly settings: ChatSettings;
+}
+
+/** All that a resolver may touch. Made once per operation, the same way on every transport. */
+export interface Context {
+  /** Null for a request without a token, and in a shared execution, which has no viewer. */
+  readonly viewer: Viewer | null;
+  readonly services: Services;
+  /** Batch and remember reads, for this operation (or this shared event) only. */
+  readonly loaders: Loaders;
+  readonly log: Logger;
+  /** Goes with every error of this operation and its log lines. */
+  readonly requestId: string;
+  /** The client's address as rate limits count it (IPv6 by /64). */
+  readonly address: string;
+  /** Aborts at the deadline of this operation, which all its store calls share. */
+  readonly signal: AbortSignal;
+}

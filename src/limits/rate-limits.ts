@@ -1,0 +1,21 @@
+/** What is limited. The key is a visitor's id, an address (IPv6 by /64) or a room's id, as the name says. */
+export type RateLimit =
+  | 'sendPerVisitor'
+  | 'sendPerAddress'
+  | 'sendPerRoom'
+  | 'createRoomPerVisitor'
+  | 'createVisitorPerAddress'
+  | 'queryPerCaller'
+  | 'connectPerAddress'
+  | 'upgradePerInstance'
+  | 'framePerSocket';
+
+/** Counts what callers do, over all instances where that is possible; never waits for a store that hangs. */
+export interface RateLimits {
+  /**
+   * Takes `points` from the caller's budget.
+   *
+   * @returns null when allowed, else how long to wait before it would be, in milliseconds. Never rejects.
+   */
+  consume(limit: RateLimit, key: string, points?: number): Promise<number | null>;
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig } from '../../src/config.js';
+
+const problemsOf = (env: Record<string, string>): readonly string[] => {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+};
+
+describe('loadConfig', () => {
+  it('runs embedded on the documented defaults when nothing is set', () => {
+    expect(loadConfig({})).toMatchObject({
+      http: { port: 8000, host: '127.0.0.1', basePath: '' },
+      mode: 'embedded',
+      dataDir: './data',
+      auth: { keys: null, keysFile: null, tokenLifetimeSeconds: 2_592_000 },
+      allowedOrigins: null,
+      recentVisitWindowSeconds: 1800,
+      rankingIntervalMs: 1000,
+      maxReplayedMessages: 1000,
+      maxMessageLength: 2000,
+      rateLimitFactor: 1,
+      drainDelayMs: 0,
+      drainWindowMs: 0,
+    });
+  });
+
+  it('names every problem at once, each by its variable', () => {
+    const problems = problemsOf({
+      PORT: 'eighty',
+      API_PROFILE: 'open',
+      REDIS_URL: 'redis://localhost',
+      AUTH_KEYS: 'a:c2hvcnQ',
+    });
+    expect(problems).toHaveLength(4);
+    expect(problems.join('\n')).toMatch(/PORT.*\n?[^]*API_PROFILE[^]*/);
+    expect(problems.join('\n')).toContain('REDIS_URL needs MONGODB_URL');
+    expect(problems.join('\n')).toContain('AUTH_KEYS');
+  });
+
+  it('never shows a key', () => {
+    expect(problemsOf({ AUTH_KEYS: 'a:c2hvcnQ' }).join()).not.toContain('c2hvcnQ');
+  });
+
+  it('has no default for secrets in distributed mode', () => {
+    expect(problemsOf({ MONGODB_URL: 'mongodb://localhost' }).join()).toContain('AUTH_KEYS');
+  });
+
+  it.each([
+    ['/chat/', '/chat'],
+    ['/chat', '/chat'],
+    ['/', ''],
+  ])('takes BASE_PATH %s with or without its final slash', (given, basePath) => {
+    expect(loadConfig({ BASE_PATH: given }).http.basePath).toBe(basePath);
+  });
+});

@@ -1,0 +1,32 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project per suite: each has its own time budget, printed by `npm test`. */
+const suite = (name: string, options: { testTimeout?: number; fileParallelism?: boolean } = {}) => ({
+  test: {
+    name,
+    include: [`tests/${name}/**/*.test.{ts,tsx}`],
+    testTimeout: options.testTimeout ?? 30_000,
+    hookTimeout: 120_000,
+    fileParallelism: options.fileParallelism ?? true,
+    pool: 'forks' as const,
+    // Worker threads of the embedded store inherit this, so that they run from sources too.
+    execArgv: ['--import', 'tsx'],
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      suite('unit'),
+      suite('contract', { testTimeout: 60_000 }),
+      suite('api', { testTimeout: 60_000 }),
+      suite('live', { testTimeout: 60_000 }),
+      suite('simulation', { testTimeout: 120_000 }),
+      suite('faults', { testTimeout: 240_000, fileParallelism: false }),
+      suite('security', { testTimeout: 120_000 }),
+      suite('client', { testTimeout: 60_000 }),
+      suite('e2e', { testTimeout: 120_000, fileParallelism: false }),
+      suite('packaging', { testTimeout: 240_000, fileParallelism: false }),
+    ],
+  },
+});
