@@ -16,8 +16,10 @@ const suite = (name: string, options: { testTimeout?: number; fileParallelism?: 
 
 export default defineConfig({
   test: {
+    globalSetup: 'tests/testkit/services/global-setup.ts',
     projects: [
       suite('unit'),
+      suite('testkit', { testTimeout: 60_000 }),
       suite('contract', { testTimeout: 60_000 }),
       suite('api', { testTimeout: 60_000 }),
       suite('live', { testTimeout: 60_000 }),

