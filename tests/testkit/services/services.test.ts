@@ -138,10 +138,15 @@ describe('a run that is killed', () => {
     });
     closers.push(() => run.kill('SIGKILL'));
     const [line] = (await once(run.stdout, 'data')) as [Buffer];
-    const client = redisClient(line.toString().trim());
+    const url = line.toString().trim();
+    const client = redisClient(url);
     await client.ping();
     const gone = once(client, 'close');
     run.kill('SIGKILL');
     await gone;
+    client.disconnect();
+    const again = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
+    again.on('error', () => undefined);
+    await expect(again.connect()).rejects.toThrow('closed');
   });
 });
