@@ -23,6 +23,7 @@ const config: CodegenConfig = {
           Room: '../parents.js#RoomParent',
           Visitor: '../parents.js#VisitorParent',
           Message: '../parents.js#MessageParent',
+          UserError: '../parents.js#UserErrorParent',
           RoomEdge: '../parents.js#RoomEdgeParent',
           RoomConnection: '../parents.js#RoomConnectionParent',
           MessageConnection: '../parents.js#MessageConnectionParent',

@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** One project per suite: each has its own time budget, printed by `npm test`. */
 const suite = (name: string, options: { testTimeout?: number; fileParallelism?: boolean } = {}) => ({
+  // Node gives packages the CommonJS build of graphql; Vite alone would choose the other one, a second realm.
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     name,
     include: [`tests/${name}/**/*.test.{ts,tsx}`],

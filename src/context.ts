@@ -1,4 +1,4 @@
-import type { Loaders } from './graphql/loaders.js';
+import { createLoaders, type Loaders } from './graphql/loaders.js';
 import type { Logger } from './lib/logger.js';
 import type { RateLimits } from './limits/rate-limits.js';
 import type { MessageService } from './messages/message-service.js';
@@ -32,6 +32,14 @@ export interface Context {
   readonly requestId: string;
   /** The client's address as rate limits count it (IPv6 by /64). */
   readonly address: string;
+  /** Tells the connection that a fresh token was issued over it: a socket lives until the new expiry. */
+  readonly tokenIssued: (expiresAt: Date) => void;
   /** Aborts at the deadline of this operation, which all its store calls share. */
   readonly signal: AbortSignal;
 }
+
+/** Makes the context of one operation from what its transport knows. */
+export const createContext = (operation: Omit<Context, 'loaders'>): Context => ({
+  ...operation,
+  loaders: createLoaders(operation.services, operation.signal),
+});

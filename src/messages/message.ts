@@ -1,4 +1,7 @@
-import type { LogRecord } from '../log/log-store.js';
+import type { Problem } from '../lib/problem.js';
+import { codePoints } from '../lib/text.js';
+import { encodeCursor } from '../log/cursor.js';
+import { type LogRecord, tagOf } from '../log/log-store.js';
 
 /** One message as it is stored. `logId` is the identifier of its room. */
 export interface Message extends LogRecord {
@@ -10,3 +13,19 @@ export interface Message extends LogRecord {
 /** The client's idempotency key of a message, or null when it was sent without one. */
 export const idempotencyKeyOf = (message: Message): string | null =>
   message.key.startsWith('c:') ? message.key.slice(2) : null;
+
+/** In Unicode code points. */
+const MAX_KEY_LENGTH = 64;
+
+/** Why a client's idempotency key cannot be used; empty when it can, or when there is none. */
+export function idempotencyKeyProblems(key: string | null): Problem[] {
+  if (key === null) return [];
+  const length = codePoints(key);
+  if (length > 0 && length <= MAX_KEY_LENGTH && key.isWellFormed() && !/\p{Cc}/u.test(key)) return [];
+  const message = `The idempotency key must have 1 to ${MAX_KEY_LENGTH} characters and no control characters.`;
+  return [{ code: 'INVALID_INPUT', message, field: 'idempotencyKey' }];
+}
+
+/** The cursor behind a message. */
+export const cursorOf = (message: Message): string =>
+  encodeCursor(message.logId, { number: message.number, tag: tagOf(message) });

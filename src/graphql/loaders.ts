@@ -1,0 +1,56 @@
+import DataLoader from 'dataloader';
+import type { Services } from '../context.js';
+import type { LogPosition } from '../log/log-store.js';
+import type { Message } from '../messages/message.js';
+import type { RoomCounts } from '../presence/presence-service.js';
+import type { RoomRecord } from '../rooms/room-store.js';
+import type { Visitor } from '../visitors/visitor.js';
+
+/** What a store port takes in one call. */
+const MAX_BATCH = 200;
+
+/** Reads batched by turn and remembered for one operation, or for one event of a shared execution. */
+export interface Loaders {
+  readonly room: DataLoader<string, RoomRecord | null>;
+  readonly visitor: DataLoader<string, Visitor | null>;
+  readonly counts: DataLoader<string, RoomCounts>;
+  readonly newestMessage: DataLoader<string, Message | null>;
+  readonly message: DataLoader<LogPosition, Message | null, string>;
+}
+
+const keyOf = ({ logId, number }: LogPosition): string => `${logId}:${number}`;
+const NO_VISITORS: RoomCounts = { recentVisitorCount: 0, onlineCount: 0 };
+
+export function createLoaders(
+  { rooms, visitors, presence, messages }: Pick<Services, 'rooms' | 'visitors' | 'presence' | 'messages'>,
+  signal: AbortSignal,
+): Loaders {
+  const batched = { maxBatchSize: MAX_BATCH };
+  return {
+    room: new DataLoader(async (ids) => {
+      const found = await rooms.byIds(ids, signal);
+      return ids.map((id) => found.get(id) ?? null);
+    }, batched),
+    visitor: new DataLoader(async (ids) => {
+      const found = await visitors.byIds(ids, signal);
+      return ids.map((id) => found.get(id) ?? null);
+    }, batched),
+    counts: new DataLoader(async (ids) => {
+      const found = await presence.counts(ids);
+      return ids.map((id) => found.get(id) ?? NO_VISITORS);
+    }, batched),
+    newestMessage: new DataLoader(
+      (ids) => Promise.all(ids.map((id) => messages.newest(id, signal))),
+      batched,
+    ),
+    message: new DataLoader<LogPosition, Message | null, string>(
+      async (positions) => {
+        const found = new Map(
+          (await messages.at(positions, signal)).map((message) => [keyOf(message), message]),
+        );
+        return positions.map((position) => found.get(keyOf(position)) ?? null);
+      },
+      { ...batched, cacheKeyFn: keyOf },
+    ),
+  };
+}

@@ -1,0 +1,73 @@
+import type { Resolvers, SubscriptionMessageAddedArgs } from '../graphql/__generated__/resolvers-types.js';
+import { pageRange } from '../graphql/connection.js';
+import { messageGlobalId, roomIdOf } from '../graphql/node.js';
+import type { SubscriptionField } from '../graphql/subscription-field.js';
+import { requireViewer } from '../graphql/viewer.js';
+import type { LogDelivery } from '../log/log.js';
+import { cursorOf, idempotencyKeyOf, type Message } from './message.js';
+
+export const messageResolvers = {
+  Mutation: {
+    async sendMessage(_root, { input }, context) {
+      const viewer = requireViewer(context);
+      const { roomId, text, idempotencyKey } = input;
+      const message = { roomId: roomIdOf(roomId), text, idempotencyKey: idempotencyKey ?? null };
+      const result = await context.services.messages.send(viewer, message, context);
+      return result.ok
+        ? { ...result.value, userErrors: [] }
+        : { duplicate: false, userErrors: [...result.problems] };
+    },
+  },
+  Room: {
+    messageCount: async ({ record, standing }, _args, { loaders }) =>
+      standing?.messageCount ?? (await loaders.newestMessage.load(record.id))?.number ?? 0,
+    latestMessage({ record, standing }, _args, { loaders }) {
+      if (standing === undefined) return loaders.newestMessage.load(record.id);
+      if (standing.messageCount === 0) return null;
+      return loaders.message.load({ logId: record.id, number: standing.messageCount });
+    },
+    messages: ({ record }, args, { services, signal }) =>
+      services.messages.history(record.id, pageRange(args), signal),
+  },
+  MessageConnection: {
+    edges: ({ records }) => records.map((node) => ({ node, cursor: cursorOf(node) })),
+    nodes: ({ records }) => [...records],
+    totalCount: ({ total }) => total,
+    pageInfo({ records, hasNext, hasPrevious }) {
+      const [first, last] = [records.at(0), records.at(-1)];
+      return {
+        hasNextPage: hasNext,
+        hasPreviousPage: hasPrevious,
+        startCursor: first === undefined ? null : cursorOf(first),
+        endCursor: last === undefined ? null : cursorOf(last),
+      };
+    },
+  },
+  Message: {
+    id: ({ logId, number }) => messageGlobalId(logId, number),
+    async room({ logId }, _args, { services, loaders }) {
+      const record = services.rooms.cached(logId) ?? (await loaders.room.load(logId));
+      if (record === null) throw new Error(`Message of an unknown room ${logId}`);
+      return { record, standing: services.ranking.standing(logId) };
+    },
+    author: ({ authorId }, _args, { services, loaders }) =>
+      services.visitors.cached(authorId) ??
+      loaders.visitor.load(authorId).then((author) => author ?? services.visitors.unnamed(authorId)),
+    idempotencyKey: (message) => idempotencyKeyOf(message),
+  },
+  MessageAddedEvent: {
+    message: ({ record }) => record,
+  },
+} satisfies Resolvers;
+
+export const messageAdded: SubscriptionField<SubscriptionMessageAddedArgs, number, LogDelivery<Message>> = {
+  startArguments: ['after'],
+  after: ({ after }) => after ?? null,
+  authorize: ({ roomId }, { services, signal }) =>
+    services.messages.authorizeFollow(roomIdOf(roomId), signal),
+  follow: ({ roomId }, { messages }) => messages.follow(roomIdOf(roomId) ?? ''),
+  onJoin({ roomId: globalId }, { services, viewer }) {
+    const roomId = roomIdOf(globalId);
+    return viewer === null || roomId === null ? () => undefined : services.presence.join(roomId, viewer.id);
+  },
+};

@@ -1,0 +1,103 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../lib/clock.js';
+import type { Ids } from '../lib/ids.js';
+import { refuse, type Result, succeed } from '../lib/problem.js';
+import { nameKey, normalizeText, textProblems } from '../lib/text.js';
+import type { RateLimits } from '../limits/rate-limits.js';
+import type { PresenceService } from '../presence/presence-service.js';
+import type { Viewer } from '../visitors/visitor.js';
+import type { VisitorService } from '../visitors/visitor-service.js';
+import type { RoomRecord, RoomStore } from './room-store.js';
+
+/** A room's record never changes, so an instance may remember it for as long as it likes. */
+const ROOMS_KEPT = 20_000;
+
+export type RoomService = ReturnType<typeof createRoomService>;
+
+/** Rooms: unique names, made by anybody (docs/SPEC.md, ROOM-*). */
+export function createRoomService({
+  store,
+  visitors,
+  presence,
+  limits,
+  clock,
+  ids,
+  maxRoomNameLength,
+}: {
+  store: RoomStore;
+  visitors: Pick<VisitorService, 'ensure'>;
+  presence: Pick<PresenceService, 'roomCreated' | 'visit'>;
+  limits: RateLimits;
+  clock: Clock;
+  ids: Ids;
+  maxRoomNameLength: number;
+}) {
+  const known = new LRUCache<string, RoomRecord>({ max: ROOMS_KEPT });
+  const rules = {
+    kind: 'name',
+    subject: 'The room name',
+    field: 'name',
+    maxLength: maxRoomNameLength,
+  } as const;
+
+  async function byIds(
+    roomIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, RoomRecord>> {
+    const found = new Map<string, RoomRecord>();
+    const missing: string[] = [];
+    for (const id of new Set(roomIds)) {
+      const room = known.get(id);
+      if (room === undefined) missing.push(id);
+      else found.set(id, room);
+    }
+    if (missing.length > 0) {
+      for (const room of await store.byIds(missing, signal)) {
+        known.set(room.id, room);
+        found.set(room.id, room);
+      }
+    }
+    return found;
+  }
+
+  return {
+    /** Creates a room and counts its creator as the first visitor. A repeat finds the name taken. */
+    async create(viewer: Viewer, givenName: string, signal: AbortSignal): Promise<Result<RoomRecord>> {
+      const name = normalizeText(givenName);
+      const [problem, ...others] = textProblems(name, rules);
+      if (problem !== undefined) return refuse(problem, ...others);
+      const retryAfterMs = await limits.consume('createRoomPerVisitor', viewer.id);
+      if (retryAfterMs !== null) {
+        return refuse({ code: 'RATE_LIMITED', message: 'Too many new rooms. Wait a little.', retryAfterMs });
+      }
+      await visitors.ensure(viewer, signal);
+      const room = { id: ids.uuid(), name, createdAt: new Date(clock.now()) };
+      const { taken } = await store.create({ ...room, nameKey: nameKey(name), creatorId: viewer.id }, signal);
+      if (taken !== null) {
+        return refuse({
+          code: 'ROOM_NAME_TAKEN',
+          message: 'Another room already has this name.',
+          field: 'name',
+          existingRoomId: taken.id,
+        });
+      }
+      known.set(room.id, room);
+      await presence.roomCreated(room.id, room.createdAt);
+      await presence.visit(room.id, viewer.id);
+      return succeed(room);
+    },
+
+    /** Rooms by id; unknown ones are left out. */
+    byIds,
+    /** A room that this instance has read before, without asking the store. */
+    cached: (roomId: string): RoomRecord | undefined => known.get(roomId),
+    async byId(roomId: string, signal: AbortSignal): Promise<RoomRecord | null> {
+      return (await byIds([roomId], signal)).get(roomId) ?? null;
+    },
+    /** The room of this name, compared as `create` compares it. */
+    async byName(name: string, signal: AbortSignal): Promise<RoomRecord | null> {
+      const normalized = normalizeText(name);
+      return normalized.isWellFormed() ? store.byNameKey(nameKey(normalized), signal) : null;
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type AuthKey, type Config, MIN_KEY_BYTES, parseAuthKeys } from '../config.js';
+import { StartError } from '../lib/start-error.js';
+
+/** Where the embedded mode keeps the key that it made. */
+const KEY_FILE = 'auth.key';
+
+/** The keys that sign and verify tokens; they may change while the server runs. */
+export interface AuthKeys {
+  /** The first signs, all verify. */
+  readonly current: () => readonly AuthKey[];
+  /**
+   * Reads the file again, if the keys come from one. The old keys stay when it cannot be used.
+   *
+   * @throws ConfigError or StartError that names the file's setting and shows no key.
+   */
+  readonly reload: () => void;
+}
+
+/** A fresh key as `AUTH_KEYS` takes it. */
+export function makeAuthKey(): string {
+  return `${randomBytes(4).toString('hex')}:${randomBytes(MIN_KEY_BYTES).toString('base64url')}`;
+}
+
+function readKeysFile(file: string): readonly AuthKey[] {
+  try {
+    return parseAuthKeys('AUTH_KEYS_FILE', readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) {
+      throw new StartError(`AUTH_KEYS_FILE ${file} cannot be read: ${String(error.code)}`);
+    }
+    throw error;
+  }
+}
+
+/** The embedded mode's own key: made once, readable by its owner alone. */
+function embeddedKeys(dataDir: string): readonly AuthKey[] {
+  const file = join(dataDir, KEY_FILE);
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    // `wx` fails when the file is there, so that two starts cannot overwrite each other's key.
+    writeFileSync(file, `${makeAuthKey()}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    if (code !== 'EEXIST') throw new StartError(`DATA_DIR ${dataDir} is not writable: ${code}`);
+  }
+  return parseAuthKeys(file, readFileSync(file, 'utf8'));
+}
+
+/** @throws ConfigError or StartError when there is no usable key. */
+export function createAuthKeys({ auth, dataDir }: Pick<Config, 'auth' | 'dataDir'>): AuthKeys {
+  const { keys, keysFile } = auth;
+  let current = keys ?? (keysFile === null ? embeddedKeys(dataDir) : readKeysFile(keysFile));
+  return {
+    current: () => current,
+    reload() {
+      if (keysFile !== null) current = readKeysFile(keysFile);
+    },
+  };
+}

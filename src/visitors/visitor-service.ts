@@ -1,0 +1,213 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../lib/clock.js';
+import type { Ids } from '../lib/ids.js';
+import { refuse, type Result, succeed } from '../lib/problem.js';
+import { normalizeText, textProblems } from '../lib/text.js';
+import type { PubSub } from '../pubsub/pubsub.js';
+import type { RateLimits } from '../limits/rate-limits.js';
+import { nameFromId, timeOfId, type Viewer, type Visitor } from './visitor.js';
+import type { VisitorStore } from './visitor-store.js';
+import { idFromSubject, type IssuedToken, type VisitorTokens } from './visitor-token.js';
+
+/** How many names an instance remembers. */
+const NAMES_KEPT = 20_000;
+/** A lost announcement of a rename shows the old name for this long at most. */
+const NAME_TTL_MS = 10_000;
+/** How many visitors an instance remembers to have stored; forgetting one costs one more write. */
+const STORED_KEPT = 50_000;
+
+/** Who a token or a host's identity stands for. */
+export interface Identity {
+  readonly viewer: Viewer;
+  /** When the proof ends; null for an identity that the host vouches for. */
+  readonly expiresAt: Date | null;
+  /** A fresh token, once half of the old one's life is over. */
+  readonly renewed: IssuedToken | null;
+}
+
+/** A visitor with the token that proves it. */
+export interface IssuedVisitor extends IssuedToken {
+  readonly viewer: Viewer;
+  readonly visitor: Visitor;
+}
+
+export type VisitorService = ReturnType<typeof createVisitorService>;
+
+/**
+ * Visitors: who is calling, and by which name. A visitor is its token; it is stored at its first write
+ * (docs/SPEC.md, VISITOR-*).
+ */
+export function createVisitorService({
+  store,
+  tokens,
+  pubsub,
+  limits,
+  clock,
+  ids,
+  maxDisplayNameLength,
+}: {
+  store: VisitorStore;
+  tokens: VisitorTokens;
+  pubsub: PubSub;
+  limits: RateLimits;
+  clock: Clock;
+  ids: Ids;
+  maxDisplayNameLength: number;
+}) {
+  const names = new LRUCache<string, Visitor>({ max: NAMES_KEPT, ttl: NAME_TTL_MS });
+  const stored = new LRUCache<string, true>({ max: STORED_KEPT });
+  const renameListeners = new Set<(visitorId: string) => void>();
+
+  const nameRules = {
+    kind: 'name',
+    subject: 'The display name',
+    field: 'displayName',
+    maxLength: maxDisplayNameLength,
+  } as const;
+
+  const withMadeName = ({ id, createdAt }: Viewer): Visitor => ({
+    id,
+    createdAt,
+    displayName: nameFromId(id, maxDisplayNameLength),
+  });
+
+  function forget(visitorId: string): void {
+    names.delete(visitorId);
+    for (const listener of renameListeners) listener(visitorId);
+  }
+
+  const announcements = pubsub.subscribe('visitorRenamed', 'all', ({ visitorId }) => forget(visitorId));
+
+  async function byIds(
+    visitorIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Visitor>> {
+    const found = new Map<string, Visitor>();
+    const missing: string[] = [];
+    for (const id of new Set(visitorIds)) {
+      const visitor = names.get(id);
+      if (visitor === undefined) missing.push(id);
+      else found.set(id, visitor);
+    }
+    if (missing.length > 0) {
+      for (const record of await store.byIds(missing, signal)) {
+        const { id, createdAt, displayName } = record;
+        const visitor = displayName === null ? withMadeName(record) : { id, createdAt, displayName };
+        names.set(record.id, visitor);
+        stored.set(record.id, true);
+        found.set(record.id, visitor);
+      }
+    }
+    return found;
+  }
+
+  async function ensure(viewer: Viewer, signal: AbortSignal): Promise<void> {
+    if (stored.has(viewer.id)) return;
+    await store.ensure({ id: viewer.id, createdAt: viewer.createdAt, displayName: null }, signal);
+    stored.set(viewer.id, true);
+  }
+
+  async function self(viewer: Viewer, signal: AbortSignal): Promise<Visitor> {
+    return (await byIds([viewer.id], signal)).get(viewer.id) ?? withMadeName(viewer);
+  }
+
+  async function saveName(viewer: Viewer, displayName: string, signal: AbortSignal): Promise<Visitor> {
+    await store.rename({ id: viewer.id, createdAt: viewer.createdAt, displayName }, signal);
+    stored.set(viewer.id, true);
+    forget(viewer.id);
+    pubsub.publish('visitorRenamed', 'all', { visitorId: viewer.id, displayName });
+    const visitor = { id: viewer.id, createdAt: viewer.createdAt, displayName };
+    names.set(viewer.id, visitor);
+    return visitor;
+  }
+
+  function newViewer(): Viewer {
+    const id = ids.uuid();
+    return { id, createdAt: new Date(timeOfId(id) ?? clock.now()) };
+  }
+
+  return {
+    /**
+     * Makes a visitor and its token. Stored only when it chose a name.
+     *
+     * @param address - whose limit of new visitors it draws on.
+     */
+    async create(
+      displayName: string | null,
+      address: string,
+      signal: AbortSignal,
+    ): Promise<Result<IssuedVisitor>> {
+      const name = displayName === null ? null : normalizeText(displayName);
+      const [problem, ...others] = name === null ? [] : textProblems(name, nameRules);
+      if (problem !== undefined) return refuse(problem, ...others);
+      const retryAfterMs = await limits.consume('createVisitorPerAddress', address);
+      if (retryAfterMs !== null) {
+        return refuse({
+          code: 'RATE_LIMITED',
+          message: 'Too many new visitors from this address.',
+          retryAfterMs,
+        });
+      }
+      const viewer = newViewer();
+      const visitor = name === null ? withMadeName(viewer) : await saveName(viewer, name, signal);
+      return succeed({ viewer, visitor, ...(await tokens.sign(viewer.id)) });
+    },
+
+    /** A fresh token for a visitor that proved to be one. */
+    async renew(viewer: Viewer, signal: AbortSignal): Promise<IssuedVisitor> {
+      return { viewer, visitor: await self(viewer, signal), ...(await tokens.sign(viewer.id)) };
+    },
+
+    /** @throws CodedError `UNAUTHENTICATED` for a token that is not valid, never a new identity. */
+    async authenticate(token: string): Promise<Identity> {
+      const { subject, issuedAt, expiresAt } = await tokens.verify(token);
+      const viewer = { id: subject, createdAt: new Date(timeOfId(subject) ?? issuedAt.getTime()) };
+      const halfLife = issuedAt.getTime() + (expiresAt.getTime() - issuedAt.getTime()) / 2;
+      return { viewer, expiresAt, renewed: clock.now() >= halfLife ? await tokens.sign(subject) : null };
+    },
+
+    /** The visitor of a host's own subject: the same one for ever, stored at first sight. */
+    async identify(subject: string, displayName: string | null, signal: AbortSignal): Promise<Identity> {
+      const viewer = { id: idFromSubject(subject), createdAt: new Date(clock.now()) };
+      if (!stored.has(viewer.id)) {
+        const name = displayName === null ? null : normalizeText(displayName);
+        const usable = name !== null && textProblems(name, nameRules).length === 0;
+        await store.ensure({ ...viewer, displayName: usable ? name : null }, signal);
+        stored.set(viewer.id, true);
+      }
+      return { viewer, expiresAt: null, renewed: null };
+    },
+
+    /** Gives the viewer another name, everywhere. Repeats do nothing. */
+    async rename(viewer: Viewer, displayName: string, signal: AbortSignal): Promise<Result<Visitor>> {
+      const name = normalizeText(displayName);
+      const [problem, ...others] = textProblems(name, nameRules);
+      if (problem !== undefined) return refuse(problem, ...others);
+      return succeed(await saveName(viewer, name, signal));
+    },
+
+    /** Stores the viewer before its first write. Repeats do nothing. */
+    ensure,
+    /** The viewer as a visitor, stored or not. */
+    self,
+    /** Stored visitors by id, with their present names; those never stored are left out. */
+    byIds,
+    /** A visitor whose present name is at hand, without asking the store. */
+    cached: (visitorId: string): Visitor | undefined => names.get(visitorId),
+
+    /** A visitor that wrote but is not in the store, as after a restored backup, by the name made from its id. */
+    unnamed: (visitorId: string): Visitor =>
+      withMadeName({ id: visitorId, createdAt: new Date(timeOfId(visitorId) ?? 0) }),
+
+    /** Calls `listener` when a visitor got another name, on any instance. Returns how to end it. */
+    onRenamed(listener: (visitorId: string) => void): () => void {
+      renameListeners.add(listener);
+      return () => renameListeners.delete(listener);
+    },
+
+    stop(): void {
+      announcements.close();
+      renameListeners.clear();
+    },
+  };
+}
