@@ -1,5 +1,4 @@
 import { type Server, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 
 const HEADERS_TIMEOUT_MS = 5000;
@@ -34,7 +33,8 @@ export async function startMetricsServer(options: {
     );
   });
   await listen(server, host, port);
-  const { port: taken } = server.address() as AddressInfo;
+  const bound = server.address();
+  const taken = typeof bound === 'object' && bound !== null ? bound.port : port;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}/metrics`,
     stop: () =>

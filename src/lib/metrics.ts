@@ -16,27 +16,19 @@ const combinations = (values: Values<string>): Record<string, string>[] =>
 
 function makers(registry: Registry) {
   const registers = [registry];
-  return {
-    counter<Label extends string = never>(
-      name: string,
-      help: string,
-      values?: Values<Label>,
-    ): Counter<Label> {
-      const labelNames = Object.keys(values ?? {});
-      const counter = new Counter<string>({ name, help, labelNames, registers });
-      for (const labels of combinations(values ?? {})) counter.inc(labels, 0);
-      return counter;
-    },
-    gauge<Label extends string = never>(name: string, help: string, values?: Values<Label>): Gauge<Label> {
-      const labelNames = Object.keys(values ?? {});
-      const gauge = new Gauge<string>({ name, help, labelNames, registers });
-      for (const labels of combinations(values ?? {})) gauge.set(labels, 0);
-      return gauge;
-    },
-    histogram(name: string, help: string, buckets: readonly number[]): Histogram {
-      return new Histogram({ name, help, buckets: [...buckets], registers });
-    },
+  const counter = <Label extends string = never>(name: string, help: string, values?: Values<Label>) => {
+    const made = new Counter<string>({ name, help, labelNames: Object.keys(values ?? {}), registers });
+    for (const labels of combinations(values ?? {})) made.inc(labels, 0);
+    return made as Counter<Label>;
   };
+  const gauge = <Label extends string = never>(name: string, help: string, values?: Values<Label>) => {
+    const made = new Gauge<string>({ name, help, labelNames: Object.keys(values ?? {}), registers });
+    for (const labels of combinations(values ?? {})) made.set(labels, 0);
+    return made as Gauge<Label>;
+  };
+  const histogram = (name: string, help: string, buckets: readonly number[]) =>
+    new Histogram({ name, help, buckets: [...buckets], registers });
+  return { counter, gauge, histogram };
 }
 
 const CLOSE_CODES = [

@@ -46,7 +46,7 @@ describe('the codec of messages', () => {
     ['no tag', { previousTag: undefined }],
     ['a field that is not known', { extra: 1 }],
   ])('refuses %s', (_, change) => {
-    expect(() => decode(change)).toThrow();
+    expect(() => decode(change)).toThrow(Error);
   });
 
   it('refuses an event of another room', () => {
@@ -56,7 +56,7 @@ describe('the codec of messages', () => {
   it.each(['', '{', 'null', '[]', '1', '"text"', '\u0000', '{"__proto__":{"number":1}}'])(
     'refuses %j, which is no event',
     (text) => {
-      expect(() => codecs.message.decode(text, 'room')).toThrow();
+      expect(() => codecs.message.decode(text, 'room')).toThrow(Error);
     },
   );
 
@@ -71,7 +71,7 @@ describe('the codec of rankings', () => {
     const payload = { epoch: 'e', revision: 0 };
     expect(codecs.roomRanking.decode(codecs.roomRanking.encode(payload), 'all')).toEqual(payload);
     for (const text of ['{}', '{"epoch":"e","revision":-1}', '{"epoch":"","revision":1}', '{"revision":1}']) {
-      expect(() => codecs.roomRanking.decode(text, 'all')).toThrow();
+      expect(() => codecs.roomRanking.decode(text, 'all')).toThrow(Error);
     }
   });
 });
@@ -85,7 +85,7 @@ describe('the codec of renamed visitors', () => {
       '{"visitorId":"","displayName":"Ada"}',
       '{"visitorId":"v","displayName":null}',
     ]) {
-      expect(() => codecs.visitorRenamed.decode(text, 'all')).toThrow();
+      expect(() => codecs.visitorRenamed.decode(text, 'all')).toThrow(Error);
     }
   });
 });
