@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import { DESK_VARIABLE, openDesk } from './desk.js';
 import { createServiceProvider } from './provider.js';
 
@@ -12,7 +13,11 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
   process.env[DESK_VARIABLE] = desk.url;
   return async () => {
     delete process.env[DESK_VARIABLE];
-    for (const line of provider.report()) console.log(`   Answered: ${line}`);
+    const file = process.env['MADANG_TEST_SERVICES_FILE'];
+    for (const line of provider.report()) {
+      console.log(`   Answered: ${line}`);
+      if (file !== undefined) appendFileSync(file, `${line}\n`);
+    }
     await desk.close();
     await provider.close();
   };

@@ -1,0 +1,30 @@
+/**
+ * The suites of `npm test`, the cheap ones first. Seconds are the budget on two idle cores; `projects` are
+ * those of vitest.config.ts.
+ *
+ * @type {readonly { name: string, projects: readonly string[], seconds: number, filters?: readonly string[] }[]}
+ */
+export const SUITES = [
+  { name: 'unit+contract', projects: ['unit', 'testkit', 'contract'], seconds: 90 },
+  { name: 'client', projects: ['client'], seconds: 60 },
+  { name: 'api', projects: ['api'], seconds: 120 },
+  { name: 'live', projects: ['live'], seconds: 180 },
+  { name: 'packaging', projects: ['packaging'], seconds: 120 },
+  { name: 'browser', projects: ['e2e'], seconds: 240 },
+  { name: 'faults', projects: ['faults'], seconds: 240 },
+];
+
+/** Suites that run only when they are named: `npm test -- embedded`. */
+export const NAMED_SUITES = [
+  // What depends on Node's own parts; run on a second Node version too.
+  { name: 'embedded', projects: ['unit', 'contract'], seconds: 90, filters: ['unit', 'sqlite', 'memory'] },
+];
+
+/** One step each, before the suites. A step that others stand on ends the run when it fails. */
+export const CHECKS = [
+  { name: 'codegen', command: ['npm', 'run', '--silent', 'codegen'], essential: true },
+  { name: 'types', command: ['npm', 'run', '--silent', 'typecheck:only'], essential: false },
+  { name: 'lint', command: ['npm', 'run', '--silent', 'lint:only'], essential: false },
+  { name: 'format', command: ['npm', 'run', '--silent', 'format:check'], essential: false },
+  { name: 'build', command: ['npm', 'run', '--silent', 'build:only'], essential: true },
+];
