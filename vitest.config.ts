@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** One project per suite: each has its own time budget, printed by `npm test`. */
@@ -12,7 +13,7 @@ const suite = (name: string, options: { testTimeout?: number; fileParallelism?: 
     fileParallelism: options.fileParallelism ?? true,
     pool: 'forks' as const,
     // Worker threads of the embedded store inherit this, so that they run from sources too.
-    execArgv: ['--import', 'tsx'],
+    execArgv: ['--import', fileURLToPath(new URL('./scripts/run-typescript.js', import.meta.url))],
   },
 });
 

@@ -1,0 +1,59 @@
+import type { Clock } from '../lib/clock.js';
+import type { Sqlite } from '../sqlite/sqlite.js';
+import type { VisitJournal } from './visit-journal.js';
+
+const RECORD = `
+  INSERT INTO visits (room_id, visitor_id, at) VALUES (?, ?, ?)
+  ON CONFLICT DO UPDATE SET at = excluded.at WHERE excluded.at > at`;
+const FORGET = `
+  DELETE FROM visits WHERE (room_id, visitor_id) IN
+    (SELECT room_id, visitor_id FROM visits WHERE at < ? ORDER BY at LIMIT ?)`;
+const RECENT = `
+  SELECT room_id, visitor_id, at FROM visits WHERE (room_id, visitor_id) > (?, ?) AND at > ?
+  ORDER BY room_id, visitor_id LIMIT ?`;
+
+const BATCH_VISITS = 1000;
+/** Forgotten at each record at most, so that no commit is long. */
+const FORGET_VISITS = 2000;
+
+/**
+ * The journal of visits in the embedded database, by this machine's clock.
+ *
+ * @param deps.keepMs - visits older than this are forgotten, some at each record.
+ */
+export function createSqliteVisitJournal(deps: {
+  sqlite: Pick<Sqlite, 'read' | 'write'>;
+  clock: Pick<Clock, 'now'>;
+  keepMs: number;
+}): VisitJournal {
+  const { sqlite, clock, keepMs } = deps;
+  return {
+    async record(visits, signal) {
+      if (visits.length === 0) return;
+      const now = clock.now();
+      const rows = visits.map(({ roomId, visitorId, ageMs }) => [roomId, visitorId, Math.floor(now - ageMs)]);
+      await Promise.all([
+        sqlite.write({ sql: RECORD, rows }, signal),
+        sqlite.write({ sql: FORGET, rows: [[now - keepMs, FORGET_VISITS]] }, signal),
+      ]);
+    },
+
+    async *recent(maxAgeMs, signal) {
+      const since = clock.now() - maxAgeMs;
+      let [room, visitor] = ['', ''];
+      for (;;) {
+        const rows = sqlite.read(RECENT, [room, visitor, since, BATCH_VISITS], signal);
+        const now = clock.now();
+        const visits = rows.map((row) => ({
+          roomId: String(row['room_id']),
+          visitorId: String(row['visitor_id']),
+          ageMs: Math.max(0, now - Number(row['at'])),
+        }));
+        if (visits.length > 0) yield visits;
+        const last = visits.at(-1);
+        if (last === undefined || visits.length < BATCH_VISITS) return;
+        [room, visitor] = [last.roomId, last.visitorId];
+      }
+    },
+  };
+}

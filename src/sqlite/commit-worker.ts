@@ -1,0 +1,74 @@
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import {
+  createStatementCache,
+  isConstraintError,
+  isStatementError,
+  makeDurable,
+  openConnection,
+  type Connection,
+} from './database.js';
+import type { FromWorker, GroupOutcome, ToWorker, Write, Written } from './write-protocol.js';
+
+/**
+ * The writer's thread: one group of writes, one transaction, one wait for the disk, so that this wait never
+ * stops the event loop and is shared by all that came while the last one ran.
+ */
+function serve(port: MessagePort, file: string): void {
+  const connection = openConnection(file);
+  makeDurable(connection);
+  const runGroup = createGroupRunner(connection);
+  const answer = (message: FromWorker): void => port.postMessage(message);
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'group') {
+      answer(runGroup(message.writes));
+    } else {
+      connection.close();
+      port.close();
+    }
+  });
+  answer({ kind: 'ready' });
+}
+
+function createGroupRunner(connection: Connection): (writes: readonly Write[]) => GroupOutcome {
+  const prepared = createStatementCache(connection);
+
+  function runWrite({ sql, rows }: Write): Written | { readonly failed: string } {
+    let done = 0;
+    let changes = 0;
+    try {
+      const statement = prepared(sql);
+      for (const row of rows) {
+        changes += statement.run(...row).changes;
+        done += 1;
+      }
+      return { done, changes, refused: null };
+    } catch (error) {
+      if (!isStatementError(error)) throw error;
+      const words = String(error);
+      return isConstraintError(error) ? { done, changes, refused: words } : { failed: words };
+    }
+  }
+
+  function endTransaction(): void {
+    try {
+      connection.exec('ROLLBACK');
+    } catch {
+      // The error that brought us here has ended it already.
+    }
+  }
+
+  return (writes) => {
+    try {
+      connection.exec('BEGIN IMMEDIATE');
+      const outcomes = writes.map(runWrite);
+      connection.exec('COMMIT');
+      return { kind: 'committed', writes: outcomes };
+    } catch (error) {
+      endTransaction();
+      return { kind: 'failed', reason: String(error) };
+    }
+  };
+}
+
+const { file }: { file: string } = workerData;
+if (parentPort !== null) serve(parentPort, file);

@@ -1,0 +1,174 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { unavailable } from '../lib/coded-error.js';
+import { createDisposer } from '../lib/disposer.js';
+import type { Logger } from '../lib/logger.js';
+import { firstLine, StartError } from '../lib/start-error.js';
+import {
+  createStatementCache,
+  DATABASE_FILE,
+  isStatementError,
+  makeDurable,
+  openConnection,
+  type Connection,
+  type Row,
+  type SqlValue,
+} from './database.js';
+import { lockFolder } from './folder-lock.js';
+import { startGroupWriter, type GroupWriter } from './group-writer.js';
+import { migrate, NewerSchemaError, schemaSteps } from './schema.js';
+
+/** The embedded database of one data folder: read here and now, written by a thread of its own. */
+export interface Sqlite {
+  /**
+   * All rows of a query, as of now: every write that has resolved is in them.
+   *
+   * @throws CodedError `UNAVAILABLE` when `signal` has aborted or the file cannot be read.
+   */
+  readonly read: (sql: string, parameters: readonly SqlValue[], signal: AbortSignal) => readonly Row[];
+  /** See `GroupWriter.write`. */
+  readonly write: GroupWriter['write'];
+  /** @throws CodedError `UNAVAILABLE` when it can not be read and written any more. */
+  ping(signal: AbortSignal): void;
+  /** Waits for the writes that were asked for, closes the file and gives the folder back. Twice is fine. */
+  stop(): Promise<void>;
+}
+
+/** Reads alone, for tools that look at a folder while a server runs on it. */
+export type SqliteReader = Pick<Sqlite, 'read'> & { readonly close: () => void };
+
+/** Only the owner may look into a folder that this makes: it holds what people wrote, and a signing key. */
+const FOLDER_MODE = 0o700;
+
+/**
+ * Opens the database in `dataDir`, makes it when it is not there, and brings an older one up to date.
+ *
+ * @throws StartError when the folder cannot be written to, is in use, or holds a newer or a foreign file.
+ */
+export async function openSqlite(deps: { dataDir: string; log: Logger }): Promise<Sqlite> {
+  const folder = resolve(deps.dataDir);
+  prepareFolder(folder);
+  const opened = createDisposer((name, error) =>
+    deps.log.error({ reason: String(error) }, `closing the ${name}`),
+  );
+  opened.add('lock of the data folder', lockFolder(folder));
+  try {
+    const file = join(folder, DATABASE_FILE);
+    prepareFile(file);
+    const writer = await startGroupWriter({ file, log: deps.log });
+    opened.add('writer of the database', writer.stop);
+    const reader = createReader(openConnection(file, { readOnly: true }));
+    opened.add('reader of the database', reader.close);
+    return {
+      read: reader.read,
+      write: writer.write,
+      ping(signal) {
+        if (!writer.alive()) throw unavailable();
+        reader.read('SELECT 1', [], signal);
+      },
+      stop: () => opened.dispose(),
+    };
+  } catch (error) {
+    await opened.dispose();
+    throw error;
+  }
+}
+
+/**
+ * Opens the database of a folder for reading, beside a server that may be running on it.
+ *
+ * @throws StartError when there is none.
+ */
+export function openSqliteReader(dataDir: string): SqliteReader {
+  return createReader(openForReading(dataDir));
+}
+
+/**
+ * Copies the database of a folder, as of one moment, into a new file, while a server may be running on it.
+ * Resolves when the copy is on the disk. Blocks this thread meanwhile.
+ *
+ * @throws StartError when there is no database, or `target` exists or cannot be written.
+ */
+export async function backupSqlite(dataDir: string, target: string): Promise<void> {
+  const source = openForReading(dataDir);
+  try {
+    // Made first and exclusively, so that a copy never replaces anything.
+    const copy = await open(target, 'wx');
+    try {
+      source.prepare('VACUUM INTO ?').run(target);
+      await copy.sync();
+    } catch (error) {
+      await rm(target);
+      throw error;
+    } finally {
+      await copy.close();
+    }
+  } catch (error) {
+    throw new StartError(`the backup ${target} cannot be written: ${firstLine(error)}`, { cause: error });
+  } finally {
+    source.close();
+  }
+}
+
+function openForReading(dataDir: string): Connection {
+  const folder = resolve(dataDir);
+  let connection: Connection | undefined;
+  try {
+    connection = openConnection(join(folder, DATABASE_FILE), { readOnly: true });
+    connection.exec('SELECT 1 FROM messages LIMIT 0');
+    return connection;
+  } catch (error) {
+    connection?.close();
+    throw new StartError(`DATA_DIR ${folder} holds no database that can be read: ${firstLine(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function prepareFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new StartError(`DATA_DIR ${folder} cannot be written to: ${firstLine(error)}`, { cause: error });
+  }
+}
+
+function prepareFile(file: string): void {
+  let connection: Connection | undefined;
+  try {
+    connection = openConnection(file);
+    makeDurable(connection);
+    connection.exec('PRAGMA journal_mode = WAL');
+    migrate(connection, schemaSteps);
+  } catch (error) {
+    const why =
+      error instanceof NewerSchemaError
+        ? `was written by a newer release (schema ${error.found}, this one knows ${schemaSteps.length}); run that release, or set DATA_DIR to another folder`
+        : `cannot be opened: ${firstLine(error)}`;
+    throw new StartError(`DATA_DIR: ${file} ${why}`, { cause: error });
+  } finally {
+    connection?.close();
+  }
+}
+
+function createReader(connection: Connection): SqliteReader {
+  const prepared = createStatementCache(connection);
+  let closed = false;
+  return {
+    read(sql, parameters, signal) {
+      if (signal.aborted || closed) throw unavailable(signal.reason);
+      try {
+        const rows: Row[] = prepared(sql).all(...parameters);
+        return rows;
+      } catch (error) {
+        throw isStatementError(error) ? error : unavailable(error);
+      }
+    },
+    close() {
+      closed = true;
+      connection.close();
+    },
+  };
+}
