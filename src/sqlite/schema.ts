@@ -68,6 +68,13 @@ export function migrate(connection: Connection, steps: readonly string[]): void 
   if (found > steps.length) throw new NewerSchemaError(found);
   for (const [index, step] of steps.entries()) {
     if (index < found) continue;
-    connection.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${index + 1}; COMMIT`);
+    connection.exec('BEGIN IMMEDIATE');
+    try {
+      connection.exec(`${step}; PRAGMA user_version = ${index + 1}`);
+      connection.exec('COMMIT');
+    } catch (error) {
+      connection.exec('ROLLBACK');
+      throw error;
+    }
   }
 }

@@ -1,0 +1,333 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { silentLogger } from '../../src/lib/logger.js';
+import { StartError } from '../../src/lib/start-error.js';
+import { createSqliteMessageStore } from '../../src/messages/message-store.sqlite.js';
+import { createSqliteVisitorStore } from '../../src/visitors/visitor-store.sqlite.js';
+import { DATABASE_FILE, openConnection } from '../../src/sqlite/database.js';
+import { migrate, NewerSchemaError, schemaSteps } from '../../src/sqlite/schema.js';
+import { backupSqlite, openSqlite, openSqliteReader, type Sqlite } from '../../src/sqlite/sqlite.js';
+import { newDataDir, newSqlite } from './worlds/sqlite.js';
+
+const PRELOAD = fileURLToPath(new URL('../../scripts/run-typescript.js', import.meta.url));
+const CHILD = fileURLToPath(new URL('./worlds/sqlite-child.ts', import.meta.url));
+const FILE_BLOCK_BYTES = 1024;
+
+const soon = (): AbortSignal => AbortSignal.timeout(30_000);
+const ENSURE = 'INSERT INTO visitors (id, created_at, display_name) VALUES (?, 0, NULL)';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+async function newFolder(): Promise<string> {
+  const { dataDir, remove } = await newDataDir();
+  cleanups.push(remove);
+  return dataDir;
+}
+
+async function open(dataDir: string): Promise<Sqlite> {
+  const sqlite = await openSqlite({ dataDir, log: silentLogger });
+  cleanups.push(() => sqlite.stop());
+  return sqlite;
+}
+
+async function newDatabase() {
+  const world = await newSqlite();
+  cleanups.push(world.stop);
+  return world;
+}
+
+interface Child {
+  readonly process: ChildProcess;
+  /** What it has printed so far; grows. */
+  readonly lines: string[];
+  /** Resolves when it has printed so many lines. */
+  printed(count: number): Promise<void>;
+  kill(): Promise<void>;
+}
+
+/** A process that holds `dataDir` and appends to `logs`. */
+function startChild(dataDir: string, logs: readonly string[], maxFileBytes?: number): Child {
+  const args = ['--import', PRELOAD, CHILD, dataDir, logs.join(',')];
+  const child =
+    maxFileBytes === undefined
+      ? spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      : spawn(
+          'bash',
+          ['-c', `ulimit -f ${maxFileBytes / FILE_BLOCK_BYTES}; exec "$0" "$@"`, process.execPath, ...args],
+          {
+            stdio: ['ignore', 'pipe', 'inherit'],
+          },
+        );
+  const lines: string[] = [];
+  const reading = createInterface({ input: child.stdout });
+  reading.on('line', (line) => lines.push(line));
+  const closed = once(child, 'close');
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await closed;
+  };
+  cleanups.push(kill);
+  return {
+    process: child,
+    lines,
+    kill,
+    printed: (count) => expect.poll(() => lines.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(count),
+  };
+}
+
+/** Numbers stored in a log, ascending. */
+async function numbersOf(sqlite: Sqlite, logId: string): Promise<number[]> {
+  const rows = sqlite.read('SELECT number FROM messages WHERE room_id = ? ORDER BY number', [logId], soon());
+  return rows.map((row) => Number(row['number']));
+}
+
+describe('durability', () => {
+  test('kill -9 loses nothing acknowledged, keeps numbers dense, and leaves a folder that opens again', async () => {
+    const dataDir = await newFolder();
+    const logs = ['one', 'two', 'three', 'four'];
+    for (const round of [1, 2, 3]) {
+      const roundLogs = logs.map((logId) => `${logId}-${round}`);
+      const child = startChild(dataDir, roundLogs);
+      await child.printed(400 * round);
+      await child.kill();
+      const acknowledged = child.lines.filter((line) => line !== 'open');
+      expect(acknowledged).not.toContain('unknown');
+
+      const sqlite = await openSqlite({ dataDir, log: silentLogger });
+      expect(sqlite.read('PRAGMA integrity_check', [], soon())).toMatchObject([{ integrity_check: 'ok' }]);
+      const stored = new Set<string>();
+      for (const logId of roundLogs) {
+        const numbers = await numbersOf(sqlite, logId);
+        expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+        for (const number of numbers) stored.add(`${logId} ${number}`);
+      }
+      expect(acknowledged.filter((line) => !stored.has(line))).toEqual([]);
+      await sqlite.stop();
+    }
+  });
+
+  test('a full disk makes outcomes unknown; what was acknowledged stays and the process lives', async () => {
+    const dataDir = await newFolder();
+    const child = startChild(dataDir, ['log'], 2048 * FILE_BLOCK_BYTES);
+    await expect.poll(() => child.lines.at(-1), { timeout: 30_000 }).toBe('unknown');
+    expect(child.process.exitCode).toBeNull();
+    await child.kill();
+    const acknowledged = child.lines.filter((line) => line.startsWith('log '));
+    expect(acknowledged.length).toBeGreaterThan(100);
+    const numbers = await numbersOf(await open(dataDir), 'log');
+    expect(numbers.slice(0, acknowledged.length)).toEqual(acknowledged.map((line) => Number(line.slice(4))));
+  });
+
+  test('stop waits for what was asked for, twice is fine, and afterwards everything is unavailable', async () => {
+    const dataDir = await newFolder();
+    const sqlite = await open(dataDir);
+    const store = createSqliteVisitorStore({ sqlite });
+    const visitors = Array.from({ length: 50 }, (_, index) => ({
+      id: `visitor ${index}`,
+      createdAt: new Date(0),
+      displayName: null,
+    }));
+    const writing = Promise.all(visitors.map((visitor) => store.ensure(visitor, soon())));
+    await Promise.all([sqlite.stop(), sqlite.stop()]);
+    await writing;
+    await expect(store.ensure(visitors[0]!, soon())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(store.byIds(['visitor 0'], soon())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(() => sqlite.ping(soon())).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
+    const again = createSqliteVisitorStore({ sqlite: await open(dataDir) });
+    expect(
+      await again.byIds(
+        visitors.map(({ id }) => id),
+        soon(),
+      ),
+    ).toHaveLength(50);
+  });
+});
+
+describe('group commit', () => {
+  test('a refused row and a wrong statement end their own write, not those beside it', async () => {
+    const { sqlite } = await newDatabase();
+    const [refused, unknownTable, notNull, landed] = await Promise.allSettled([
+      sqlite.write({ sql: ENSURE, rows: [['a'], ['b'], ['a'], ['c']] }, soon()),
+      sqlite.write({ sql: 'INSERT INTO nowhere VALUES (?)', rows: [['a']] }, soon()),
+      sqlite.write({ sql: ENSURE, rows: [[null]] }, soon()),
+      sqlite.write({ sql: ENSURE, rows: [['d'], ['e']] }, soon()),
+    ]);
+    expect(refused).toMatchObject({ value: { done: 2, refused: expect.stringContaining('visitors.id') } });
+    expect(unknownTable).toMatchObject({ reason: { message: expect.stringContaining('nowhere') } });
+    expect(notNull).toMatchObject({ value: { done: 0, refused: expect.stringContaining('NOT NULL') } });
+    expect(landed).toMatchObject({ value: { done: 2, changes: 2, refused: null } });
+    const ids = sqlite.read('SELECT id FROM visitors ORDER BY id', [], soon()).map((row) => row['id']);
+    expect(ids).toEqual(['a', 'b', 'd', 'e']);
+  });
+
+  test('a write that is given up is unavailable, and those beside it land', async () => {
+    const { sqlite } = await newDatabase();
+    const giveUp = new AbortController();
+    const given = sqlite.write({ sql: ENSURE, rows: [['given up']] }, giveUp.signal);
+    const kept = sqlite.write({ sql: ENSURE, rows: [['kept']] }, soon());
+    giveUp.abort();
+    await expect(given).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(kept).resolves.toMatchObject({ done: 1 });
+  });
+
+  test('more than one group holds is written all the same, in order of asking', async () => {
+    const { sqlite } = await newDatabase();
+    const store = createSqliteMessageStore({ sqlite });
+    const batches = Array.from({ length: 30 }, (_, batch) =>
+      Array.from({ length: 200 }, (_unused, index) => {
+        const number = batch * 200 + index + 1;
+        const call = number.toString(16).padStart(16, '0');
+        const key = `s:${call}`;
+        return { logId: 'log', number, authorId: 'author', call, key, text: '', createdAt: new Date(0) };
+      }),
+    );
+    const landed = await Promise.all(
+      batches.map((batch) => store.append(batch, store.session(), soon()).then((done) => done.landed)),
+    );
+    expect(landed).toEqual(batches.map(() => 200));
+    expect(await numbersOf(sqlite, 'log')).toHaveLength(6000);
+  });
+});
+
+describe('the data folder', () => {
+  test('is made when it is not there', async () => {
+    const dataDir = join(await newFolder(), 'deep', 'data');
+    await open(dataDir);
+    expect(await readdir(dataDir)).toContain(DATABASE_FILE);
+  });
+
+  test('held by another process is refused with words, and free again after its kill -9', async () => {
+    const dataDir = await newFolder();
+    const child = startChild(dataDir, []);
+    await child.printed(1);
+    const refusal = openSqlite({ dataDir, log: silentLogger });
+    await expect(refusal).rejects.toThrow(StartError);
+    await expect(refusal).rejects.toThrow(`DATA_DIR ${dataDir} is in use by another process`);
+    await child.kill();
+    await open(dataDir);
+  });
+
+  test('held by this process is refused too, and free after stop', async () => {
+    const dataDir = await newFolder();
+    const sqlite = await open(dataDir);
+    await expect(openSqlite({ dataDir, log: silentLogger })).rejects.toThrow('in use');
+    await expect(openSqlite({ dataDir, log: silentLogger })).rejects.toThrow('in use');
+    sqlite.ping(soon());
+    await sqlite.stop();
+    await open(dataDir);
+  });
+
+  test('that cannot be written to is refused with words', async () => {
+    const file = join(await newFolder(), 'file');
+    await writeFile(file, '');
+    const dataDir = join(file, 'data');
+    const refusal = openSqlite({ dataDir, log: silentLogger });
+    await expect(refusal).rejects.toThrow(StartError);
+    await expect(refusal).rejects.toThrow(`DATA_DIR ${dataDir} cannot be written to`);
+  });
+
+  test.each([
+    ['a file that is no database', (path: string) => writeFile(path, 'no database '.repeat(1000))],
+    ['a folder where the database belongs', (path: string) => mkdir(path)],
+  ])('with %s is refused with words, and let go', async (_, spoil) => {
+    const dataDir = await newFolder();
+    await spoil(join(dataDir, DATABASE_FILE));
+    for (const _attempt of [1, 2]) {
+      const refusal = openSqlite({ dataDir, log: silentLogger });
+      await expect(refusal).rejects.toThrow(StartError);
+      await expect(refusal).rejects.toThrow(`DATA_DIR: ${join(dataDir, DATABASE_FILE)} cannot be opened`);
+    }
+  });
+
+  test('written by a newer release is refused with words and left as it is', async () => {
+    const dataDir = await newFolder();
+    const file = openConnection(join(dataDir, DATABASE_FILE));
+    file.exec('PRAGMA user_version = 99');
+    const refusal = openSqlite({ dataDir, log: silentLogger });
+    await expect(refusal).rejects.toThrow(StartError);
+    await expect(refusal).rejects.toThrow('newer release (schema 99');
+    expect(file.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()).toEqual({ tables: 0 });
+    file.close();
+  });
+});
+
+describe('schema', () => {
+  const steps = ['CREATE TABLE one (id)', 'CREATE TABLE two (id)', 'CREATE TABLE three (id)'];
+  const tables = (connection: ReturnType<typeof openConnection>): unknown[] =>
+    connection
+      .prepare('SELECT name FROM sqlite_schema ORDER BY rowid')
+      .all()
+      .map((row: { name: string }) => row.name);
+
+  test('an older one is brought up to date step by step, and a repeat does nothing', () => {
+    const connection = openConnection(':memory:');
+    migrate(connection, steps.slice(0, 1));
+    expect(tables(connection)).toEqual(['one']);
+    migrate(connection, steps);
+    migrate(connection, steps);
+    expect(tables(connection)).toEqual(['one', 'two', 'three']);
+    connection.close();
+  });
+
+  test('a step that fails leaves the steps before it and nothing of its own', () => {
+    const connection = openConnection(':memory:');
+    const broken = [...steps.slice(0, 1), 'CREATE TABLE two (id); CREATE TABLE one (id)'];
+    expect(() => migrate(connection, broken)).toThrow('already exists');
+    expect(tables(connection)).toEqual(['one']);
+    migrate(connection, steps);
+    expect(tables(connection)).toEqual(['one', 'two', 'three']);
+    connection.close();
+  });
+
+  test('a newer one is refused', () => {
+    const connection = openConnection(':memory:');
+    migrate(connection, steps);
+    expect(() => migrate(connection, steps.slice(0, 2))).toThrow(NewerSchemaError);
+    connection.close();
+  });
+
+  test('a fresh database has the version of this release', async () => {
+    const { sqlite } = await newDatabase();
+    expect(sqlite.read('PRAGMA user_version', [], soon())).toEqual([{ user_version: schemaSteps.length }]);
+  });
+});
+
+describe('beside a running server', () => {
+  test('a reader sees what is stored, and another process may read too', async () => {
+    const { sqlite, dataDir } = await newDatabase();
+    const reader = openSqliteReader(dataDir);
+    cleanups.push(reader.close);
+    await sqlite.write({ sql: ENSURE, rows: [['a']] }, soon());
+    expect(reader.read('SELECT id FROM visitors', [], soon())).toEqual([{ id: 'a' }]);
+  });
+
+  test('a backup is the database as of now, opens as a data folder, and replaces nothing', async () => {
+    const { sqlite, dataDir } = await newDatabase();
+    await sqlite.write({ sql: ENSURE, rows: [['a'], ['b']] }, soon());
+    const target = await newFolder();
+    const file = join(target, DATABASE_FILE);
+    await backupSqlite(dataDir, file);
+    await sqlite.write({ sql: ENSURE, rows: [['c']] }, soon());
+    await expect(backupSqlite(dataDir, file)).rejects.toThrow(StartError);
+    const restored = await open(target);
+    expect(restored.read('SELECT id FROM visitors ORDER BY id', [], soon())).toEqual([
+      { id: 'a' },
+      { id: 'b' },
+    ]);
+  });
+
+  test('a folder without a database has nothing to read or to back up', async () => {
+    const dataDir = await newFolder();
+    expect(() => openSqliteReader(dataDir)).toThrow(`DATA_DIR ${dataDir} holds no database`);
+    await expect(backupSqlite(dataDir, join(dataDir, 'copy'))).rejects.toThrow(StartError);
+    expect(await readdir(dataDir)).toEqual([]);
+  });
+});
