@@ -1,0 +1,176 @@
+import { RedisPubSub } from 'graphql-redis-subscriptions';
+import type { Clock } from '../lib/clock.js';
+import type { Ids } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { Metrics } from '../lib/metrics.js';
+import type { BusMode } from '../log/log-bus.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { createBusHealth } from './bus-health.js';
+import { createChannels } from './channels.redis.js';
+import type { PubSub, PubSubSubscription } from './pubsub.js';
+import { type Codec, MAX_EVENT_BYTES, type Payload, type Topic, codecs } from './topics.js';
+
+type Listener<T extends Topic> = (payload: Payload<T>) => void;
+
+/** One channel of the carrier, shared by all its listeners on this instance. */
+interface Fan<T extends Topic> {
+  readonly listeners: Set<Listener<T>>;
+  readonly channel: PubSubSubscription;
+}
+type Fans = { readonly [T in Topic]: Map<string, Fan<T>> };
+
+/** Bytes that are no UTF-8 are not ours: no replacement characters in somebody's message. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * The port over Redis, by graphql-redis-subscriptions. Channels are `<prefix>:<topic>:<id>`. Nobody ever waits
+ * for Redis and nothing here rejects: what cannot be published is lost (the store has it), and a subscription is
+ * in force when Redis can be had.
+ */
+export function createRedisPubSub(deps: {
+  redis: RedisConnection;
+  clock: Clock;
+  ids: Ids;
+  log: Logger;
+  metrics: Pick<Metrics, 'busMode' | 'busProbeSeconds' | 'busProbeFailures' | 'busEventsDropped'>;
+}): PubSub {
+  const { redis, clock, ids, log, metrics } = deps;
+  const modeListeners = new Set<(mode: BusMode) => void>();
+  const fans: Fans = { message: new Map(), roomRanking: new Map(), visitorRenamed: new Map() };
+  let stopped: Promise<void> | undefined;
+
+  const channels = createChannels({ connection: redis.subscriber, clock, log });
+  const engine = new RedisPubSub({
+    publisher: redis.commands,
+    subscriber: channels.client,
+    serializer: String,
+    // Bytes, so that the size is known before anything is parsed.
+    messageEventName: 'messageBuffer',
+    pmessageEventName: 'pmessageBuffer',
+  });
+
+  const ownChannel = `${redis.prefix}:health:${ids.random64()}`;
+  const health = createBusHealth({
+    clock,
+    ids,
+    sendToken: (token) => send(ownChannel, token),
+    restore: () => channels.restore(),
+    reconnect: () => redis.subscriber.disconnect(true),
+    onMode(mode) {
+      setGauge(mode);
+      log.info(
+        { mode },
+        mode === 'push' ? 'events arrive' : 'events may not arrive; asking the store instead',
+      );
+      for (const listener of modeListeners) guarded(() => listener(mode));
+    },
+    onProbe: (seconds) => metrics.busProbeSeconds.observe(seconds),
+    onFailure: () => metrics.busProbeFailures.inc(),
+  });
+
+  function setGauge(mode: BusMode): void {
+    metrics.busMode.set({ mode: 'push' }, mode === 'push' ? 1 : 0);
+    metrics.busMode.set({ mode: 'polling' }, mode === 'push' ? 0 : 1);
+  }
+
+  function send(channel: string, text: string): void {
+    engine.publish(channel, text).catch(() => health.failed());
+  }
+
+  function guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      log.error({ err: error }, 'a listener of the bus failed');
+    }
+  }
+
+  function listen(name: string, deliver: (bytes: Buffer) => void): PubSubSubscription {
+    // The package's handle comes when Redis acknowledged the channel; see `channels` for why it never rejects.
+    const handle = engine.subscribe<Buffer>(name, (bytes) => {
+      if (!closed) deliver(bytes);
+    });
+    let closed = false;
+    return {
+      ready: handle.then(() => undefined),
+      close() {
+        // The package must not be asked to end what is not acknowledged yet: it would call a listener that is gone.
+        if (!closed) void handle.then((id) => engine.unsubscribe(id));
+        closed = true;
+      },
+    };
+  }
+
+  function openFan<T extends Topic>(topic: T, id: string): Fan<T> {
+    const listeners = new Set<Listener<T>>();
+    const channel = listen(`${redis.prefix}:${topic}:${id}`, (bytes) => {
+      const payload = decode(topic, id, bytes);
+      if (payload === null) return;
+      for (const listener of listeners) guarded(() => listener(payload));
+    });
+    return { listeners, channel };
+  }
+
+  function decode<T extends Topic>(topic: T, id: string, bytes: Buffer): Payload<T> | null {
+    const codec: Codec<T> = codecs[topic];
+    try {
+      if (bytes.byteLength > MAX_EVENT_BYTES) throw new Error('The event is too long.');
+      return codec.decode(utf8.decode(bytes), id);
+    } catch {
+      metrics.busEventsDropped.inc({ topic });
+      log.debug({ topic, bytes: bytes.byteLength }, 'dropped an event that this program did not make');
+      return null;
+    }
+  }
+
+  const onReady = (): void => health.connected();
+  const onClose = (): void => health.failed();
+  setGauge('polling');
+  const own = listen(ownChannel, (bytes) => health.heard(bytes.toString('latin1')));
+  redis.subscriber.on('ready', onReady).on('close', onClose);
+  if (redis.subscriber.status === 'ready') health.connected();
+
+  function stop(): Promise<void> {
+    health.stop();
+    own.close();
+    for (const fan of Object.values(fans).flatMap((byId) => [...byId.values()])) {
+      fan.listeners.clear();
+      fan.channel.close();
+    }
+    for (const byId of Object.values(fans)) byId.clear();
+    channels.stop();
+    redis.subscriber.off('ready', onReady).off('close', onClose);
+    modeListeners.clear();
+    return Promise.resolve();
+  }
+
+  return {
+    publish<T extends Topic>(topic: T, id: string, payload: Payload<T>) {
+      const codec: Codec<T> = codecs[topic];
+      if (stopped === undefined) send(`${redis.prefix}:${topic}:${id}`, codec.encode(payload));
+    },
+    subscribe<T extends Topic>(topic: T, id: string, listener: Listener<T>) {
+      const byId: Map<string, Fan<T>> = fans[topic];
+      const fan = byId.get(id) ?? openFan(topic, id);
+      byId.set(id, fan);
+      // One function may subscribe twice: each subscription is its own.
+      const own: Listener<T> = (payload) => listener(payload);
+      fan.listeners.add(own);
+      return {
+        ready: fan.channel.ready,
+        close() {
+          fan.listeners.delete(own);
+          if (fan.listeners.size > 0) return;
+          if (byId.get(id) === fan) byId.delete(id);
+          fan.channel.close();
+        },
+      };
+    },
+    mode: () => health.mode(),
+    onMode(listener) {
+      modeListeners.add(listener);
+      return () => modeListeners.delete(listener);
+    },
+    stop: () => (stopped ??= stop()),
+  };
+}

@@ -1,0 +1,148 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { Logger } from '../lib/logger.js';
+import type { Metrics } from '../lib/metrics.js';
+
+/** A server, or a cluster of them: the same commands. */
+export type RedisClient = Redis | Cluster;
+
+/** Both connections of one instance to Redis. Whoever uses them expects every call to fail. */
+export interface RedisConnection {
+  /**
+   * For commands. Each fails after `COMMAND_TIMEOUT_MS` at the latest, and at once while Redis is away; none is
+   * kept for later or sent twice. What failed may have happened.
+   */
+  readonly commands: RedisClient;
+  /**
+   * For SUBSCRIBE alone. After a reconnect (`ready`) nothing is subscribed until somebody does so; what is sent
+   * before `ready` is refused.
+   */
+  readonly subscriber: RedisClient;
+  /** The full name of a key: all keys of one chat carry one hash tag, so that scripts may touch several. */
+  key(name: string): string;
+  /** Prefix of all channels. */
+  readonly prefix: string;
+  /** `degraded` while Redis is away: the chat goes on. */
+  status(): 'ok' | 'degraded';
+  /** Ends both within `STOP_MS`, whatever state Redis is in. Twice does nothing. */
+  stop(): Promise<void>;
+}
+
+/** How long a command may take, in milliseconds. */
+export const COMMAND_TIMEOUT_MS = 500;
+/** How long a socket may owe an answer before it is opened anew: a paused Redis keeps its sockets open. */
+const SOCKET_TIMEOUT_MS = 2000;
+const CONNECT_TIMEOUT_MS = 2000;
+const RECONNECT_STEP_MS = 50;
+const MAX_RECONNECT_DELAY_MS = 1000;
+/** How long a socket may take to end politely before it is cut. */
+const DISCONNECT_TIMEOUT_MS = 200;
+const STOP_MS = 500;
+
+const reconnectDelay = (tries: number): number => Math.min(tries * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS);
+
+const common: RedisOptions = {
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  socketTimeout: SOCKET_TIMEOUT_MS,
+  disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+  retryStrategy: reconnectDelay,
+  enableOfflineQueue: false,
+};
+const forCommands: RedisOptions = {
+  ...common,
+  commandTimeout: COMMAND_TIMEOUT_MS,
+  // 0: what was under way when the connection broke fails at once instead of being sent again.
+  maxRetriesPerRequest: 0,
+};
+const forSubscriber: RedisOptions = {
+  ...common,
+  maxRetriesPerRequest: null,
+  // ioredis catches no failure of its own SUBSCRIBE after a reconnect: it would end the process.
+  autoResubscribe: false,
+};
+
+function open(urls: readonly string[], options: RedisOptions): RedisClient {
+  const [first = ''] = urls;
+  if (urls.length === 1) return new Redis(first, options);
+  const seeds = urls.map((url) => new URL(url));
+  const { username, password, protocol } = new URL(first);
+  const encrypted = protocol === 'rediss:';
+  return new Cluster(
+    seeds.map(({ hostname, port }) => ({
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: Number(port) || 6379,
+    })),
+    {
+      redisOptions: {
+        ...options,
+        ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+        ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+        ...(encrypted ? { tls: {} } : {}),
+      },
+      // Certificates carry names: the nodes' names must not be resolved to addresses first.
+      ...(encrypted ? { dnsLookup: (address, callback) => callback(null, address) } : {}),
+      clusterRetryStrategy: reconnectDelay,
+      slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+      enableOfflineQueue: false,
+    },
+  );
+}
+
+/**
+ * Opens both connections and returns at once: with Redis away it begins degraded and connects when Redis comes.
+ *
+ * @param urls - one `redis://` or `rediss://` URL, or several: the seeds of a cluster, whose user and password are
+ *   those of the first.
+ */
+export function connectRedis(deps: {
+  urls: readonly string[];
+  prefix: string;
+  log: Logger;
+  metrics: Pick<Metrics, 'redisUp'>;
+}): RedisConnection {
+  const { urls, prefix, log, metrics } = deps;
+  const commands = open(urls, forCommands);
+  const subscriber = open(urls, forSubscriber);
+  let stopped: Promise<void> | undefined;
+  let told: 'ok' | 'degraded' | 'unknown' = 'unknown';
+
+  const status = () => (commands.status === 'ready' && subscriber.status === 'ready' ? 'ok' : 'degraded');
+
+  /** One line per change, not one per attempt to reconnect. */
+  function tell(error?: unknown): void {
+    const now = status();
+    metrics.redisUp.set(now === 'ok' ? 1 : 0);
+    if (now === told || stopped !== undefined || (now === 'degraded' && error === undefined)) return;
+    told = now;
+    if (now === 'ok') log.info({}, 'Redis is connected');
+    else log.warn({ err: error }, 'Redis is away; the chat goes on without it');
+  }
+
+  for (const client of [commands, subscriber]) {
+    client.on('error', (error: unknown) => tell(error));
+    client.on('ready', () => tell());
+    client.on('close', () => tell(new Error('The connection to Redis ended.')));
+  }
+
+  async function end(): Promise<void> {
+    subscriber.disconnect();
+    if (commands.status === 'ready') {
+      // Lets what was sent before be answered.
+      let timer: NodeJS.Timeout | undefined;
+      const patience = new Promise((resolve) => {
+        timer = setTimeout(resolve, STOP_MS);
+      });
+      await Promise.race([commands.quit().catch(() => undefined), patience]);
+      clearTimeout(timer);
+    }
+    commands.disconnect();
+  }
+
+  return {
+    commands,
+    subscriber,
+    prefix,
+    key: (name) => `{${prefix}}:${name}`,
+    status,
+    stop: () => (stopped ??= end()),
+  };
+}
