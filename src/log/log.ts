@@ -52,7 +52,11 @@ export interface Log<Record extends LogRecord> {
   newest(logId: string, signal: AbortSignal): Promise<Record | null>;
   /** @throws CodedError `BAD_CURSOR`, `CURSOR_EXPIRED`, `UNAVAILABLE`. */
   page(logId: string, range: LogRange, signal: AbortSignal): Promise<LogPage<Record>>;
-  /** A source to follow this log with; positions are numbers. Give it back with `close`. */
+  /**
+   * A source to follow this log with; positions are numbers. Give it back with `close`.
+   *
+   * @throws CodedError `UNAVAILABLE` after `stop`.
+   */
   follow(logId: string): Followed<number, LogDelivery<Record>>;
   /** Waits until the writers have finished (at most `ms`; the rest is refused with `UNAVAILABLE`), then ends all feeds. */
   stop(ms: number): Promise<void>;

@@ -1,0 +1,84 @@
+import type { Clock } from '../lib/clock.js';
+import type { Chance } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { LogLimits } from './log-limits.js';
+import type { GapCause, LogMetrics } from './log-metrics.js';
+
+/**
+ * When a feed repairs: one repair at a time, a moment after it was wanted (most holes are reordering and fill by
+ * themselves), once more if it was wanted again meanwhile, and ever more slowly while it fails.
+ */
+export function createFeedRepairs({
+  clock,
+  chance,
+  limits,
+  log,
+  metrics,
+  repair,
+  isWhole,
+}: {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly limits: LogLimits;
+  readonly log: Logger;
+  readonly metrics: LogMetrics;
+  /** Reads what is missing; resolves with whether anything was found. */
+  readonly repair: () => Promise<boolean>;
+  /** Nothing waits for a record that is missing. */
+  readonly isWhole: () => boolean;
+}) {
+  let running = false;
+  let again = false;
+  let scheduled = false;
+  let stopped = false;
+  let failures = 0;
+  let cancel = (): void => undefined;
+
+  const soon = (): number => limits.repairDelayMs + chance() * limits.repairDelayJitterMs;
+
+  function schedule(ms: number): void {
+    cancel();
+    scheduled = true;
+    cancel = clock.after(ms, () => void run());
+  }
+
+  async function run(): Promise<void> {
+    cancel();
+    scheduled = false;
+    again = false;
+    running = true;
+    const startedAt = clock.monotonic();
+    let result: 'found' | 'nothing' | 'failed' = 'failed';
+    try {
+      result = (await repair()) ? 'found' : 'nothing';
+    } catch (error) {
+      log.debug({ err: error }, 'feed: repair failed');
+    }
+    running = false;
+    metrics.feedRepair(result, (clock.monotonic() - startedAt) / 1000);
+    if (stopped) return;
+    if (result === 'failed') {
+      const ms = Math.min(limits.maxRepairRetryMs, limits.repairRetryMs * 2 ** failures);
+      failures += 1;
+      schedule(ms * (1 - chance() / 2));
+    } else {
+      failures = 0;
+      if (again || !isWhole()) schedule(soon());
+    }
+  }
+
+  return {
+    /** Asks for a repair: in a moment, or `now`. */
+    want(cause: GapCause, now = false): void {
+      if (stopped || (running ? again : scheduled && !now)) return;
+      metrics.feedGap(cause);
+      if (running) again = true;
+      else if (now) void run();
+      else schedule(soon());
+    },
+    stop(): void {
+      stopped = true;
+      cancel();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import type { Clock } from '../lib/clock.js';
+import { limited } from './call-limit.js';
+import { headOf, momentOf, type Head, type Moment } from './known-head.js';
+import type { LogLimits } from './log-limits.js';
+import type { LogRecord, LogStore } from './log-store.js';
+
+/** A head that the store told, and when it was asked. */
+export interface ReadHead<Record extends LogRecord> {
+  readonly head: Head<Record>;
+  readonly at: Moment;
+}
+
+interface Flight<Record extends LogRecord> {
+  readonly result: Promise<ReadHead<Record>>;
+  started: boolean;
+}
+
+export type HeadRead<Record extends LogRecord> = ReturnType<typeof createHeadRead<Record>>;
+
+/**
+ * Reads heads. Every answer comes from a read that started after the call: callers share the next read, never
+ * the one under way. The next one starts when that one ends, or when it is late.
+ */
+export function createHeadRead<Record extends LogRecord>({
+  store,
+  clock,
+  limits,
+  onRead,
+}: {
+  readonly store: LogStore<Record>;
+  readonly clock: Clock;
+  readonly limits: LogLimits;
+  readonly onRead: (logId: string, read: ReadHead<Record>) => void;
+}) {
+  /** The newest flight of each log: started, or about to start. */
+  const flights = new Map<string, Flight<Record>>();
+
+  async function fly(logId: string): Promise<ReadHead<Record>> {
+    const at = momentOf(clock);
+    const record = await limited(clock, limits.storeCallMs, (signal) => store.newest(logId, null, signal));
+    const read = { head: headOf(record), at };
+    onRead(logId, read);
+    return read;
+  }
+
+  const endOf = (flight: Flight<Record>): Promise<void> =>
+    new Promise((resolve) => {
+      const cancel = clock.after(limits.headReadShareMs, resolve);
+      flight.result
+        .catch(() => undefined)
+        .finally(() => {
+          cancel();
+          resolve();
+        });
+    });
+
+  return function headRead(logId: string): Promise<ReadHead<Record>> {
+    const newest = flights.get(logId);
+    if (newest !== undefined && !newest.started) return newest.result;
+    const flight: Flight<Record> = {
+      started: newest === undefined,
+      result: (newest === undefined ? fly(logId) : endOf(newest).then(() => takeOff())).finally(() => {
+        if (flights.get(logId) === flight) flights.delete(logId);
+      }),
+    };
+    function takeOff(): Promise<ReadHead<Record>> {
+      flight.started = true;
+      return fly(logId);
+    }
+    flights.set(logId, flight);
+    return flight.result;
+  };
+}

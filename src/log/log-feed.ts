@@ -1,0 +1,284 @@
+import { sleep, type Clock } from '../lib/clock.js';
+import type { Chance } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { DenseRead } from './dense-read.js';
+import { limited } from './call-limit.js';
+import { createFeedRepairs } from './feed-repairs.js';
+import { createFeedRing } from './feed-ring.js';
+import type { HeadRead } from './head-read.js';
+import { headOf, momentOf, type KnownHead, type Moment } from './known-head.js';
+import type { LogBus, LogEvent } from './log-bus.js';
+import type { LogLimits } from './log-limits.js';
+import type { LogMetrics } from './log-metrics.js';
+import { tagOf, type LogRecord, type LogStore, type Tag } from './log-store.js';
+
+export interface FeedOptions<Record extends LogRecord> {
+  readonly logId: string;
+  readonly store: LogStore<Record>;
+  readonly bus: LogBus<Record>;
+  readonly head: KnownHead<Record>;
+  readonly headRead: HeadRead<Record>;
+  readonly denseRead: DenseRead<Record>;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly limits: LogLimits;
+  readonly log: Logger;
+  readonly metrics: LogMetrics;
+  readonly sizeOf: (record: Record) => number;
+  /** A record that this feed released and no writer of this instance had acknowledged; once each, in order. */
+  readonly onReleased: (record: Record) => void;
+}
+
+export type LogFeed<Record extends LogRecord> = ReturnType<typeof createLogFeed<Record>>;
+
+const MAX_TAG = 0xffff_ffff;
+const CALL = /^[0-9a-f]{16}$/;
+const isTag = (tag: Tag | null): tag is Tag =>
+  tag !== null && Number.isInteger(tag) && tag >= 0 && tag <= MAX_TAG;
+
+/**
+ * One log as this instance sees it: releases each record once, in order, without a hole. Events of the bus are
+ * hints; what they leave open is read from the store. It starts when it is made.
+ */
+export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Record>) {
+  const { logId, store, bus, head, clock, chance, limits, log, metrics } = options;
+  const ring = createFeedRing<Record>(limits, options.sizeOf);
+  const listeners = new Set<() => void>();
+  const waitingForStart: (() => void)[] = [];
+  const pending = new Map<number, LogEvent<Record>>();
+  /** Numbers that this instance acknowledged and the feed has not released yet. */
+  const acknowledged = new Set<number>();
+  let next: number | null = null;
+  let origin = 1;
+  let lastTag: Tag | null = null;
+  let first: number | null = null;
+  let stopped = false;
+  const isLive = (): boolean => !stopped;
+  let startedWithoutBus = false;
+  let repairAtStart = false;
+  const repairs = createFeedRepairs({
+    clock,
+    chance,
+    limits,
+    log,
+    metrics,
+    repair: readToEnd,
+    isWhole: () => pending.size === 0,
+  });
+
+  const subscription = bus.subscribe(logId, (event) => {
+    const { record } = event;
+    if (stopped || record.logId !== logId || !Number.isSafeInteger(record.number) || record.number < 1)
+      return;
+    if (CALL.test(record.call)) offer(event);
+  });
+  void subscription.ready.then(() => {
+    if (next !== null) repairs.want('late', true);
+    else repairAtStart = startedWithoutBus;
+  });
+  void start();
+
+  async function start(): Promise<void> {
+    if (bus.mode() === 'push') await subscribed();
+    startedWithoutBus = true;
+    for (let failures = 0; isLive(); failures += 1) {
+      try {
+        const { head: read } = await options.headRead(logId);
+        first ??= await limited(clock, limits.storeCallMs, readFirst);
+        begin(read.number, read.tag, read.record);
+        return;
+      } catch (error) {
+        log.debug({ logId, err: error }, 'feed: the store did not answer, starting again');
+        await pause(failures);
+      }
+    }
+  }
+
+  function subscribed(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = clock.after(limits.subscribeWaitMs, resolve);
+      void subscription.ready.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  function pause(failures: number): Promise<void> {
+    const ms = Math.min(limits.maxRepairRetryMs, limits.repairRetryMs * 2 ** failures);
+    return sleep(clock, ms * (1 - chance() / 2));
+  }
+
+  async function readFirst(signal: AbortSignal): Promise<number> {
+    return (await store.firsts([logId], 'majority', signal)).get(logId) ?? 1;
+  }
+
+  function begin(number: number, tag: Tag, record: Record | null): void {
+    if (stopped) return;
+    next = number + 1;
+    origin = next;
+    lastTag = tag;
+    if (record !== null) ring.push(record);
+    for (const old of pending.keys()) if (old < next) pending.delete(old);
+    for (const old of acknowledged) if (old < next) acknowledged.delete(old);
+    releasePending();
+    for (const run of waitingForStart.splice(0)) run();
+    advance();
+    if (repairAtStart) repairs.want('late', true);
+    else if (pending.size > 0) repairs.want('missing');
+  }
+
+  function offer(event: LogEvent<Record>): void {
+    const { number } = event.record;
+    if (next === null) {
+      if (isTag(event.previousTag) && pending.size < limits.maxAhead) pending.set(number, event);
+      return;
+    }
+    if (number < next) return;
+    if (!isTag(event.previousTag)) return repairs.want('previous');
+    if (number > next + limits.maxAhead) return repairs.want('far');
+    pending.set(number, event);
+    if (number === next && releasePending()) advance();
+    if (pending.size > 0) repairs.want('missing');
+  }
+
+  /** Releases what continues the last record. Returns whether anything was. */
+  function releasePending(): boolean {
+    let released = false;
+    for (;;) {
+      const event = next === null ? undefined : pending.get(next);
+      if (event === undefined) return released;
+      pending.delete(event.record.number);
+      if (event.previousTag !== lastTag) {
+        repairs.want('previous');
+        return released;
+      }
+      release(event.record);
+      head.extend(headOf(event.record));
+      released = true;
+    }
+  }
+
+  function release(record: Record): void {
+    ring.push(record);
+    next = record.number + 1;
+    lastTag = tagOf(record);
+    pending.delete(record.number);
+    if (!acknowledged.delete(record.number)) options.onReleased(record);
+  }
+
+  function advance(): void {
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        log.error({ logId, err: error }, 'feed: a listener failed');
+      }
+    }
+  }
+
+  /** Reads from where the feed stands to the end of the log, and releases what is there. */
+  async function readToEnd(): Promise<boolean> {
+    const before = next;
+    while (isLive() && next !== null) {
+      const from = next;
+      const at = momentOf(clock);
+      const kept = [...pending.keys()];
+      const through = from - 1 + limits.repairPageRecords;
+      const page = await limited(clock, limits.storeCallMs, (signal) =>
+        store.range(logId, from - 1, through, signal),
+      );
+      const last = page.at(-1)?.number ?? from - 1;
+      take(page);
+      if (page.length === 0) {
+        first = Math.max(first ?? 1, await limited(clock, limits.storeCallMs, readFirst));
+        jump(first);
+      } else if (next <= last) {
+        const rest = await options.denseRead(logId, next, last);
+        jump(rest.from);
+        take(rest.records);
+      }
+      if (last < through && !(page.length === 0 && next > from)) {
+        // The log ends here. What still waits was made up or is ahead of what is durable: the tail check decides.
+        for (const number of kept) pending.delete(number);
+        confirm(at);
+        break;
+      }
+    }
+    return next !== before;
+  }
+
+  /** Releases those of stored records that come next, and what had arrived behind them. */
+  function take(records: readonly Record[]): void {
+    const from = next;
+    if (stopped) return;
+    for (const record of records) if (record.number === next) release(record);
+    releasePending();
+    if (next !== from) advance();
+  }
+
+  /** The log begins above where the feed stands: it goes on there. */
+  function jump(to: number): void {
+    if (next === null || to <= next) return;
+    log.info({ logId, from: next, to }, 'feed: the log begins above the last record, going on there');
+    next = to;
+    lastTag = null;
+    ring.clear();
+    for (const old of pending.keys()) if (old < to) pending.delete(old);
+  }
+
+  /** The store said, to a read begun at `at`, that nothing follows what was released. */
+  function confirm(at: Moment): void {
+    const newest = ring.newest();
+    if (newest !== null && newest.number + 1 === next) head.proven(headOf(newest), at);
+  }
+
+  return {
+    ring,
+    /** The number to be released next; null until the feed has started. */
+    next: (): number | null => next,
+    /** Where the log begins, as far as the feed knows; null until it asked. */
+    first: (): number | null => first,
+    /**
+     * An own append has landed: an event that is true. Returns false if the feed had released that record
+     * already, so that it was reported.
+     */
+    acknowledge(event: LogEvent<Record>): boolean {
+      const { number } = event.record;
+      if (next !== null && number < next) return number < origin;
+      acknowledged.add(number);
+      offer(event);
+      return true;
+    },
+    /** Whether this feed was the one to release a record. */
+    hasReleased: (number: number): boolean => next !== null && number >= origin && number < next,
+    /** What somebody says exists. */
+    hint: offer,
+    /** A subscriber stands ahead of the feed. */
+    catchUp: (): void => repairs.want('ahead', true),
+    /** Answer of a tail check that began at `at`: whether record `asked` exists, and where the log begins. */
+    checked(asked: number, exists: boolean, begins: number | null, at: Moment): void {
+      if (begins !== null) first = Math.max(first ?? 1, begins);
+      if (asked !== next) return;
+      if (exists) metrics.tailCheckFound(1);
+      if (exists || (first ?? 1) > asked) repairs.want('tail', true);
+      else confirm(at);
+    },
+    onAdvance(listener: () => void): () => void {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    /** Runs `run` once the feed has started, at once if it has. */
+    whenStarted(run: () => void): void {
+      if (next === null) waitingForStart.push(run);
+      else run();
+    },
+    /** Twice does nothing. */
+    stop(): void {
+      stopped = true;
+      repairs.stop();
+      subscription.close();
+      listeners.clear();
+    },
+  };
+}

@@ -1,0 +1,245 @@
+import { sleep, type Clock } from '../lib/clock.js';
+import { CodedError, unavailable } from '../lib/coded-error.js';
+import type { Chance } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import { limitCall, type CallLimit } from './call-limit.js';
+import { headOf, momentOf, type Head, type KnownHead } from './known-head.js';
+import type { LogLimits } from './log-limits.js';
+import type { LogMetrics } from './log-metrics.js';
+import type { LogEntry, LogRecord, LogSession, LogStore, Tag } from './log-store.js';
+import type { LogAppended } from './log.js';
+
+/** What is appended: a record that has no number yet. */
+export type Unnumbered<Record extends LogRecord> = Omit<Record, 'number'> & LogEntry;
+
+/** How many appends wait on this instance, over all its writers. */
+export interface QueueCount {
+  waiting: number;
+}
+
+interface WriterOptions<Record extends LogRecord> {
+  readonly logId: string;
+  readonly store: LogStore<Record>;
+  readonly head: KnownHead<Record>;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly limits: LogLimits;
+  readonly log: Logger;
+  readonly metrics: LogMetrics;
+  readonly instance: QueueCount;
+  /** Runs its argument when the input of this turn of the event loop was handled: sends of one turn are one batch. */
+  readonly defer: (callback: () => void) => void;
+  /** The record that an entry becomes under a number. */
+  readonly numbered: (entry: Unnumbered<Record>, number: number) => Record;
+  readonly sameInput: (stored: Record, entry: Unnumbered<Record>) => boolean;
+  readonly sizeOf: (entry: Unnumbered<Record>) => number;
+  /** A record of this writer is durable; called once per record, in order. */
+  readonly onLanded: (record: Record, previousTag: Tag) => void;
+  /** A key was stored already; `own`: by a try of this writer whose outcome was not known. */
+  readonly onFound: (record: Record, own: boolean) => void;
+}
+
+interface Waiting<Record extends LogRecord> {
+  readonly entry: Unnumbered<Record>;
+  readonly bytes: number;
+  /** Somebody still waits for the answer. */
+  open: boolean;
+  settle(act: (resolve: (value: LogAppended<Record>) => void, reject: (error: Error) => void) => void): void;
+}
+
+export type LogWriter<Record extends LogRecord> = ReturnType<typeof createLogWriter<Record>>;
+
+/**
+ * Appends to one log for this instance: numbers densely from the known head, inserts ordered batches, and
+ * acknowledges only what the store said is durable. What is not known is tried again, the same entries under the
+ * same keys, for as long as somebody waits. One batch at a time.
+ */
+export function createLogWriter<Record extends LogRecord>(options: WriterOptions<Record>) {
+  const { logId, store, head, clock, chance, limits, log, metrics, instance } = options;
+  let queue: Waiting<Record>[] = [];
+  let waiting = 0;
+  let pumping = false;
+  let inFlight: { readonly batch: readonly Waiting<Record>[]; readonly limit: CallLimit } | null = null;
+  let conflicts = 0;
+  let failures = 0;
+
+  function append(entry: Unnumbered<Record>, signal: AbortSignal): Promise<LogAppended<Record>> {
+    if (signal.aborted) return Promise.reject(unavailable(signal.reason));
+    if (waiting >= limits.maxQueuedPerLog || instance.waiting >= limits.maxQueuedPerInstance) {
+      const retryAfterMs = limits.overloadedRetryAfterMs;
+      return Promise.reject(
+        new CodedError('OVERLOADED', 'Too many sends wait. Try again.', { retryAfterMs }),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const item: Waiting<Record> = {
+        entry,
+        bytes: options.sizeOf(entry),
+        open: true,
+        settle(act) {
+          if (!item.open) return;
+          item.open = false;
+          count(-1);
+          signal.removeEventListener('abort', giveUp);
+          act(resolve, reject);
+        },
+      };
+      const giveUp = (): void => {
+        item.settle((_, reject) => reject(unavailable(signal.reason)));
+        if (inFlight?.batch.every((other) => !other.open) === true) inFlight.limit.abort();
+      };
+      signal.addEventListener('abort', giveUp);
+      count(1);
+      queue.push(item);
+      if (!pumping) {
+        pumping = true;
+        options.defer(() => void pump());
+      }
+    });
+  }
+
+  function count(change: 1 | -1): void {
+    waiting += change;
+    instance.waiting += change;
+    metrics.writerQueue(instance.waiting);
+  }
+
+  async function pump(): Promise<void> {
+    let session = store.session();
+    for (;;) {
+      queue = queue.filter((item) => item.open);
+      if (queue.length === 0) break;
+      const outcome = await attempt(session);
+      if (outcome === 'known') continue;
+      // What a later read sees must not depend on a session whose primary may be gone.
+      session.end();
+      session = store.session();
+      head.forget();
+      failures += 1;
+      await sleep(clock, Math.min(limits.maxFailurePauseMs, 5 * 2 ** failures) * (1 - chance() / 2));
+    }
+    session.end();
+    conflicts = 0;
+    failures = 0;
+    pumping = false;
+  }
+
+  /** One insert. `failed`: nothing is known any more. */
+  async function attempt(session: LogSession): Promise<'known' | 'failed'> {
+    try {
+      const base = head.get() ?? (await call(queue, (signal) => readHead(session, signal)));
+      const batch = takeBatch();
+      const records = batch.map((item, index) => options.numbered(item.entry, base.number + 1 + index));
+      if (records.length === 0) return 'known';
+      metrics.writerBatch(records.length);
+      const result = await call(batch, (signal) => store.append(records, session, signal));
+      if (result.outcome === 'unknown') {
+        metrics.writerUnknownOutcome();
+        return failed(result.cause);
+      }
+      failures = 0;
+      landed(base, batch.slice(0, result.landed), records.slice(0, result.landed));
+      const next = batch[result.landed];
+      if (result.outcome === 'duplicate' && next !== undefined) await settleDuplicate(next, session);
+      if (result.outcome === 'conflict') await afterConflict(result.landed, session);
+      return 'known';
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  function failed(cause: unknown): 'failed' {
+    const fields = { logId, err: cause };
+    if (failures === 0) log.warn(fields, 'append: outcome unknown, trying again under the same keys');
+    else log.debug(fields, 'append: outcome still unknown');
+    return 'failed';
+  }
+
+  /** Waits for the store as long as one of `items` is waited for, at most the limit of one call. */
+  async function call<Value>(
+    items: readonly Waiting<Record>[],
+    ask: (signal: AbortSignal) => Promise<Value>,
+  ): Promise<Value> {
+    const limit = limitCall(clock, limits.storeCallMs);
+    inFlight = { batch: [...items], limit };
+    try {
+      return await ask(limit.signal);
+    } finally {
+      inFlight = null;
+      limit.end();
+    }
+  }
+
+  async function readHead(session: LogSession, signal: AbortSignal): Promise<Head<Record>> {
+    const at = momentOf(clock);
+    const read = headOf(await store.newest(logId, session, signal));
+    head.proven(read, at);
+    return head.get() ?? read;
+  }
+
+  function takeBatch(): Waiting<Record>[] {
+    queue = queue.filter((item) => item.open);
+    let bytes = 0;
+    const end = queue.findIndex((item, index) => {
+      bytes += item.bytes;
+      return index >= limits.maxBatchRecords || (index > 0 && bytes > limits.maxBatchBytes);
+    });
+    return queue.slice(0, end === -1 ? queue.length : end);
+  }
+
+  function landed(base: Head<Record>, batch: readonly Waiting<Record>[], records: readonly Record[]): void {
+    if (records.length === 0) return;
+    conflicts = 0;
+    queue = queue.slice(records.length);
+    head.proven(headOf(records.at(-1) ?? null), momentOf(clock));
+    for (const [index, record] of records.entries()) {
+      batch[index]?.settle((resolve) => resolve({ outcome: 'stored', record, duplicate: false }));
+    }
+    let previousTag = base.tag;
+    for (const record of records) {
+      options.onLanded(record, previousTag);
+      previousTag = headOf(record).tag;
+    }
+  }
+
+  async function settleDuplicate(item: Waiting<Record>, session: LogSession): Promise<void> {
+    const { authorId, key } = item.entry;
+    const at = momentOf(clock);
+    const stored = await call([item], (signal) => store.byKey(logId, authorId, key, session, signal));
+    if (stored === null) {
+      // The record that was in the way has been rolled back, and perhaps more with it.
+      head.forget();
+      return pauseAfterConflict();
+    }
+    head.proven(headOf(stored), at);
+    queue = queue.filter((other) => other !== item);
+    if (!options.sameInput(stored, item.entry))
+      return item.settle((resolve) => resolve({ outcome: 'conflict' }));
+    const own = stored.call === item.entry.call;
+    item.settle((resolve) => resolve({ outcome: 'stored', record: stored, duplicate: !own }));
+    options.onFound(stored, own);
+  }
+
+  async function afterConflict(landedRecords: number, session: LogSession): Promise<void> {
+    metrics.writerConflict();
+    if (landedRecords > 0) conflicts = 0;
+    await pauseAfterConflict();
+    await call(queue, (signal) => readHead(session, signal));
+  }
+
+  async function pauseAfterConflict(): Promise<void> {
+    conflicts += 1;
+    await sleep(clock, chance() * Math.min(limits.maxConflictPauseMs, 1.5 * conflicts));
+  }
+
+  return {
+    append,
+    /** Nothing waits and nothing is under way. */
+    idle: (): boolean => !pumping,
+    /** Answers everybody who still waits with `UNAVAILABLE`. */
+    refuse(): void {
+      for (const item of queue) item.settle((_, reject) => reject(unavailable()));
+      inFlight?.limit.abort();
+    },
+  };
+}
