@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { request } from '../graphql-client.js';
+import { SEND_MESSAGE, type Sent, type TestVisitor } from '../seed.js';
+import type { History } from './history.js';
+
+export interface SenderOptions {
+  /** Unique in the history. */
+  readonly who: string;
+  readonly roomId: string;
+  readonly visitor: TestVisitor;
+  readonly target: () => string;
+  readonly history: History;
+  /** Characters of each text beyond its own key. */
+  readonly padding?: number;
+  readonly requestTimeoutMs?: number;
+}
+
+/** Sends one message after the other, each with its key until it is acknowledged, on whichever instance answers. */
+export interface Sender {
+  /** Sends one message; resolves when it is acknowledged. */
+  send(): Promise<void>;
+  /** Sends at this rate (as far as acknowledgements allow) until `stop`. */
+  run(perSecond: number): void;
+  /** Ends `run`; resolves when its last message is acknowledged. */
+  stop(): Promise<void>;
+  /** How many were acknowledged. */
+  acked(): number;
+  /** How many tries had no answer, or one that says to try again. */
+  retries(): number;
+  /** Time of each acknowledged send from its first try, in milliseconds. */
+  readonly ackMs: readonly number[];
+}
+
+const LONGEST_RETRY_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const RETRYABLE = new Set(['UNAVAILABLE', 'OVERLOADED', 'RATE_LIMITED']);
+
+export function createSender(options: SenderOptions): Sender {
+  const { who, roomId, visitor, target, history } = options;
+  const padding = '.'.repeat(options.padding ?? 0);
+  const ackMs: number[] = [];
+  let retries = 0;
+  let acked = 0;
+  let stopped = false;
+  let running: Promise<void> = Promise.resolve();
+
+  /** True when it was acknowledged or refused for good, false when it must be tried again. */
+  async function attempt(key: string, text: string): Promise<boolean> {
+    const input = { roomId, text, idempotencyKey: key };
+    const answer = await request<{ sendMessage: Sent | null }>(
+      target(),
+      SEND_MESSAGE,
+      { input },
+      {
+        token: visitor.token,
+        timeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+      },
+    ).catch(() => null);
+    const sent = answer?.data?.sendMessage;
+    const t = performance.now();
+    if (sent?.message !== null && sent?.message !== undefined) {
+      acked += 1;
+      history.record({ op: 'ack', t, who, room: roomId, key, ...sent.message });
+      return true;
+    }
+    const codes = [
+      ...(sent?.userErrors ?? []).map(({ code }) => code),
+      ...(answer?.errors ?? []).map(({ extensions }) => extensions?.code ?? 'no code'),
+    ];
+    const fatal = codes.filter((code) => !RETRYABLE.has(code));
+    if (fatal.length === 0) return false;
+    history.record({ op: 'refused', t, who, room: roomId, problem: `send: ${fatal.join(', ')}` });
+    return true;
+  }
+
+  async function send(): Promise<void> {
+    const key = randomUUID();
+    const started = performance.now();
+    for (let tries = 0; !(await attempt(key, `${key} ${padding}`.trim())); tries += 1) {
+      retries += 1;
+      await waitMs(Math.random() * Math.min(LONGEST_RETRY_MS, 50 * 2 ** tries));
+    }
+    ackMs.push(performance.now() - started);
+  }
+
+  async function loop(perSecond: number): Promise<void> {
+    while (!stopped) {
+      const started = performance.now();
+      await send();
+      await waitMs(Math.max(0, 1000 / perSecond - (performance.now() - started)));
+    }
+  }
+
+  return {
+    send,
+    run: (perSecond) => void (running = loop(perSecond)),
+    async stop() {
+      stopped = true;
+      await running;
+    },
+    acked: () => acked,
+    retries: () => retries,
+    ackMs,
+  };
+}
+
+const waitMs = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });

@@ -1,0 +1,73 @@
+/** What a GraphQL request answered, whatever its status. */
+export interface GraphqlAnswer<Data> {
+  readonly status: number;
+  readonly data: Data | null | undefined;
+  readonly errors: readonly GraphqlProblem[];
+}
+
+export interface GraphqlProblem {
+  readonly message: string;
+  readonly path?: readonly (string | number)[];
+  readonly extensions?: {
+    readonly code?: string;
+    readonly retryAfterMs?: number;
+    readonly requestId?: string;
+  };
+}
+
+export interface RequestOptions {
+  readonly token?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Longest wait for the answer. */
+  readonly timeoutMs?: number;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * One GraphQL request over HTTP POST. `url` is the server's own, such as `http://127.0.0.1:8000`.
+ *
+ * @throws Error when there is no answer, or one that is not JSON.
+ */
+export async function request<Data>(
+  url: string,
+  query: string,
+  variables: Readonly<Record<string, unknown>> = {},
+  options: RequestOptions = {},
+): Promise<GraphqlAnswer<Data>> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/graphql-response+json, application/json;q=0.9',
+      ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+      ...options.headers,
+    },
+    body: JSON.stringify({ query, variables }),
+    signal: AbortSignal.timeout(options.timeoutMs ?? REQUEST_TIMEOUT_MS),
+  });
+  const text = await response.text();
+  let body: { data?: Data | null; errors?: readonly GraphqlProblem[] };
+  try {
+    body = JSON.parse(text) as typeof body;
+  } catch {
+    throw new Error(`${url} answered ${response.status} without JSON: ${text.slice(0, 500)}`);
+  }
+  return { status: response.status, data: body.data, errors: body.errors ?? [] };
+}
+
+/** As `request`, for what must succeed: the data, or a failure that shows the whole answer. */
+export async function ask<Data>(
+  url: string,
+  query: string,
+  variables: Readonly<Record<string, unknown>> = {},
+  options: RequestOptions = {},
+): Promise<Data> {
+  const answer = await request<Data>(url, query, variables, options);
+  if (answer.errors.length > 0 || answer.data === null || answer.data === undefined) {
+    throw new Error(
+      `Refused:\n${query}\n${JSON.stringify(variables)}\n${JSON.stringify(answer, undefined, 2)}`,
+    );
+  }
+  return answer.data;
+}
