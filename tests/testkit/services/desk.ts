@@ -17,6 +17,7 @@ export async function openDesk(
     '/run-name': () => provider.runName,
     '/redis': () => provider.redis(),
     '/mongo': () => provider.mongo(),
+    '/entry-point': () => provider.entryPoint(),
     '/program/redis': () => provider.program('redis'),
     '/program/mongo': () => provider.program('mongo'),
     '/program/chromium': () => provider.program('chromium'),
@@ -61,6 +62,7 @@ export function visitDesk(url: string): Omit<ServiceProvider, 'runName' | 'repor
     runName: () => ask<string>('/run-name'),
     redis: () => ask<string>('/redis'),
     mongo: () => ask<string>('/mongo'),
+    entryPoint: () => ask<string>('/entry-point'),
     program: (service: Service) => ask<Program>(`/program/${service}`),
   };
 }

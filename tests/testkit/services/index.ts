@@ -76,3 +76,6 @@ export const startMongo = async (): Promise<MongoServer> =>
 
 /** Path of a Chromium. */
 export const chromium = async (): Promise<string> => (await (await desk()).program('chromium')).command;
+
+/** Path of the built server; builds it first when a source is newer. */
+export const builtEntryPoint = async (): Promise<string> => (await desk()).entryPoint();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
 import { Redis } from 'ioredis';
 import { run } from './commands.js';
 import { dropDatabases, mongoVersion, startMongo } from './mongo.js';
@@ -14,6 +15,8 @@ export interface ServiceProvider {
   mongo(): Promise<string>;
   /** The program for servers of one's own, and the browser. */
   program(service: Service): Promise<Program>;
+  /** Builds what is not built yet; path of the entry point. */
+  entryPoint(): Promise<string>;
   /** Begins the name of everything that this run makes on a shared server. */
   readonly runName: string;
   /** Which servers answered, in their own words, one line each. */
@@ -79,6 +82,12 @@ export function createServiceProvider(env: Readonly<Record<string, string | unde
         started.push(server);
         lines.add(`${server.version}, ${found.source}`);
         return server.url('');
+      }),
+    entryPoint: () =>
+      once('entry point', async () => {
+        const { code, output } = await run(process.execPath, ['scripts/build-if-needed.js']);
+        if (code !== 0) throw new Error(`The build failed:\n${output}`);
+        return resolve('dist/main.js');
       }),
     report: () => [...lines],
     async close() {
