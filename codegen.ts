@@ -1,8 +1,18 @@
 import type { CodegenConfig } from '@graphql-codegen/cli';
 
+/** How operations of the client side become types and documents. */
+const operations = {
+  documentMode: 'documentNode',
+  enumsAsTypes: true,
+  useTypeImports: true,
+  importExtension: '.js',
+  defaultScalarType: 'never',
+  scalars: { DateTime: 'string', ID: 'string' },
+};
+
 /**
  * Server: resolver types with mappers, so that a resolver receives our record and never a half-filled
- * GraphQL type. Client: typed urql hooks, one per operation found in `client/`.
+ * GraphQL type. Client: typed urql hooks, one per operation found in `client/src`.
  */
 const config: CodegenConfig = {
   schema: 'schema/*.graphql',
@@ -32,16 +42,16 @@ const config: CodegenConfig = {
         },
       },
     },
-    'client/src/__generated__/operations.ts': {
-      documents: ['client/src/**/*.graphql', 'client/kit/**/*.graphql'],
+    'client/kit/__generated__/operations.ts': {
+      documents: ['client/kit/**/*.graphql'],
       plugins: ['typescript-operations', 'typescript-urql'],
-      config: {
-        documentMode: 'documentNode',
-        enumsAsTypes: true,
-        useTypeImports: true,
-        importExtension: '.js',
-        scalars: { DateTime: 'string', ID: 'string' },
-      },
+      // The kit knows no React, so no hooks: documents and their types.
+      config: { ...operations, withHooks: false },
+    },
+    'client/src/__generated__/operations.ts': {
+      documents: ['client/src/**/*.graphql'],
+      plugins: ['typescript-operations', 'typescript-urql'],
+      config: operations,
     },
   },
 };

@@ -1,0 +1,30 @@
+import type { Environment } from './environment.js';
+
+/** The first wait is drawn from 0 to this many milliseconds, and each further one from twice that. */
+export const FIRST_RETRY_MS = 500;
+/** No wait is drawn from more than this many milliseconds. */
+export const LONGEST_RETRY_MS = 30_000;
+
+/** Full jitter: a wait from 0 up to `FIRST_RETRY_MS` doubled `attempt` times, at most `LONGEST_RETRY_MS`. */
+export function fullJitter(attempt: number, random: () => number): number {
+  return random() * Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt);
+}
+
+/** Waits that grow from failure to failure. */
+export interface Backoff {
+  /** Milliseconds to wait now; never less than `atLeastMs`, which is what a server asked for. */
+  next(atLeastMs?: number | null): number;
+  /** Something worked: the next wait is short again. */
+  reset(): void;
+}
+
+export function createBackoff({ random }: Pick<Environment, 'random'>): Backoff {
+  let attempt = 0;
+  return {
+    // The jitter comes on top of what the server asks for, so that those it turned away do not return as one.
+    next: (atLeastMs) => (atLeastMs ?? 0) + fullJitter(attempt++, random),
+    reset: () => {
+      attempt = 0;
+    },
+  };
+}

@@ -1,0 +1,200 @@
+import type { Connection } from './connection.js';
+import { createBackoff } from './backoff.js';
+import { followMessages, roomPage } from './documents.js';
+import { systemEnvironment, type Environment } from './environment.js';
+import type { FollowedMessageFragment, FollowMessagesSubscription } from './__generated__/operations.js';
+import { keepSubscribed } from './keep-subscribed.js';
+import { remedyFor, toRequestError, type RequestError } from './request-error.js';
+import { createStore, type Readable } from './store.js';
+
+/** One message as it was read. For the author's present name ask `RoomState.names`. */
+export type RoomMessage = FollowedMessageFragment;
+
+/** What is held of one room. */
+export interface RoomState {
+  /**
+   * `loading` until the first page is there · `ready` · `missing` no such room · `ended` nothing can ever follow ·
+   * `failed` the server's `problem` is not one that a retry heals.
+   */
+  readonly phase: 'loading' | 'ready' | 'missing' | 'ended' | 'failed';
+  /** Without a hole, in the order of `number`, each once. */
+  readonly messages: readonly RoomMessage[];
+  /** Whether there are messages before the first one held. */
+  readonly hasOlder: boolean;
+  readonly loadingOlder: boolean;
+  /** The newest known name of each author, by identifier. */
+  readonly names: ReadonlyMap<string, string>;
+  /** What is being tried again, or, with `failed`, what cannot be. */
+  readonly problem: RequestError | null;
+}
+
+/** Messages in the first page and in each older one. */
+const PAGE_SIZE = 50;
+
+const EMPTY: RoomState = {
+  phase: 'loading',
+  messages: [],
+  hasOlder: false,
+  loadingOlder: false,
+  names: new Map(),
+  problem: null,
+};
+
+type Event = FollowMessagesSubscription['messageAdded'];
+
+/**
+ * Follows one room: its newest page, then every message after it, exactly once and in order, over reconnects and
+ * restarts, until `stop`. Being open counts the visitor as online in the room.
+ *
+ * When the server skips (`skippedCount`), or a cursor is of no use any more, what is held is replaced by the newest
+ * messages; `loadOlder` reaches the rest.
+ */
+export type FollowedRoom = ReturnType<typeof followRoom>;
+
+export function followRoom({
+  connection,
+  roomId,
+  environment = systemEnvironment,
+}: {
+  connection: Connection;
+  roomId: string;
+  environment?: Environment;
+}) {
+  const state = createStore(EMPTY);
+  const update = (part: Partial<RoomState>) => state.set({ ...state.get(), ...part });
+  const backoff = createBackoff(environment);
+  let resumeCursor: string | null = null;
+  let oldestCursor: string | null = null;
+  let last = 0;
+  /** Raised when the list is replaced: an older page asked for before does not fit any more. */
+  let edition = 0;
+  let cancelOlder = () => {};
+
+  async function readPage(before: string | null) {
+    const { room } = await connection.execute(roomPage, { roomId, last: PAGE_SIZE, before });
+    return room?.messages ?? null;
+  }
+
+  function replace(messages: readonly RoomMessage[], oldest: string | null, hasOlder: boolean): void {
+    edition += 1;
+    cancelOlder();
+    oldestCursor = oldest;
+    last = messages.at(-1)?.number ?? 0;
+    update({
+      phase: 'ready',
+      messages,
+      hasOlder,
+      loadingOlder: false,
+      names: learn(messages),
+      problem: null,
+    });
+  }
+
+  function learn(messages: readonly RoomMessage[]): ReadonlyMap<string, string> {
+    const known = state.get().names;
+    const news = messages.filter(({ author }) => known.get(author.id) !== author.displayName);
+    return news.length === 0
+      ? known
+      : new Map([...known, ...news.map(({ author }) => [author.id, author.displayName] as const)]);
+  }
+
+  function take({ cursor, message, skippedCount }: Event): 'taken' | 'repeat' | 'gap' {
+    if (message.number <= last) return 'repeat';
+    if (message.number !== last + skippedCount + 1) return 'gap';
+    resumeCursor = cursor;
+    if (skippedCount > 0) {
+      replace([message], cursor, true);
+      void loadOlder();
+    } else {
+      oldestCursor ??= cursor;
+      last = message.number;
+      update({ messages: [...state.get().messages, message], names: learn([message]), problem: null });
+    }
+    return 'taken';
+  }
+
+  async function loadOlder(): Promise<void> {
+    if (!state.get().hasOlder || state.get().loadingOlder) return;
+    update({ loadingOlder: true });
+    await readOlder(edition);
+  }
+
+  async function readOlder(mine: number): Promise<void> {
+    try {
+      const page = await readPage(oldestCursor);
+      if (mine !== edition) return;
+      backoff.reset();
+      const { messages } = state.get();
+      const first = messages[0]?.number ?? last + 1;
+      const older = (page?.nodes ?? []).filter(({ number }) => number < first);
+      oldestCursor = page?.pageInfo.startCursor ?? oldestCursor;
+      update({
+        messages: [...older, ...messages],
+        names: learn(older),
+        hasOlder: older.length > 0 && (page?.pageInfo.hasPreviousPage ?? false),
+        loadingOlder: false,
+      });
+    } catch (cause) {
+      if (mine !== edition) return;
+      const error = toRequestError(cause);
+      const remedy = remedyFor(error);
+      if (remedy === 'again') {
+        cancelOlder = environment.after(backoff.next(error.retryAfterMs), () => void readOlder(mine));
+      } else if (remedy === 'newest') {
+        restart();
+      } else {
+        update({ loadingOlder: false, problem: error });
+      }
+    }
+  }
+
+  const begin = () =>
+    keepSubscribed<Event>(
+      {
+        async readNewest() {
+          const page = await readPage(null);
+          if (page === null) return false;
+          resumeCursor = page.resumeCursor;
+          replace(page.nodes, page.pageInfo.startCursor, page.pageInfo.hasPreviousPage);
+          return true;
+        },
+        open: (sink) =>
+          connection.subscribe(followMessages, () => ({ roomId, after: resumeCursor }), {
+            ...sink,
+            next: ({ messageAdded }) => sink.next(messageAdded),
+          }),
+        take,
+        problem: (problem) => update({ problem }),
+        over: (phase, problem) => update({ phase, problem }),
+      },
+      environment,
+    );
+  let end = begin();
+
+  function restart(): void {
+    end();
+    edition += 1;
+    cancelOlder();
+    update({ loadingOlder: false });
+    end = begin();
+  }
+
+  return {
+    state: state as Readable<RoomState>,
+    /** Reads the page before the first message held, trying until it is there; does nothing while that runs. */
+    loadOlder: () => void loadOlder(),
+    /** Shows an author's new name before the next message brings it. */
+    rename(authorId: string, displayName: string): void {
+      if (state.get().names.get(authorId) === displayName) return;
+      update({ names: new Map([...state.get().names, [authorId, displayName]]) });
+    },
+    /** Reads the newest page again and goes on from there; what to do about `failed`. */
+    restart,
+    /** Ends it; twice is fine. */
+    stop(): void {
+      end();
+      edition += 1;
+      cancelOlder();
+    },
+  };
+}

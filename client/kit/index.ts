@@ -1,0 +1,33 @@
+/**
+ * Follow and talk in Madang rooms from any TypeScript client, without losing or repeating anything. Knows no
+ * framework.
+ */
+export {
+  createMemoryStorage,
+  systemEnvironment,
+  type Environment,
+  type KeyValueStorage,
+} from './environment.js';
+export { alwaysOnline, browserNetwork, type Network } from './network.js';
+export { createSocket, type ConnectionState, type Socket, type SocketOptions } from './socket.js';
+export type { Connection, Sink } from './connection.js';
+export { followRoom, type FollowedRoom, type RoomMessage, type RoomState } from './follow-room.js';
+export {
+  applyRoomsChange,
+  createRoomList,
+  followRooms,
+  type RoomListSource,
+  type RoomListState,
+  type RoomListTarget,
+  type RoomsChange,
+} from './follow-rooms.js';
+export { createOutbox, notYetListed, VISITOR_CHANGED, type Outbox } from './outbox.js';
+export {
+  createIndexedDbOutboxStore,
+  createMemoryOutboxStore,
+  type OutboxEntry,
+  type OutboxStore,
+} from './outbox-store.js';
+export { createUnread, unreadCount, type Unread } from './unread.js';
+export { RequestError, toRequestError } from './request-error.js';
+export type { Readable } from './store.js';

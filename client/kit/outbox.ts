@@ -1,0 +1,209 @@
+import { createBackoff } from './backoff.js';
+import { sendMessage } from './documents.js';
+import { systemEnvironment, type Environment } from './environment.js';
+import type { OutboxEntry, OutboxStore } from './outbox-store.js';
+import { remedyFor, RequestError, toRequestError } from './request-error.js';
+import type { Socket } from './socket.js';
+import { createStore, type Readable } from './store.js';
+
+/** The failure of a message whose outcome is unknown after a fresh guest took the place of its sender. */
+export const VISITOR_CHANGED = 'VISITOR_CHANGED';
+/** Acknowledged entries kept for a list that has not shown them yet. */
+const ACKNOWLEDGED_KEPT = 100;
+
+/**
+ * Sends messages: each under one idempotency key, one at a time per room and in the order they were written, tried
+ * until the server acknowledges or refuses it, kept over a reload. A refused one waits for `retry` and holds up
+ * none behind it. One that was tried as another visitor may have been stored, and the key is no help there, so it
+ * waits too.
+ */
+export type Outbox = ReturnType<typeof createOutbox>;
+
+export function createOutbox({
+  connection,
+  store,
+  makeKey,
+  environment = systemEnvironment,
+}: {
+  connection: Pick<Socket, 'state' | 'visitorId' | 'executeOnce'>;
+  store: OutboxStore;
+  /** Makes an idempotency key, best a UUID. */
+  makeKey: () => string;
+  environment?: Environment;
+}) {
+  const entries = createStore<readonly OutboxEntry[]>([]);
+  /** Rooms with a message on its way. */
+  const pumping = new Set<string>();
+  const stopping = new AbortController();
+
+  function set(next: OutboxEntry): Promise<void> {
+    entries.set(entries.get().map((entry) => (entry.key === next.key ? next : entry)));
+    return store.put(next).catch(() => {});
+  }
+
+  function remove(key: string): void {
+    entries.set(entries.get().filter((entry) => entry.key !== key));
+    store.remove(key).catch(() => {});
+  }
+
+  function acknowledge(key: string, number: number): void {
+    const next = entries.get().map((entry) => (entry.key === key ? { ...entry, number } : entry));
+    const surplus = next.filter((entry) => entry.number !== null).slice(0, -ACKNOWLEDGED_KEPT);
+    entries.set(next.filter((entry) => !surplus.includes(entry)));
+    store.remove(key).catch(() => {});
+  }
+
+  const find = (key: string) => entries.get().find((entry) => entry.key === key);
+  const nextOf = (roomId: string) =>
+    entries.get().find((entry) => entry.roomId === roomId && entry.number === null && entry.failure === null);
+
+  async function pump(roomId: string): Promise<void> {
+    if (pumping.has(roomId)) return;
+    pumping.add(roomId);
+    const backoff = createBackoff(environment);
+    for (let entry = nextOf(roomId); entry !== undefined; entry = nextOf(roomId)) {
+      await connected();
+      if (stopping.signal.aborted) break;
+      const wait = await attempt(entry.key);
+      if (wait === null) backoff.reset();
+      else await pause(backoff.next(wait));
+    }
+    pumping.delete(roomId);
+  }
+
+  /** One try. Resolves to null when the entry is done with, else to the least wait before the next, in milliseconds. */
+  async function attempt(key: string): Promise<number | null> {
+    const entry = find(key);
+    if (entry === undefined || entry.failure !== null) return null;
+    const visitorId = connection.visitorId.get();
+    if (entry.visitorId !== null && entry.visitorId !== visitorId) {
+      await set({
+        ...entry,
+        failure: { code: VISITOR_CHANGED, message: 'Sent as another visitor, perhaps.' },
+      });
+      return null;
+    }
+    // Stored before the try: after a reload it must be known that this one may have been stored already.
+    if (entry.visitorId === null) await set({ ...entry, visitorId });
+    if (connection.visitorId.get() !== visitorId) return 0;
+    try {
+      const number = await deliver(entry);
+      acknowledge(key, number);
+      return null;
+    } catch (cause) {
+      const error = toRequestError(cause);
+      if (stopping.signal.aborted || remedyFor(error) === 'again') return error.retryAfterMs ?? 0;
+      await set({ ...entry, visitorId, failure: { code: error.code, message: error.message } });
+      return null;
+    }
+  }
+
+  async function deliver({ roomId, text, key }: OutboxEntry): Promise<number> {
+    const input = { roomId, text, idempotencyKey: key };
+    const answer = await connection.executeOnce(sendMessage, { input });
+    const [refusal] = answer.sendMessage?.userErrors ?? [];
+    if (refusal !== undefined) {
+      throw new RequestError(refusal.code, refusal.message, refusal.retryAfterMs);
+    }
+    const number = answer.sendMessage?.message?.number;
+    if (number === undefined) throw new RequestError('UNAVAILABLE', 'The answer holds no message.');
+    return number;
+  }
+
+  /** Resolves when there is a connection, or when the outbox stops. */
+  function connected(): Promise<void> {
+    if (connection.state.get() === 'connected' || stopping.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const check = () => {
+        if (connection.state.get() !== 'connected' && !stopping.signal.aborted) return;
+        unwatch();
+        stopping.signal.removeEventListener('abort', check);
+        resolve();
+      };
+      const unwatch = connection.state.watch(check);
+      stopping.signal.addEventListener('abort', check);
+    });
+  }
+
+  /** Resolves after `ms` milliseconds, or when the outbox stops. */
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = environment.after(ms, resolve);
+      stopping.signal.addEventListener('abort', () => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  function add(entry: OutboxEntry): OutboxEntry {
+    entries.set([...entries.get(), entry]);
+    store.put(entry).catch(() => {});
+    void pump(entry.roomId);
+    return entry;
+  }
+
+  async function load(): Promise<void> {
+    const stored = [...(await store.all().catch(() => []))].sort((a, b) => a.writtenAt - b.writtenAt);
+    const older = stored.filter((entry) => find(entry.key) === undefined);
+    entries.set([...older, ...entries.get()]);
+    for (const { roomId } of older) void pump(roomId);
+  }
+  /** Resolves when what an earlier page left behind is on its way. */
+  const loaded = load();
+
+  return {
+    entries: entries as Readable<readonly OutboxEntry[]>,
+    loaded,
+    /** Takes a message and shows it at once; it never waits for the network. */
+    send: (roomId: string, text: string): OutboxEntry =>
+      add({
+        key: makeKey(),
+        roomId,
+        text,
+        writtenAt: environment.now(),
+        visitorId: null,
+        failure: null,
+        number: null,
+      }),
+    /** Tries a refused message again, behind the others of its room. */
+    retry(key: string): void {
+      const entry = find(key);
+      if (entry === undefined || entry.failure === null) return;
+      remove(key);
+      // Under a key that has another text nothing can be sent any more.
+      const next = entry.failure.code === 'IDEMPOTENCY_CONFLICT' ? makeKey() : key;
+      add({ ...entry, key: next, writtenAt: environment.now(), visitorId: null, failure: null });
+    },
+    /** Gives up a refused message. */
+    discard(key: string): void {
+      if (find(key)?.failure !== null) remove(key);
+    },
+    /** The room's list shows everything up to `number`: its acknowledged entries are not needed any more. */
+    delivered(roomId: string, number: number): void {
+      const kept = entries
+        .get()
+        .filter((entry) => entry.roomId !== roomId || entry.number === null || entry.number > number);
+      if (kept.length < entries.get().length) entries.set(kept);
+    },
+    /** Stops trying; what is unsent stays stored. */
+    stop: () => stopping.abort(),
+  };
+}
+
+/** How many messages at the end of a list are looked through for one's own. */
+const LOOKED_THROUGH = 200;
+
+/** The entries of a room that its list does not show yet: none is shown twice, or missing between the two. */
+export function notYetListed(
+  entries: readonly OutboxEntry[],
+  roomId: string,
+  messages: readonly { readonly number: number; readonly idempotencyKey: string | null }[],
+): readonly OutboxEntry[] {
+  const last = messages.at(-1)?.number ?? 0;
+  const listed = new Set(messages.slice(-LOOKED_THROUGH).map((message) => message.idempotencyKey));
+  return entries.filter(
+    (entry) =>
+      entry.roomId === roomId && !listed.has(entry.key) && (entry.number === null || entry.number > last),
+  );
+}

@@ -1,0 +1,298 @@
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { followRoom, type FollowedRoom } from '../../../client/kit/index.js';
+import { environmentWith } from './support/environment.js';
+import { createFakeConnection } from './support/fake-connection.js';
+
+const message = (number: number, name = 'Ana') => ({
+  id: `m${number}`,
+  number,
+  text: `text ${number}`,
+  createdAt: '2026-01-01T00:00:00.000Z',
+  idempotencyKey: null,
+  author: { id: 'ana', displayName: name },
+});
+
+/** The page of at most 50 messages that ends at `end`, in a log that begins at `first`. */
+function page(end: number, first = 1) {
+  const start = Math.max(first, end - 49);
+  const numbers = Array.from({ length: Math.max(0, end - start + 1) }, (_, index) => start + index);
+  return {
+    room: {
+      id: 'r',
+      messages: {
+        nodes: numbers.map((number) => message(number)),
+        pageInfo: { hasPreviousPage: start > first, startCursor: numbers.length === 0 ? null : `c${start}` },
+        resumeCursor: `c${end}`,
+      },
+    },
+  };
+}
+
+const event = (number: number, skippedCount = 0, name = 'Ana') => ({
+  messageAdded: { cursor: `c${number}`, skippedCount, replayed: false, message: message(number, name) },
+});
+
+const numbersOf = (room: FollowedRoom) => room.state.get().messages.map(({ number }) => number);
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+describe('followRoom', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  async function follow(end: number) {
+    const fake = createFakeConnection();
+    const room = followRoom({ connection: fake.connection, roomId: 'r', environment: environmentWith(0.5) });
+    await fake.request().answer(page(end));
+    return { ...fake, room };
+  }
+
+  it('shows the newest page and subscribes behind it', async () => {
+    const { room, requests, subscription } = await follow(80);
+    expect(requests[0]?.variables).toEqual({ roomId: 'r', last: 50, before: null });
+    expect(numbersOf(room)).toEqual(range(31, 80));
+    expect(room.state.get()).toMatchObject({ phase: 'ready', hasOlder: true });
+    expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c80' });
+  });
+
+  it('subscribes from the start of an empty room', async () => {
+    const { room, send, subscription } = await follow(0);
+    expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c0' });
+    send(event(1));
+    expect(numbersOf(room)).toEqual([1]);
+  });
+
+  it('resumes behind the newest event: the cursor is read at each try', async () => {
+    const { send, subscription } = await follow(3);
+    send(event(4));
+    send(event(5));
+    expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c5' });
+  });
+
+  it('drops what it has seen', async () => {
+    const { room, send } = await follow(3);
+    for (const number of [2, 3, 4, 4, 1, 5]) send(event(number));
+    expect(numbersOf(room)).toEqual(range(1, 5));
+  });
+
+  it('subscribes again when a gap is not explained, then reads the newest page when it stays', async () => {
+    const { room, send, subscriptions, requests, request } = await follow(3);
+    send(event(5));
+    expect(numbersOf(room)).toEqual(range(1, 3));
+    expect(subscriptions[0]?.ended).toBe(true);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(subscriptions).toHaveLength(2);
+    expect(subscriptions[1]?.variables()).toEqual({ roomId: 'r', after: 'c3' });
+    send(event(5));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(requests).toHaveLength(2);
+    await request().answer(page(6));
+    expect(numbersOf(room)).toEqual(range(1, 6));
+  });
+
+  it('turns a skip into a page', async () => {
+    const { room, send, request } = await follow(3);
+    send(event(2004, 2000));
+    expect(numbersOf(room)).toEqual([2004]);
+    expect(request().variables).toEqual({ roomId: 'r', last: 50, before: 'c2004' });
+    send(event(2005));
+    await request().answer(page(2003));
+    expect(numbersOf(room)).toEqual(range(1954, 2005));
+    expect(room.state.get().hasOlder).toBe(true);
+  });
+
+  it.each(['UNAVAILABLE', 'OVERLOADED', 'RATE_LIMITED'])(
+    'subscribes again with back-off after %s',
+    async (code) => {
+      const { send, subscriptions, subscription, break: breakWith } = await follow(3);
+      send(event(4));
+      for (const wait of [250, 500, 1000, 2000]) {
+        const before = subscriptions.length;
+        breakWith(code);
+        await vi.advanceTimersByTimeAsync(wait - 1);
+        expect(subscriptions).toHaveLength(before);
+        await vi.advanceTimersByTimeAsync(1);
+        expect(subscriptions).toHaveLength(before + 1);
+        expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c4' });
+      }
+    },
+  );
+
+  it('waits at least as long as the server asks', async () => {
+    const { subscriptions, break: breakWith } = await follow(3);
+    breakWith('RATE_LIMITED', 9000);
+    await vi.advanceTimersByTimeAsync(8999);
+    expect(subscriptions).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(subscriptions).toHaveLength(2);
+  });
+
+  it.each(['BAD_CURSOR', 'CURSOR_EXPIRED'])(
+    'reads the newest page after %s, and it replaces what is held',
+    async (code) => {
+      const { room, request, subscription, break: breakWith } = await follow(60);
+      breakWith(code);
+      await vi.advanceTimersByTimeAsync(500);
+      await request().answer(page(2));
+      expect(numbersOf(room)).toEqual([1, 2]);
+      expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c2' });
+    },
+  );
+
+  it.each(['a first page', 'a subscription'])('says that there is no such room, by %s', async (way) => {
+    const fake = createFakeConnection();
+    const room = followRoom({ connection: fake.connection, roomId: 'r', environment: environmentWith(0.5) });
+    if (way === 'a first page') await fake.request().answer({ room: null });
+    else {
+      await fake.request().answer(page(1));
+      fake.break('ROOM_NOT_FOUND');
+    }
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(room.state.get().phase).toBe('missing');
+    expect(fake.requests).toHaveLength(1);
+  });
+
+  it('stops at a code that it does not know, tells it, and goes on when asked to', async () => {
+    const { room, requests, subscriptions, request, break: breakWith } = await follow(1);
+    breakWith('GRAPHQL_VALIDATION_FAILED');
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(subscriptions).toHaveLength(1);
+    expect(room.state.get()).toMatchObject({
+      phase: 'failed',
+      problem: { code: 'GRAPHQL_VALIDATION_FAILED' },
+    });
+    room.restart();
+    expect(requests).toHaveLength(2);
+    await request().answer(page(2));
+    expect(room.state.get().phase).toBe('ready');
+  });
+
+  it('tries the first page until it is there', async () => {
+    const fake = createFakeConnection();
+    const room = followRoom({ connection: fake.connection, roomId: 'r', environment: environmentWith(0.5) });
+    await fake.request().fail('UNAVAILABLE');
+    expect(room.state.get()).toMatchObject({ phase: 'loading', problem: { code: 'UNAVAILABLE' } });
+    await vi.advanceTimersByTimeAsync(250);
+    await fake.request().answer(page(2));
+    expect(room.state.get()).toMatchObject({ phase: 'ready', problem: null });
+  });
+
+  it('does not subscribe again after the server completed', async () => {
+    const { room, subscriptions } = await follow(1);
+    subscriptions[0]!.sink.complete();
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(subscriptions).toHaveLength(1);
+    expect(room.state.get().phase).toBe('ended');
+  });
+
+  it('loads older pages down to where the log begins, also above 1', async () => {
+    const { room, request, requests } = await follow(120);
+    room.loadOlder();
+    room.loadOlder();
+    expect(requests).toHaveLength(2);
+    expect(request().variables).toEqual({ roomId: 'r', last: 50, before: 'c71' });
+    await request().fail('UNAVAILABLE');
+    await vi.advanceTimersByTimeAsync(250);
+    await request().answer(page(70));
+    room.loadOlder();
+    await request().answer(page(20, 7));
+    expect(numbersOf(room)).toEqual(range(7, 120));
+    expect(room.state.get().hasOlder).toBe(false);
+  });
+
+  it('shows the newest known name of an author on every message', async () => {
+    const { room, send } = await follow(2);
+    send(event(3, 0, 'Ana Bell'));
+    expect(room.state.get().names.get('ana')).toBe('Ana Bell');
+    room.rename('ana', 'Ana Cole');
+    expect(room.state.get().names.get('ana')).toBe('Ana Cole');
+  });
+
+  it('does nothing more after stop', async () => {
+    const { room, subscription, requests, break: breakWith } = await follow(120);
+    room.loadOlder();
+    room.stop();
+    room.stop();
+    const held = room.state.get();
+    expect(subscription().ended).toBe(true);
+    subscription().sink.next(event(121) as never);
+    breakWith('UNAVAILABLE');
+    await requests[1]!.answer(page(70));
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(room.state.get()).toBe(held);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('holds a gapless, ordered run up to the head whatever the connection does', async () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('deliver' as const), count: fc.integer({ min: 1, max: 5 }) }),
+      fc.record({ kind: fc.constant('write' as const), count: fc.integer({ min: 1, max: 60 }) }),
+      fc.record({
+        kind: fc.constantFrom('repeat' as const, 'lose' as const, 'older' as const, 'skip' as const),
+      }),
+      fc.record({
+        kind: fc.constant('fail' as const),
+        code: fc.constantFrom('UNAVAILABLE', 'OVERLOADED', 'CURSOR_EXPIRED', 'BAD_CURSOR'),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 60 }),
+        fc.integer({ min: 0, max: 70 }),
+        async (steps, start) => {
+          const fake = createFakeConnection();
+          const room = followRoom({
+            connection: fake.connection,
+            roomId: 'r',
+            environment: environmentWith(0.5),
+          });
+          let head = start;
+          let answered = 0;
+          /** What the server has sent on each subscription, from the cursor it was opened with. */
+          const positions = new Map<number, number>();
+          const serve = async () => {
+            await vi.advanceTimersByTimeAsync(31_000);
+            while (answered < fake.requests.length) {
+              const { before } = fake.requests[answered]!.variables as { before: string | null };
+              await fake.requests[answered++]!.answer(
+                page(before === null ? head : Number(before.slice(1)) - 1),
+              );
+            }
+          };
+          const position = () => {
+            const index = fake.subscriptions.length - 1;
+            const opened = Number(String(fake.subscription().variables()['after']).slice(1));
+            if (!positions.has(index)) positions.set(index, opened);
+            return { at: positions.get(index)!, move: (to: number) => positions.set(index, to) };
+          };
+          await serve();
+          for (const next of steps) {
+            if (next.kind === 'write') head += next.count;
+            else if (next.kind === 'older') room.loadOlder();
+            else if (next.kind === 'fail') fake.break(next.code);
+            else {
+              const { at, move } = position();
+              const wanted = next.kind === 'deliver' ? next.count : 1;
+              const first =
+                next.kind === 'repeat' ? Math.max(1, at) : next.kind === 'deliver' ? at + 1 : at + 2;
+              for (let number = first; number < first + wanted && number <= head; number++) {
+                fake.send(event(number, next.kind === 'skip' ? 1 : 0));
+                move(number);
+              }
+            }
+            await serve();
+            const numbers = numbersOf(room);
+            expect(numbers).toEqual(numbers.length === 0 ? [] : range(numbers[0]!, numbers.at(-1)!));
+          }
+          await serve();
+          for (let number = position().at + 1; number <= head; number++) fake.send(event(number));
+          await serve();
+          for (let number = position().at + 1; number <= head; number++) fake.send(event(number));
+          expect(numbersOf(room).at(-1) ?? 0).toBe(head);
+          room.stop();
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createMemoryStorage, createUnread, unreadCount } from '../../../client/kit/index.js';
+import { environmentWith } from './support/environment.js';
+
+describe('unread', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+  const start = (storage = createMemoryStorage()) => ({
+    storage,
+    unread: createUnread({ storage, environment: environmentWith(0.5) }),
+  });
+
+  it('counts what came after the last message read', () => {
+    const { unread } = start();
+    unread.markRead('r', 7);
+    expect(unreadCount(unread.lastRead.get(), 'r', 10)).toBe(3);
+    expect(unreadCount(unread.lastRead.get(), 'r', 6)).toBe(0);
+  });
+
+  it('counts nothing in a room that was never read', () => {
+    expect(unreadCount(start().unread.lastRead.get(), 'r', 10)).toBe(0);
+  });
+
+  it('never goes back', () => {
+    const { unread } = start();
+    unread.markRead('r', 7);
+    unread.markRead('r', 5);
+    expect(unread.lastRead.get().get('r')).toBe(7);
+  });
+
+  it('lasts over pages and takes in what another page has read', () => {
+    const { unread, storage } = start();
+    unread.markRead('r', 7);
+    unread.flush();
+    const other = start(storage).unread;
+    expect(other.lastRead.get().get('r')).toBe(7);
+    other.markRead('r', 9);
+    vi.advanceTimersByTime(500);
+    unread.reload();
+    expect(unread.lastRead.get().get('r')).toBe(9);
+  });
+
+  it('forgets the rooms read longest ago, beyond 500', () => {
+    const { unread } = start();
+    for (let room = 0; room < 502; room++) unread.markRead(`r${room}`, 1);
+    expect(unread.lastRead.get().size).toBe(500);
+    expect(unread.lastRead.get().has('r1')).toBe(false);
+    expect(unread.lastRead.get().has('r501')).toBe(true);
+  });
+
+  it.each(['{', '7', '[["r","x"],["s",3]]'])('reads what it can of %s', (stored) => {
+    const storage = createMemoryStorage();
+    storage.set('madang.read', stored);
+    const { lastRead } = start(storage).unread;
+    expect([...lastRead.get()]).toEqual(stored.includes('s') ? [['s', 3]] : []);
+  });
+});
