@@ -13,7 +13,8 @@ export type RateLimit =
 /** Counts what callers do, over all instances where that is possible; never waits for a store that hangs. */
 export interface RateLimits {
   /**
-   * Takes `points` from the caller's budget.
+   * Takes `points` from the caller's budget. What is refused uses nothing up that others share, so ask for one
+   * limit after the other, the narrowest first, and stop at the first refusal.
    *
    * @returns null when allowed, else how long to wait before it would be, in milliseconds. Never rejects.
    */

@@ -1,0 +1,53 @@
+import { RateLimiterRedis } from 'rate-limiter-flexible';
+import type { Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/logger.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { createBreaker } from './breaker.js';
+import { type RateLimitsOptions, countInMemory, countRates, unlimited } from './rate-limits.memory.js';
+import type { RateLimits } from './rate-limits.js';
+import { ratesFor } from './rates.js';
+
+/**
+ * The port over Redis: all instances count together. While Redis does not answer, each instance counts by itself
+ * with the same rates: callers wait for Redis once, for 50 ms, and limits never fail open.
+ */
+export function createRedisRateLimits(
+  deps: RateLimitsOptions & { redis: RedisConnection; clock: Clock; log: Logger },
+): RateLimits & { stop(): void } {
+  const { factor, maxSocketsPerAddress, metrics, redis, clock, log } = deps;
+  if (factor === null) return { ...unlimited, stop: () => undefined };
+  const rates = ratesFor({ maxSocketsPerAddress, factor });
+  const alone = countInMemory(rates);
+  const together = countRates(
+    rates,
+    (name, { points, seconds }) =>
+      new RateLimiterRedis({
+        storeClient: redis.commands,
+        keyPrefix: redis.key(`limit:${name}`),
+        points,
+        duration: seconds,
+        rejectIfRedisNotReady: true,
+        // A caller that is over its limit costs Redis nothing until its window ends.
+        inMemoryBlockOnConsumed: points + 1,
+      }),
+  );
+  const breaker = createBreaker({
+    clock,
+    trial: () => redis.commands.set(redis.key('limit:trial'), '1', 'PX', 1),
+    onChange(open) {
+      if (open) log.warn({}, 'rate limits are counted per instance while Redis does not answer');
+      else log.info({}, 'rate limits are counted over all instances again');
+    },
+  });
+  return {
+    async consume(limit, key, points = 1) {
+      const alike = () => alone[limit](key, points);
+      const wait = await (rates[limit].shared
+        ? breaker.run(() => together[limit](key, points), alike)
+        : alike());
+      if (wait !== null) metrics.rateLimitRejected.inc({ limit });
+      return wait;
+    },
+    stop: () => breaker.stop(),
+  };
+}
