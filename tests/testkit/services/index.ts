@@ -60,11 +60,14 @@ export async function redisForTests(): Promise<TestRedis> {
 
 /** A fresh database on the MongoDB that all tests share. Never pause or kill that one: `startMongo` is for that. */
 export async function mongoForTests(): Promise<TestMongo> {
-  const base = new URL(await (await desk()).mongo());
   const database = await unique();
-  base.pathname = `/${database}`;
-  return { url: base.href, database, dispose: () => dropDatabases(base.href, database) };
+  const url = withDatabase(await (await desk()).mongo(), database);
+  return { url, database, dispose: () => dropDatabases(url, database) };
 }
+
+/** Not by `URL`: that one knows no list of hosts. */
+const withDatabase = (url: string, database: string): string =>
+  url.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?(\?.*)?$/, `$1/${database}$2`);
 
 /** A Redis of one's own, to be killed, paused and started again. Close it. */
 export const startRedis = async (options: RedisOptions = {}): Promise<RedisServer> =>
