@@ -1,0 +1,79 @@
+import { GraphQLError, visit, type DocumentNode, type GraphQLSchema } from 'graphql';
+import { getComplexity, type ComplexityEstimator } from 'graphql-query-complexity';
+import { LRUCache } from 'lru-cache';
+import { codedGraphQLError, withCode } from './errors.js';
+
+/** Most that one operation may cost: one per field, times the size of every list it lies in. */
+export const MAX_COST = 5000;
+/** Largest page; a larger one is refused by the field itself as `BAD_USER_INPUT`, whatever it would cost. */
+const MAX_PAGE_SIZE = 100;
+const DEFAULT_PAGE_SIZE = 20;
+const MAX_REMEMBERED_COSTS = 64;
+/** Longer keys are not worth remembering. */
+const MAX_KEY_LENGTH = 256;
+
+const SIZE_ARGUMENTS = new Set(['first', 'last', 'ids']);
+
+/** One for the field, plus its selection once for every item that the field may give. */
+const bySize: ComplexityEstimator = ({ args, childComplexity, field }) => {
+  const asked: unknown = args['first'] ?? args['last'] ?? args['ids'];
+  const pages = field.args.some(({ name }) => name === 'first' || name === 'last');
+  const count = Array.isArray(asked) ? asked.length : typeof asked === 'number' ? asked : null;
+  const size = count ?? (pages ? DEFAULT_PAGE_SIZE : 1);
+  return 1 + Math.min(Math.max(size, 1), MAX_PAGE_SIZE) * childComplexity;
+};
+
+/** Names of the variables that the cost of a document depends on. */
+function variablesOfCost(document: DocumentNode): readonly string[] {
+  const names = new Set<string>();
+  visit(document, {
+    Argument: (argument, _key, _parent, _path, ancestors) => {
+      const parent = ancestors.at(-1);
+      const holder = Array.isArray(parent) ? ancestors.at(-2) : parent;
+      const ofDirective = holder !== undefined && 'kind' in holder && holder.kind === 'Directive';
+      if (!ofDirective && !SIZE_ARGUMENTS.has(argument.name.value)) return;
+      visit(argument, { Variable: (variable) => void names.add(variable.name.value) });
+    },
+  });
+  return [...names].sort();
+}
+
+/**
+ * Counts what an operation may cost after its variables are known, and remembers the answers for one document.
+ * The returned function gives an error when it costs too much, else null.
+ */
+export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
+  const names = variablesOfCost(document);
+  const known = new LRUCache<string, { error: GraphQLError | null }>({ max: MAX_REMEMBERED_COSTS });
+
+  function check(operationName: string | undefined, variables: Readonly<Record<string, unknown>>) {
+    try {
+      const cost = getComplexity({
+        schema,
+        query: document,
+        variables: { ...variables },
+        ...(operationName === undefined ? {} : { operationName }),
+        estimators: [bySize],
+      });
+      if (cost <= MAX_COST) return null;
+      return codedGraphQLError(
+        'OPERATION_TOO_COMPLEX',
+        'The operation may return too much. Ask for smaller pages, or for less of each item.',
+      );
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error;
+      return error.nodes === undefined
+        ? codedGraphQLError('OPERATION_TOO_COMPLEX', 'The operation selects too many fields.')
+        : withCode(error, 'BAD_USER_INPUT');
+    }
+  }
+
+  return (operationName: string | undefined, variables: Readonly<Record<string, unknown>>) => {
+    const key = JSON.stringify([operationName, ...names.map((name) => variables[name])]);
+    const remembered = known.get(key);
+    if (remembered !== undefined) return remembered.error;
+    const error = check(operationName, variables);
+    if (key.length <= MAX_KEY_LENGTH) known.set(key, { error });
+    return error;
+  };
+}

@@ -1,0 +1,141 @@
+import { maxAliasesRule } from '@escape.tech/graphql-armor-max-aliases';
+import { maxDepthRule } from '@escape.tech/graphql-armor-max-depth';
+import { maxDirectivesRule } from '@escape.tech/graphql-armor-max-directives';
+import { MaxTokensParserWLexer } from '@escape.tech/graphql-armor-max-tokens';
+import {
+  GraphQLError,
+  Kind,
+  MaxIntrospectionDepthRule,
+  NoSchemaIntrospectionCustomRule,
+  specifiedRules,
+  validate,
+  type DocumentNode,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+  type ValidationContext,
+  type ValidationRule,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import type { ErrorCode } from '../lib/coded-error.js';
+import { createCostCheck } from './cost.js';
+import { codedGraphQLError, withCode } from './errors.js';
+
+/** Longest document, in UTF-16 code units. */
+const MAX_CHARACTERS = 8192;
+const MAX_TOKENS = 400;
+const MAX_DEPTH = 8;
+const MAX_ALIASES = 15;
+const MAX_DIRECTIVES = 9;
+/** So many problems of one document are told; a client with more mends these first. */
+const MAX_ERRORS = 10;
+const MAX_REMEMBERED_DOCUMENTS = 1000;
+/** Documents are remembered up to this many characters in all. */
+const MAX_REMEMBERED_CHARACTERS = 2_000_000;
+
+/** All that depends on the text of a document alone; made once per text. */
+export interface CheckedDocument {
+  readonly text: string;
+  readonly document: DocumentNode;
+  readonly operations: readonly OperationDefinitionNode[];
+  readonly cost: ReturnType<typeof createCostCheck>;
+}
+
+export type Refusal = { readonly errors: readonly GraphQLError[] };
+
+const tooComplex = (what: string) =>
+  codedGraphQLError('OPERATION_TOO_COMPLEX', `The document has too many ${what}.`);
+
+/** Turns a limit that throws into one that reports, so that it is one error of one operation. */
+const reporting = (what: string) => ({
+  exposeLimits: false,
+  propagateOnRejection: false,
+  onReject: [(context: ValidationContext | null) => context?.reportError(tooComplex(what))],
+});
+
+/**
+ * Parses and checks documents: size, tokens, depth, aliases, directives, then the rules of the schema. Answers
+ * are remembered by text, refusals too.
+ *
+ * @param profile - `hardened` refuses introspection and suggests no names.
+ */
+export function createDocuments({
+  schema,
+  profile,
+}: {
+  schema: GraphQLSchema;
+  profile: 'public' | 'hardened';
+}) {
+  const suggestions = profile === 'public';
+  const limits: ValidationRule[] = [
+    // The standard introspection query is 21 deep. graphql-js itself stops the kind that circles.
+    maxDepthRule({ n: MAX_DEPTH, ignoreIntrospection: true, ...reporting('levels') }),
+    maxAliasesRule({ n: MAX_ALIASES, allowList: [], ...reporting('aliases') }),
+    maxDirectivesRule({ n: MAX_DIRECTIVES, ...reporting('directives') }),
+    MaxIntrospectionDepthRule,
+  ];
+  const rules = suggestions ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+  const remembered = new LRUCache<string, CheckedDocument | Refusal>({
+    max: MAX_REMEMBERED_DOCUMENTS,
+    maxSize: MAX_REMEMBERED_CHARACTERS,
+    sizeCalculation: (_document, text) => Math.max(text.length, 1),
+  });
+
+  const refuse = (errors: readonly GraphQLError[], code: ErrorCode): Refusal => ({
+    errors: errors.map((error) => withCode(error, code, { suggestions })),
+  });
+
+  function parse(text: string): DocumentNode | Refusal {
+    let overrun = false;
+    try {
+      return new MaxTokensParserWLexer(text, {
+        n: MAX_TOKENS,
+        exposeLimits: false,
+        onReject: [() => void (overrun = true)],
+      }).parseDocument();
+    } catch (error) {
+      if (overrun) return { errors: [tooComplex('tokens')] };
+      if (!(error instanceof GraphQLError)) throw error;
+      return refuse([error], 'GRAPHQL_PARSE_FAILED');
+    }
+  }
+
+  function check(text: string): CheckedDocument | Refusal {
+    const document = parse(text);
+    if ('errors' in document) return document;
+    // First and apart: what is too large is not worth the costly rules.
+    const excess = validate(schema, document, limits, { maxErrors: MAX_ERRORS });
+    if (excess.length > 0) return refuse(excess, 'OPERATION_TOO_COMPLEX');
+    const broken = validate(schema, document, rules, { maxErrors: MAX_ERRORS });
+    if (broken.length > 0) return refuse(broken, 'GRAPHQL_VALIDATION_FAILED');
+    const operations = document.definitions.filter(
+      (definition) => definition.kind === Kind.OPERATION_DEFINITION,
+    );
+    return { text, document, operations, cost: createCostCheck(schema, document) };
+  }
+
+  return {
+    /** The document of this text, or why it is refused. Never throws. */
+    get(text: string): CheckedDocument | Refusal {
+      if (text.length > MAX_CHARACTERS) return { errors: [tooComplex('characters')] };
+      const known = remembered.get(text);
+      if (known !== undefined) return known;
+      const checked = check(text);
+      remembered.set(text, checked);
+      return checked;
+    },
+    /** The operation to run, or why none can be chosen. */
+    pick(checked: CheckedDocument, name: string | null): OperationDefinitionNode | Refusal {
+      const candidates =
+        name === null ? checked.operations : checked.operations.filter((each) => each.name?.value === name);
+      const [operation, another] = candidates;
+      if (operation !== undefined && another === undefined) return operation;
+      const message =
+        operation === undefined
+          ? name === null
+            ? 'The document holds no operation.'
+            : 'The document holds no operation of this name.'
+          : 'The document holds several operations; say which one with operationName.';
+      return { errors: [codedGraphQLError('GRAPHQL_VALIDATION_FAILED', message)] };
+    },
+  };
+}

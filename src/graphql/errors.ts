@@ -1,0 +1,93 @@
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { CodedError, type ErrorCode } from '../lib/coded-error.js';
+import type { Logger } from '../lib/logger.js';
+
+/**
+ * The one place where an error becomes what a client sees. Rules: a `CodedError` goes out with its code and
+ * words; an error of GraphQL itself (`withCode`) goes out with the code of the step that found it; everything
+ * else is masked, and logged once with the request id that the masked error carries.
+ */
+
+const ARGUMENT_KINDS = new Set(['Argument', 'Field', 'Variable', 'ObjectField']);
+const SUGGESTION = / ?Did you mean [^?]*\?/g;
+
+/** The same error with `code`, and nothing else, in its extensions. */
+export function withCode(error: GraphQLError, code: ErrorCode, options: { suggestions?: boolean } = {}) {
+  const message = options.suggestions === false ? error.message.replaceAll(SUGGESTION, '') : error.message;
+  return new GraphQLError(message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+    path: error.path ?? null,
+    extensions: { code },
+  });
+}
+
+/** An error with a code of the contract, made here rather than thrown by a domain. */
+export function codedGraphQLError(code: ErrorCode, message: string, retryAfterMs?: number): GraphQLError {
+  return new GraphQLError(message, {
+    extensions: retryAfterMs === undefined ? { code } : { code, retryAfterMs },
+  });
+}
+
+/** The code of an error that went through this file; every error of a result has. */
+export const codeOf = (error: GraphQLError | GraphQLFormattedError): ErrorCode =>
+  (error.extensions?.['code'] as ErrorCode | undefined) ?? 'INTERNAL_SERVER_ERROR';
+
+/** How long the client is asked to wait, in milliseconds, if it is. */
+export function retryAfterMsOf(error: GraphQLError): number | undefined {
+  const value = error.extensions['retryAfterMs'];
+  return typeof value === 'number' ? value : undefined;
+}
+
+function rootCause(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof GraphQLError && cause.originalError !== undefined) cause = cause.originalError;
+  return cause;
+}
+
+/** graphql-js reports a bad argument by the nodes it is about; a value that it cannot serialise has none. */
+const isAboutInput = (cause: unknown): cause is GraphQLError =>
+  cause instanceof GraphQLError && (cause.nodes?.some((node) => ARGUMENT_KINDS.has(node.kind)) ?? false);
+
+const isAbort = (cause: unknown): boolean =>
+  cause instanceof Error && (cause.name === 'AbortError' || cause.name === 'TimeoutError');
+
+/**
+ * Turns whatever was thrown while an operation ran into what its client may see. Never throws.
+ *
+ * @param context - where a masked error is logged, and the id that client and log share.
+ */
+export function toClientError(
+  error: unknown,
+  context: { readonly log: Logger; readonly requestId: string },
+): GraphQLError {
+  const { requestId } = context;
+  const located = error instanceof GraphQLError ? error : undefined;
+  const where = {
+    nodes: located?.nodes ?? null,
+    source: located?.source ?? null,
+    positions: located?.positions ?? null,
+    path: located?.path ?? null,
+  };
+  const cause = rootCause(error);
+  if (cause instanceof CodedError) {
+    const { code, retryAfterMs } = cause;
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+    return new GraphQLError(cause.message, { ...where, extensions: { code, ...wait, requestId } });
+  }
+  if (isAboutInput(cause)) {
+    return new GraphQLError(cause.message, { ...where, extensions: { code: 'BAD_USER_INPUT', requestId } });
+  }
+  if (isAbort(cause)) {
+    return new GraphQLError('The store did not answer in time. Try again.', {
+      ...where,
+      extensions: { code: 'UNAVAILABLE', requestId },
+    });
+  }
+  context.log.error({ requestId, err: cause, path: located?.path }, 'An operation failed unexpectedly');
+  return new GraphQLError('Something went wrong on the server.', {
+    ...where,
+    extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
+  });
+}

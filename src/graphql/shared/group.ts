@@ -1,0 +1,277 @@
+import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { Clock } from '../../lib/clock.js';
+import { CodedError } from '../../lib/coded-error.js';
+import type { Delivery, Followed } from '../../lib/followed.js';
+import { createMember, type Member } from './member.js';
+import { createPayloads } from './payloads.js';
+import type { Pump } from './pump.js';
+import type { Payload, Sink } from './sink.js';
+
+/** A busy group wakes its subscribers at most this often, in milliseconds; the first event after quiet at once. */
+export const MIN_FLUSH_INTERVAL_MS = 20;
+/** One write carries this many bytes, or one event if that is larger. */
+export const MAX_WRITE_BYTES = 48_000;
+/** Events asked for by one read. */
+const READ_LIMIT = 64;
+/** Answers of the source remembered until it advances. */
+const MAX_REMEMBERED_READS = 64;
+/** Members already served that a line may hold before it is cut. */
+const MAX_SERVED_KEPT = 4096;
+/** Pause after a read that failed for lack of the store, doubled with each failure up to the longest. */
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 5000;
+
+type Deliveries<Position extends string | number> = readonly Delivery<Position, unknown>[];
+
+export interface GroupOptions<Position extends string | number> {
+  readonly source: Followed<Position, unknown>;
+  /** Executes the group's document for one event; never throws or rejects. */
+  readonly execute: (event: unknown) => ExecutionResult | Promise<ExecutionResult>;
+  /** What a subscriber is told when its cursor cannot be read on from. */
+  readonly toClientError: (error: unknown) => GraphQLError;
+  readonly pump: Pump;
+  readonly clock: Clock;
+}
+
+/**
+ * Subscribers that receive the same results, wherever each of them stands. Each event is executed once; each
+ * subscriber is sent the results behind its own position, in order, when it can be written to.
+ *
+ * A subscriber is in one of these places: in line (`next` or `current`), `waiting` for the source to advance,
+ * or parked with whoever puts it back in line: an execution, a read of the store, its connection.
+ */
+export function createGroup<Position extends string | number>(options: GroupOptions<Position>) {
+  const { source, pump, clock } = options;
+  type M = Member<Position>;
+  const payloads = createPayloads(options.execute);
+  const waiting = new Set<M>();
+  /** Woken by the source, for the flush to come. */
+  let next: M[] = [];
+  /** In line now; `head` of them are served. */
+  let current: M[] = [];
+  let head = 0;
+  let lastFlush = -MIN_FLUSH_INTERVAL_MS;
+  let cancelFlush: (() => void) | null = null;
+  /** Whether what the next member in line will read is already being executed. */
+  let primed = true;
+  let advances = 0;
+  const reads = new Map<string, Deliveries<Position> | Promise<Deliveries<Position>>>();
+
+  const endAdvance = source.onAdvance(() => {
+    advances += 1;
+    reads.clear();
+    for (const member of waiting) {
+      member.queued = true;
+      next.push(member);
+    }
+    waiting.clear();
+    if (next.length === 0 || cancelFlush !== null) return;
+    const wait = lastFlush + MIN_FLUSH_INTERVAL_MS - clock.monotonic();
+    if (wait <= 0) flush();
+    else cancelFlush = clock.after(wait, flush);
+  });
+
+  function flush(): void {
+    cancelFlush = null;
+    lastFlush = clock.monotonic();
+    for (const member of next) current.push(member);
+    next = [];
+    primed = false;
+    pump.add(group);
+  }
+
+  function putInLine(member: M): void {
+    if (member.gone || member.queued) return;
+    member.queued = true;
+    current.push(member);
+    pump.add(group);
+  }
+
+  /** One answer for all that stand at the same place, until the source advances. */
+  function read(member: M): Deliveries<Position> | Promise<Deliveries<Position>> {
+    const { position, replayed, mayJump } = member;
+    const key = `${Number(replayed)}${Number(mayJump)}${typeof position}${position}`;
+    const known = reads.get(key);
+    if (known !== undefined) return known;
+    const answer = source.read(position, { limit: READ_LIMIT, replayed, mayJump });
+    if (reads.size >= MAX_REMEMBERED_READS) reads.clear();
+    reads.set(key, answer);
+    if (answer instanceof Promise) {
+      const forget = () => {
+        if (reads.get(key) === answer) reads.delete(key);
+      };
+      answer.then(forget, forget);
+    }
+    return answer;
+  }
+
+  function failed(member: M, error: unknown): void {
+    if (member.gone) return;
+    if (!(error instanceof CodedError) || error.code !== 'UNAVAILABLE') {
+      leave(member);
+      member.sink.fail(options.toClientError(error));
+      return;
+    }
+    const wait = Math.min(FIRST_RETRY_MS * 2 ** member.failures, LONGEST_RETRY_MS);
+    member.failures += 1;
+    clock.after(wait, () => putInLine(member));
+  }
+
+  /** The results that can be sent now. Those not made yet are begun, all of them, and the first one is waited for. */
+  function ready(member: M, deliveries: Deliveries<Position>): { payloads: Payload[]; last: Position } {
+    const made: Payload[] = [];
+    let last = member.position;
+    let bytes = 0;
+    let blocked = false;
+    for (const { identity, event, position } of deliveries) {
+      const held = member.held?.identity === identity ? member.held.entry : null;
+      const entry = held ?? payloads.get(identity, event);
+      if (blocked) continue;
+      if (entry.payload === null) {
+        blocked = true;
+        if (made.length > 0) continue;
+        member.held = { identity, entry };
+        entry.waiting.push(() => putInLine(member));
+        continue;
+      }
+      bytes += entry.payload.bytes + member.sink.overhead;
+      if (made.length > 0 && bytes > MAX_WRITE_BYTES) break;
+      made.push(entry.payload);
+      last = position;
+    }
+    return { payloads: made, last };
+  }
+
+  /** Sends what a read gave, as far as it is made. Whether anything was sent. */
+  function send(member: M, deliveries: Deliveries<Position>): boolean {
+    member.failures = 0;
+    const batch = ready(member, deliveries);
+    if (batch.payloads.length === 0) return false;
+    member.held = null;
+    member.mayJump = false;
+    member.position = batch.last;
+    member.sink.deliver(batch.payloads);
+    return true;
+  }
+
+  function park(member: M): void {
+    member.sink.onceWritable(() => {
+      member.mayJump = true;
+      putInLine(member);
+    });
+  }
+
+  /** Serves one member: one write at most. Afterwards it is in line again, waiting, or parked. */
+  function step(member: M): void {
+    if (!member.sink.writable()) return park(member);
+    let answer = readOrFail(member);
+    if (answer instanceof Promise) {
+      const asked = advances;
+      answer.then(
+        (deliveries) => arrived(member, deliveries, asked),
+        (error: unknown) => failed(member, error),
+      );
+      return;
+    }
+    if (answer !== null && answer.length > 0) {
+      if (!send(member, answer)) return;
+      if (!member.sink.writable()) return park(member);
+      answer = readOrFail(member);
+      if (answer instanceof Promise || (answer !== null && answer.length > 0)) return putInLine(member);
+    }
+    if (answer !== null) caughtUp(member);
+  }
+
+  function readOrFail(member: M) {
+    try {
+      return read(member);
+    } catch (error) {
+      failed(member, error);
+      return null;
+    }
+  }
+
+  /** "Caught up" and "waits for the source" are one turn: an advance between them would be missed. */
+  function caughtUp(member: M): void {
+    member.failures = 0;
+    member.replayed = false;
+    member.mayJump = false;
+    if (!member.gone) waiting.add(member);
+  }
+
+  function arrived(member: M, deliveries: Deliveries<Position>, asked: number): void {
+    if (member.gone) return;
+    if (!member.sink.writable()) return park(member);
+    if (deliveries.length > 0) {
+      if (send(member, deliveries)) putInLine(member);
+    } else if (asked === advances) {
+      caughtUp(member);
+    } else {
+      putInLine(member);
+    }
+  }
+
+  /** Begins the executions that a flush needs, so that what came in one turn leaves in one write. */
+  function prime(member: M): void {
+    primed = true;
+    try {
+      const answer = read(member);
+      if (answer instanceof Promise) return;
+      for (const { identity, event } of answer) payloads.get(identity, event);
+    } catch {
+      // The member itself meets the same failure when it is served.
+    }
+  }
+
+  function leave(member: M): void {
+    member.gone = true;
+    member.held = null;
+    waiting.delete(member);
+  }
+
+  const group = {
+    /** Serves members in line; see `Worker`. */
+    work(budget: number): number {
+      const first = current[head];
+      if (!primed && first !== undefined) {
+        prime(first);
+        pump.add(group);
+        return 1;
+      }
+      let used = 0;
+      for (; used < budget && head < current.length; head += 1) {
+        const member = current[head];
+        if (member === undefined) break;
+        member.queued = false;
+        if (member.gone) continue;
+        used += 1;
+        step(member);
+      }
+      // What is served goes, also when the line never ends.
+      if (head === current.length || head > MAX_SERVED_KEPT) {
+        current = current.slice(head);
+        head = 0;
+      }
+      if (current.length > 0) pump.add(group);
+      return used;
+    },
+    /** Where a new subscriber stands; see `Followed.begin`. */
+    begin: (after: string | null, signal: AbortSignal) => source.begin(after, signal),
+    /** A subscriber that stands at `position` is served from now on. Returns what takes it out; twice does nothing. */
+    join(sink: Sink, position: Position): () => void {
+      const member = createMember(sink, position);
+      putInLine(member);
+      return () => leave(member);
+    },
+    forget: payloads.forget,
+    /** Lets the source go. The last member has left. */
+    close(): void {
+      cancelFlush?.();
+      endAdvance();
+      source.close();
+    },
+  };
+  return group;
+}
+
+export type Group<Position extends string | number> = ReturnType<typeof createGroup<Position>>;

@@ -1,0 +1,73 @@
+import type { ExecutionResult } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import type { Payload } from './sink.js';
+
+/** Events of which a group remembers the results: those of a log's ring, replayed or not. */
+const MAX_PAYLOADS = 1024;
+/** And no more than this, in bytes. */
+const MAX_PAYLOAD_BYTES = 1_048_576;
+
+/** The result of one event, made or in the making. */
+export interface Entry {
+  readonly event: unknown;
+  payload: Payload | null;
+  /** Called once when `payload` is there. */
+  readonly waiting: (() => void)[];
+}
+
+const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
+  typeof value === 'object' && value !== null && 'then' in value;
+
+function toPayload(result: ExecutionResult): Payload {
+  const text = JSON.stringify(result);
+  return { text, bytes: Buffer.byteLength(text) };
+}
+
+/**
+ * The results of a group's events: each event is executed once and serialised once, however many subscribers
+ * receive it, and remembered for those that come a little later.
+ *
+ * @param execute - gives the result of an event; never throws or rejects.
+ */
+export function createPayloads(execute: (event: unknown) => ExecutionResult | Promise<ExecutionResult>) {
+  const entries = new LRUCache<string, Entry>({
+    max: MAX_PAYLOADS,
+    maxSize: MAX_PAYLOAD_BYTES,
+    // An entry is put in again when its size is known; one above the whole limit is not kept at all.
+    sizeCalculation: (entry) => Math.max(entry.payload?.bytes ?? 1, 1),
+  });
+  /** What is being made stays reachable however small the memory is, or it would be made again and again. */
+  const making = new Map<string, Entry>();
+
+  function settle(identity: string, entry: Entry, result: ExecutionResult): void {
+    entry.payload = toPayload(result);
+    if (making.get(identity) === entry) {
+      making.delete(identity);
+      entries.set(identity, entry);
+    }
+    for (const wake of entry.waiting.splice(0)) wake();
+  }
+
+  return {
+    /** The entry of an event, which starts to be made if it is not there. */
+    get(identity: string, event: unknown): Entry {
+      const known = entries.get(identity) ?? making.get(identity);
+      if (known !== undefined) return known;
+      const entry: Entry = { event, payload: null, waiting: [] };
+      making.set(identity, entry);
+      const result = execute(event);
+      if (isPromise(result)) void result.then((settled) => settle(identity, entry, settled));
+      else settle(identity, entry, result);
+      return entry;
+    },
+    /** Forgets the results of the events that `affected` picks: what they show has changed. */
+    forget(affected: (event: unknown) => boolean): void {
+      for (const [identity, entry] of entries.entries()) {
+        if (affected(entry.event)) entries.delete(identity);
+      }
+      for (const [identity, entry] of making) if (affected(entry.event)) making.delete(identity);
+    },
+  };
+}
+
+export type Payloads = ReturnType<typeof createPayloads>;
