@@ -1,4 +1,4 @@
-import { GraphQLError, visit, type DocumentNode, type GraphQLSchema } from 'graphql';
+import { GraphQLError, Kind, visit, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { getComplexity, type ComplexityEstimator } from 'graphql-query-complexity';
 import { LRUCache } from 'lru-cache';
 import { codedGraphQLError, withCode } from './errors.js';
@@ -30,7 +30,7 @@ function variablesOfCost(document: DocumentNode): readonly string[] {
     Argument: (argument, _key, _parent, _path, ancestors) => {
       const parent = ancestors.at(-1);
       const holder = Array.isArray(parent) ? ancestors.at(-2) : parent;
-      const ofDirective = holder !== undefined && 'kind' in holder && holder.kind === 'Directive';
+      const ofDirective = holder !== undefined && 'kind' in holder && holder.kind === Kind.DIRECTIVE;
       if (!ofDirective && !SIZE_ARGUMENTS.has(argument.name.value)) return;
       visit(argument, { Variable: (variable) => void names.add(variable.name.value) });
     },

@@ -10,6 +10,7 @@ import {
   specifiedRules,
   validate,
   type DocumentNode,
+  type FragmentDefinitionNode,
   type GraphQLSchema,
   type OperationDefinitionNode,
   type ValidationContext,
@@ -37,20 +38,42 @@ export interface CheckedDocument {
   readonly text: string;
   readonly document: DocumentNode;
   readonly operations: readonly OperationDefinitionNode[];
+  readonly fragments: Record<string, FragmentDefinitionNode>;
   readonly cost: ReturnType<typeof createCostCheck>;
 }
 
-export type Refusal = { readonly errors: readonly GraphQLError[] };
+/** Which limit refused a document. */
+export type DocumentRule = 'depth' | 'aliases' | 'tokens' | 'directives' | 'cost' | 'size';
+
+export interface Refusal {
+  readonly errors: readonly GraphQLError[];
+  /** Set when it is a limit that refuses. */
+  readonly rule?: DocumentRule;
+}
 
 const tooComplex = (what: string) =>
   codedGraphQLError('OPERATION_TOO_COMPLEX', `The document has too many ${what}.`);
 
 /** Turns a limit that throws into one that reports, so that it is one error of one operation. */
-const reporting = (what: string) => ({
+const reporting = (what: string, onReject: () => void) => ({
   exposeLimits: false,
   propagateOnRejection: false,
-  onReject: [(context: ValidationContext | null) => context?.reportError(tooComplex(what))],
+  onReject: [
+    (context: ValidationContext | null) => {
+      onReject();
+      context?.reportError(tooComplex(what));
+    },
+  ],
 });
+
+/** The limits that need the parsed document. `onReject` hears which one refuses. */
+const limitRules = (onReject: (rule: DocumentRule) => void): ValidationRule[] => [
+  // The standard introspection query is 21 deep. graphql-js itself stops the kind that circles.
+  maxDepthRule({ n: MAX_DEPTH, ignoreIntrospection: true, ...reporting('levels', () => onReject('depth')) }),
+  MaxIntrospectionDepthRule,
+  maxAliasesRule({ n: MAX_ALIASES, allowList: [], ...reporting('aliases', () => onReject('aliases')) }),
+  maxDirectivesRule({ n: MAX_DIRECTIVES, ...reporting('directives', () => onReject('directives')) }),
+];
 
 /**
  * Parses and checks documents: size, tokens, depth, aliases, directives, then the rules of the schema. Answers
@@ -66,13 +89,6 @@ export function createDocuments({
   profile: 'public' | 'hardened';
 }) {
   const suggestions = profile === 'public';
-  const limits: ValidationRule[] = [
-    // The standard introspection query is 21 deep. graphql-js itself stops the kind that circles.
-    maxDepthRule({ n: MAX_DEPTH, ignoreIntrospection: true, ...reporting('levels') }),
-    maxAliasesRule({ n: MAX_ALIASES, allowList: [], ...reporting('aliases') }),
-    maxDirectivesRule({ n: MAX_DIRECTIVES, ...reporting('directives') }),
-    MaxIntrospectionDepthRule,
-  ];
   const rules = suggestions ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
   const remembered = new LRUCache<string, CheckedDocument | Refusal>({
     max: MAX_REMEMBERED_DOCUMENTS,
@@ -93,7 +109,7 @@ export function createDocuments({
         onReject: [() => void (overrun = true)],
       }).parseDocument();
     } catch (error) {
-      if (overrun) return { errors: [tooComplex('tokens')] };
+      if (overrun) return { errors: [tooComplex('tokens')], rule: 'tokens' };
       if (!(error instanceof GraphQLError)) throw error;
       return refuse([error], 'GRAPHQL_PARSE_FAILED');
     }
@@ -103,20 +119,27 @@ export function createDocuments({
     const document = parse(text);
     if ('errors' in document) return document;
     // First and apart: what is too large is not worth the costly rules.
+    let rule: DocumentRule = 'depth';
+    const limits = limitRules((rejected) => (rule = rejected));
     const excess = validate(schema, document, limits, { maxErrors: MAX_ERRORS });
-    if (excess.length > 0) return refuse(excess, 'OPERATION_TOO_COMPLEX');
+    if (excess.length > 0) return { ...refuse(excess, 'OPERATION_TOO_COMPLEX'), rule };
     const broken = validate(schema, document, rules, { maxErrors: MAX_ERRORS });
     if (broken.length > 0) return refuse(broken, 'GRAPHQL_VALIDATION_FAILED');
     const operations = document.definitions.filter(
       (definition) => definition.kind === Kind.OPERATION_DEFINITION,
     );
-    return { text, document, operations, cost: createCostCheck(schema, document) };
+    const fragments = Object.fromEntries(
+      document.definitions
+        .filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
+        .map((fragment) => [fragment.name.value, fragment]),
+    );
+    return { text, document, operations, fragments, cost: createCostCheck(schema, document) };
   }
 
   return {
-    /** The document of this text, or why it is refused. Never throws. */
+    /** The document of this text, or why it is refused. */
     get(text: string): CheckedDocument | Refusal {
-      if (text.length > MAX_CHARACTERS) return { errors: [tooComplex('characters')] };
+      if (text.length > MAX_CHARACTERS) return { errors: [tooComplex('characters')], rule: 'size' };
       const known = remembered.get(text);
       if (known !== undefined) return known;
       const checked = check(text);

@@ -31,8 +31,10 @@ export function codedGraphQLError(code: ErrorCode, message: string, retryAfterMs
 }
 
 /** The code of an error that went through this file; every error of a result has. */
-export const codeOf = (error: GraphQLError | GraphQLFormattedError): ErrorCode =>
-  (error.extensions?.['code'] as ErrorCode | undefined) ?? 'INTERNAL_SERVER_ERROR';
+export function codeOf(error: GraphQLError | GraphQLFormattedError): string {
+  const code = error.extensions?.['code'];
+  return typeof code === 'string' ? code : 'INTERNAL_SERVER_ERROR';
+}
 
 /** How long the client is asked to wait, in milliseconds, if it is. */
 export function retryAfterMsOf(error: GraphQLError): number | undefined {

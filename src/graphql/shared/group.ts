@@ -1,27 +1,21 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { Clock } from '../../lib/clock.js';
 import { CodedError } from '../../lib/coded-error.js';
-import type { Delivery, Followed } from '../../lib/followed.js';
+import type { Followed } from '../../lib/followed.js';
+import { readyBatch } from './batch.js';
 import { createMember, type Member } from './member.js';
 import { createPayloads } from './payloads.js';
 import type { Pump } from './pump.js';
-import type { Payload, Sink } from './sink.js';
+import { createReads, type Deliveries } from './reads.js';
+import type { Sink } from './sink.js';
 
 /** A busy group wakes its subscribers at most this often, in milliseconds; the first event after quiet at once. */
 export const MIN_FLUSH_INTERVAL_MS = 20;
-/** One write carries this many bytes, or one event if that is larger. */
-export const MAX_WRITE_BYTES = 48_000;
-/** Events asked for by one read. */
-const READ_LIMIT = 64;
-/** Answers of the source remembered until it advances. */
-const MAX_REMEMBERED_READS = 64;
 /** Members already served that a line may hold before it is cut. */
 const MAX_SERVED_KEPT = 4096;
 /** Pause after a read that failed for lack of the store, doubled with each failure up to the longest. */
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5000;
-
-type Deliveries<Position extends string | number> = readonly Delivery<Position, unknown>[];
 
 export interface GroupOptions<Position extends string | number> {
   readonly source: Followed<Position, unknown>;
@@ -55,7 +49,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
   /** Whether what the next member in line will read is already being executed. */
   let primed = true;
   let advances = 0;
-  const reads = new Map<string, Deliveries<Position> | Promise<Deliveries<Position>>>();
+  const reads = createReads(source);
 
   const endAdvance = source.onAdvance(() => {
     advances += 1;
@@ -87,28 +81,11 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     pump.add(group);
   }
 
-  /** One answer for all that stand at the same place, until the source advances. */
-  function read(member: M): Deliveries<Position> | Promise<Deliveries<Position>> {
-    const { position, replayed, mayJump } = member;
-    const key = `${Number(replayed)}${Number(mayJump)}${typeof position}${position}`;
-    const known = reads.get(key);
-    if (known !== undefined) return known;
-    const answer = source.read(position, { limit: READ_LIMIT, replayed, mayJump });
-    if (reads.size >= MAX_REMEMBERED_READS) reads.clear();
-    reads.set(key, answer);
-    if (answer instanceof Promise) {
-      const forget = () => {
-        if (reads.get(key) === answer) reads.delete(key);
-      };
-      answer.then(forget, forget);
-    }
-    return answer;
-  }
-
   function failed(member: M, error: unknown): void {
     if (member.gone) return;
     if (!(error instanceof CodedError) || error.code !== 'UNAVAILABLE') {
       leave(member);
+      member.onFailed();
       member.sink.fail(options.toClientError(error));
       return;
     }
@@ -117,35 +94,10 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     clock.after(wait, () => putInLine(member));
   }
 
-  /** The results that can be sent now. Those not made yet are begun, all of them, and the first one is waited for. */
-  function ready(member: M, deliveries: Deliveries<Position>): { payloads: Payload[]; last: Position } {
-    const made: Payload[] = [];
-    let last = member.position;
-    let bytes = 0;
-    let blocked = false;
-    for (const { identity, event, position } of deliveries) {
-      const held = member.held?.identity === identity ? member.held.entry : null;
-      const entry = held ?? payloads.get(identity, event);
-      if (blocked) continue;
-      if (entry.payload === null) {
-        blocked = true;
-        if (made.length > 0) continue;
-        member.held = { identity, entry };
-        entry.waiting.push(() => putInLine(member));
-        continue;
-      }
-      bytes += entry.payload.bytes + member.sink.overhead;
-      if (made.length > 0 && bytes > MAX_WRITE_BYTES) break;
-      made.push(entry.payload);
-      last = position;
-    }
-    return { payloads: made, last };
-  }
-
   /** Sends what a read gave, as far as it is made. Whether anything was sent. */
   function send(member: M, deliveries: Deliveries<Position>): boolean {
     member.failures = 0;
-    const batch = ready(member, deliveries);
+    const batch = readyBatch(payloads, member, deliveries, putInLine);
     if (batch.payloads.length === 0) return false;
     member.held = null;
     member.mayJump = false;
@@ -184,7 +136,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
 
   function readOrFail(member: M) {
     try {
-      return read(member);
+      return reads.read(member);
     } catch (error) {
       failed(member, error);
       return null;
@@ -215,7 +167,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
   function prime(member: M): void {
     primed = true;
     try {
-      const answer = read(member);
+      const answer = reads.read(member);
       if (answer instanceof Promise) return;
       for (const { identity, event } of answer) payloads.get(identity, event);
     } catch {
@@ -257,13 +209,19 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     },
     /** Where a new subscriber stands; see `Followed.begin`. */
     begin: (after: string | null, signal: AbortSignal) => source.begin(after, signal),
-    /** A subscriber that stands at `position` is served from now on. Returns what takes it out; twice does nothing. */
-    join(sink: Sink, position: Position): () => void {
-      const member = createMember(sink, position);
+    /**
+     * A subscriber that stands at `position` is served from now on. Returns what takes it out; twice does
+     * nothing.
+     *
+     * @param onFailed - called when its cursor cannot be read on from, just before `sink.fail`.
+     */
+    join(sink: Sink, position: Position, onFailed: () => void): () => void {
+      const member = createMember(sink, position, onFailed);
       putInLine(member);
       return () => leave(member);
     },
-    forget: payloads.forget,
+    /** Forgets results whose events `affected` picks. */
+    forget: (affected: (event: unknown) => boolean) => payloads.forget(affected),
     /** Lets the source go. The last member has left. */
     close(): void {
       cancelFlush?.();

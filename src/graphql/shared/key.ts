@@ -1,11 +1,4 @@
-import {
-  Kind,
-  TypeInfo,
-  visit,
-  visitWithTypeInfo,
-  type DocumentNode,
-  type GraphQLSchema,
-} from 'graphql';
+import { Kind, TypeInfo, visit, visitWithTypeInfo, type DocumentNode, type GraphQLSchema } from 'graphql';
 
 /** What decides whether, and with whom, a subscription shares its executions. Made once per document. */
 export interface Sharing {
@@ -39,11 +32,11 @@ export function sharingOf(
         if (typeInfo.getFieldDef()?.extensions['viewerDependent'] === true) shareable = false;
       },
       Argument: (argument) => {
-        if (argument.value.kind !== Kind.VARIABLE || typeInfo.getDirective()) return;
+        if (argument.value.kind !== Kind.VARIABLE || typeInfo.getDirective()) return undefined;
         const isRoot =
           typeInfo.getParentType() === schema.getSubscriptionType() &&
           typeInfo.getFieldDef()?.name === fieldName;
-        if (!isRoot || !startArguments.includes(argument.name.value)) return;
+        if (!isRoot || !startArguments.includes(argument.name.value)) return undefined;
         starts.add(argument.value.name.value);
         return false;
       },

@@ -4,6 +4,8 @@ import type { Sink } from './sink.js';
 /** One subscriber of a group: a cursor into the group's source, never a queue. */
 export interface Member<Position extends string | number> {
   readonly sink: Sink;
+  /** Called before its sink is told that it failed. */
+  readonly onFailed: () => void;
   /** Where it stands: behind the last event that was delivered to it. */
   position: Position;
   /** It has not yet caught up for the first time. */
@@ -22,8 +24,10 @@ export interface Member<Position extends string | number> {
 export const createMember = <Position extends string | number>(
   sink: Sink,
   position: Position,
+  onFailed: () => void,
 ): Member<Position> => ({
   sink,
+  onFailed,
   position,
   replayed: true,
   mayJump: true,

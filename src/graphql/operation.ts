@@ -1,0 +1,197 @@
+import {
+  execute as executeDocument,
+  GraphQLError,
+  getVariableValues,
+  OperationTypeNode,
+  type ExecutionResult,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+} from 'graphql';
+import { createContext, type Context, type Services } from '../context.js';
+import { unavailable } from '../lib/coded-error.js';
+import type { Clock } from '../lib/clock.js';
+import type { Ids } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { Metrics } from '../lib/metrics.js';
+import type { Viewer } from '../visitors/visitor.js';
+import { createDocuments, type CheckedDocument, type Refusal } from './document.js';
+import { codedGraphQLError, toClientError, withCode } from './errors.js';
+import { createSharedExecution, type AnySubscriptionField } from './shared/shared-execution.js';
+import type { Sink } from './shared/sink.js';
+import { selectRootFields } from './root-fields.js';
+
+/** How long an operation may take; its store calls share it. */
+const DEADLINE_MS = 5000;
+/** Then its answer is given up, whatever still runs. */
+const GRACE_MS = 500;
+const MAX_VARIABLE_ERRORS = 10;
+
+export type Transport = 'http' | 'sse' | 'ws';
+
+export interface OperationRequest {
+  readonly query: string;
+  readonly operationName?: string | null | undefined;
+  readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
+  readonly extensions?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** An operation that may run. */
+export interface Prepared {
+  readonly kind: OperationTypeNode;
+  readonly checked: CheckedDocument;
+  readonly operation: OperationDefinitionNode;
+  /** As the client sent them. */
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** As the schema reads them, defaults filled in. */
+  readonly coerced: Readonly<Record<string, unknown>>;
+}
+
+/** Who runs an operation, as far as its transport knows. */
+export interface Caller {
+  readonly viewer: Viewer | null;
+  /** As rate limits count it. */
+  readonly address: string;
+  /** Hears of a token issued over this connection. */
+  readonly tokenIssued?: (expiresAt: Date) => void;
+}
+
+export interface OperationsOptions {
+  readonly schema: GraphQLSchema;
+  readonly subscriptionFields: Readonly<Record<string, AnySubscriptionField>>;
+  readonly services: Services;
+  readonly profile: 'public' | 'hardened';
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly metrics: Metrics;
+  /** Runs a callback in the next turn of the event loop. */
+  readonly nextTurn: (callback: () => void) => void;
+}
+
+const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
+  typeof value === 'object' && value !== null && 'then' in value;
+
+const nothing = (): void => undefined;
+
+/**
+ * The one way an operation takes, whatever brought it: `prepare` (parse, limits, rules, variables, cost), then
+ * `execute` or `subscribe`. All errors that leave here carry a code of the contract, and none is thrown.
+ */
+export function createOperations(options: OperationsOptions) {
+  const { schema, services, log, clock, ids, metrics } = options;
+  const documents = createDocuments({ schema, profile: options.profile });
+
+  /** The context of one operation. */
+  const contextFor = ({ viewer, address, tokenIssued = nothing }: Caller): Context =>
+    createContext({
+      viewer,
+      services,
+      log,
+      requestId: ids.uuid(),
+      address,
+      tokenIssued,
+      signal: clock.deadline(DEADLINE_MS),
+    });
+
+  const shared = createSharedExecution({ ...options, contextFor });
+
+  function check(request: OperationRequest): Prepared | Refusal {
+    const checked = documents.get(request.query);
+    if ('errors' in checked) return checked;
+    const operation = documents.pick(checked, request.operationName ?? null);
+    if ('errors' in operation) return operation;
+    const variables = request.variables ?? {};
+    const definitions = operation.variableDefinitions ?? [];
+    const values = getVariableValues(schema, definitions, variables, { maxErrors: MAX_VARIABLE_ERRORS });
+    if (values.errors !== undefined) {
+      const suggestions = options.profile === 'public';
+      return { errors: values.errors.map((error) => withCode(error, 'BAD_USER_INPUT', { suggestions })) };
+    }
+    const excess = checked.cost(operation.name?.value, variables);
+    if (excess !== null) return { errors: [excess], rule: 'cost' };
+    return { kind: operation.operation, checked, operation, variables, coerced: values.coerced };
+  }
+
+  /** Why this caller may not run the operation now, or null. Mutations have limits of their own. */
+  async function limited(prepared: Prepared, context: Context): Promise<GraphQLError | null> {
+    if (prepared.kind === OperationTypeNode.MUTATION) return null;
+    const points = selectRootFields(schema, prepared).size;
+    const caller = context.viewer?.id ?? context.address;
+    const retryAfterMs = await services.limits.consume('queryPerCaller', caller, Math.max(points, 1));
+    return retryAfterMs === null
+      ? null
+      : codedGraphQLError('RATE_LIMITED', 'Too many operations; wait and try again.', retryAfterMs);
+  }
+
+  function masked(result: ExecutionResult, context: Context): ExecutionResult {
+    if (result.errors === undefined) return result;
+    return { ...result, errors: result.errors.map((error) => toClientError(error, context)) };
+  }
+
+  /** The result, or `UNAVAILABLE` when it takes longer than its store calls may. */
+  function inTime(running: PromiseLike<ExecutionResult>): Promise<ExecutionResult> {
+    return new Promise((resolve, reject) => {
+      const cancel = clock.after(DEADLINE_MS + GRACE_MS, () =>
+        resolve({ errors: [new GraphQLError('', { originalError: unavailable() })] }),
+      );
+      running.then((result) => {
+        cancel();
+        resolve(result);
+      }, reject);
+    });
+  }
+
+  return {
+    contextFor,
+
+    /** Everything that can be said without running it. Never throws. */
+    prepare(request: OperationRequest, transport: Transport): Prepared | Refusal {
+      try {
+        const prepared = check(request);
+        if ('errors' in prepared && prepared.rule !== undefined) {
+          metrics.limitRejections.inc({ rule: prepared.rule, transport });
+        }
+        return prepared;
+      } catch (error) {
+        return { errors: [toClientError(error, { log, requestId: ids.uuid() })] };
+      }
+    },
+
+    /** Runs a query or a mutation. Never rejects. Without `data` when it did not run at all. */
+    async execute(prepared: Prepared, context: Context): Promise<ExecutionResult> {
+      try {
+        const refusal = await limited(prepared, context);
+        if (refusal !== null) return { errors: [refusal] };
+        const result = executeDocument({
+          schema,
+          document: prepared.checked.document,
+          operationName: prepared.operation.name?.value,
+          variableValues: prepared.variables,
+          contextValue: context,
+        });
+        return masked(isPromise(result) ? await inTime(result) : result, context);
+      } catch (error) {
+        return { errors: [toClientError(error, context)] };
+      }
+    },
+
+    /**
+     * Starts a subscription: its results go to `sink` until it is left or the sink is told that it failed.
+     * Never rejects.
+     */
+    async subscribe(prepared: Prepared, context: Context, sink: Sink): Promise<Refusal | { leave(): void }> {
+      try {
+        const refusal = await limited(prepared, context);
+        if (refusal !== null) return { errors: [refusal] };
+        return await shared.subscribe(prepared, context, sink);
+      } catch (error) {
+        return { errors: [toClientError(error, context)] };
+      }
+    },
+
+    /** Forgets shared results whose events `affected` picks: what they show has changed, a name for instance. */
+    forget: (affected: (event: unknown) => boolean) => shared.forget(affected),
+  };
+}
+
+export type Operations = ReturnType<typeof createOperations>;

@@ -1,0 +1,141 @@
+import { execute, getArgumentValues, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import type { Context, Services } from '../../context.js';
+import type { Clock } from '../../lib/clock.js';
+import type { Ids } from '../../lib/ids.js';
+import type { Logger } from '../../lib/logger.js';
+import { UNKNOWN_ADDRESS } from '../../lib/address.js';
+import type { CheckedDocument, Refusal } from '../document.js';
+import { codedGraphQLError, toClientError } from '../errors.js';
+import type { Caller, Prepared } from '../operation.js';
+import { selectRootFields } from '../root-fields.js';
+import type { SubscriptionField } from '../subscription-field.js';
+import { createGroups } from './groups.js';
+import { groupKey, sharingOf, type Sharing } from './key.js';
+import type { Sink } from './sink.js';
+
+/** A field of `Subscription`, whatever its arguments. */
+export type AnySubscriptionField = SubscriptionField<Record<string, unknown>>;
+
+const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
+  typeof value === 'object' && value !== null && 'then' in value;
+
+/** Calls `callback` at the first call alone. */
+function once(callback: () => void): () => void {
+  let called = false;
+  return () => {
+    if (called) return;
+    called = true;
+    callback();
+  };
+}
+
+/** A shared execution has no viewer and draws on nobody's limits. */
+const NOBODY: Caller = { viewer: null, address: UNKNOWN_ADDRESS };
+
+/**
+ * Subscriptions: each subscriber is authorised and counted by itself, then joins the group of all that receive
+ * the same results (see `group.ts`).
+ */
+export function createSharedExecution(options: {
+  readonly schema: GraphQLSchema;
+  readonly subscriptionFields: Readonly<Record<string, AnySubscriptionField>>;
+  readonly services: Services;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly nextTurn: (callback: () => void) => void;
+  readonly contextFor: (caller: Caller) => Context;
+}) {
+  const { schema, services, contextFor, log, ids } = options;
+  const groups = createGroups(options);
+  const sharings = new WeakMap<CheckedDocument, Map<string, Sharing>>();
+
+  function sharing(checked: CheckedDocument, fieldName: string, field: AnySubscriptionField): Sharing {
+    const known = sharings.get(checked) ?? new Map<string, Sharing>();
+    sharings.set(checked, known);
+    const made = known.get(fieldName) ?? sharingOf(schema, checked.document, fieldName, field.startArguments);
+    known.set(fieldName, made);
+    return made;
+  }
+
+  /** The one field of a subscription with its arguments, or why there is none. */
+  function resolveField(prepared: Prepared) {
+    const [nodes] = selectRootFields(schema, prepared).values();
+    const node = nodes?.[0];
+    const name = node?.name.value ?? '';
+    const definition = schema.getSubscriptionType()?.getFields()[name];
+    const field = options.subscriptionFields[name];
+    if (node === undefined || definition === undefined || field === undefined) return null;
+    return { name, field, args: getArgumentValues(definition, node, { ...prepared.coerced }) };
+  }
+
+  /** Executes the document for one event, in a context made for it alone. Never throws or rejects. */
+  function executor(prepared: Prepared, fieldName: string, caller: Caller) {
+    return (event: unknown): ExecutionResult | Promise<ExecutionResult> => {
+      const context = contextFor(caller);
+      const masked = (result: ExecutionResult): ExecutionResult =>
+        result.errors === undefined
+          ? result
+          : { ...result, errors: result.errors.map((error) => toClientError(error, context)) };
+      try {
+        const result = execute({
+          schema,
+          document: prepared.checked.document,
+          operationName: prepared.operation.name?.value,
+          variableValues: prepared.variables,
+          rootValue: { [fieldName]: event },
+          contextValue: context,
+        });
+        const failed = (error: unknown) => ({ errors: [toClientError(error, context)] });
+        return isPromise(result) ? result.then(masked, failed) : masked(result);
+      } catch (error) {
+        return { errors: [toClientError(error, context)] };
+      }
+    };
+  }
+
+  return {
+    /** See `Operations.forget`. */
+    forget: (affected: (event: unknown) => boolean) => groups.forget(affected),
+
+    /** Joins; see `Operations.subscribe`. Throws what `authorize` and `begin` throw. */
+    async subscribe(prepared: Prepared, context: Context, sink: Sink): Promise<Refusal | { leave(): void }> {
+      const resolved = resolveField(prepared);
+      if (resolved === null) {
+        const message = 'A subscription must select one of its fields.';
+        return { errors: [codedGraphQLError('GRAPHQL_VALIDATION_FAILED', message)] };
+      }
+      const { name, field, args } = resolved;
+      await field.authorize(args, context);
+
+      const how = sharing(prepared.checked, name, field);
+      const operationName = prepared.operation.name?.value;
+      const declared = new Set(
+        prepared.operation.variableDefinitions?.map(({ variable }) => variable.name.value),
+      );
+      const variables = Object.fromEntries(
+        Object.entries(prepared.variables).filter(([variable]) => declared.has(variable)),
+      );
+      const common = groupKey(prepared.checked.text, operationName, variables, how);
+      const seat = groups.enter(how.shareable ? common : `${ids.uuid()} ${common}`, () => ({
+        source: field.follow(args, services),
+        execute: executor(prepared, name, how.shareable ? NOBODY : context),
+        toClientError: (error) => toClientError(error, { log, requestId: ids.uuid() }),
+      }));
+      try {
+        const position = await seat.group.begin(field.after(args), context.signal);
+        const onLeave = field.onJoin(args, context);
+        const leave = once(() => {
+          leaveGroup();
+          onLeave();
+          seat.release();
+        });
+        const leaveGroup = seat.group.join(sink, position, leave);
+        return { leave };
+      } catch (error) {
+        seat.release();
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,174 @@
+import { getIntrospectionQuery, type ExecutionResult } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import type { OperationRequest, Prepared } from '../../../src/graphql/operation.ts';
+import { codeOf } from '../../../src/graphql/errors.ts';
+import { createManualTime, createWorld, type World } from './kit/world.ts';
+
+const CALLER = { viewer: null, address: '192.0.2.1' };
+
+function refusal(world: World, request: OperationRequest) {
+  const prepared = world.operations.prepare(request, 'http');
+  return 'errors' in prepared ? prepared.errors : [];
+}
+
+const codes = (world: World, request: OperationRequest | string) =>
+  refusal(world, typeof request === 'string' ? { query: request } : request).map(codeOf);
+
+async function run(world: World, request: OperationRequest | string): Promise<ExecutionResult> {
+  const prepared = world.operations.prepare(
+    typeof request === 'string' ? { query: request } : request,
+    'http',
+  );
+  if ('errors' in prepared) return { errors: prepared.errors };
+  return world.operations.execute(prepared, world.operations.contextFor(CALLER));
+}
+
+const fields = (count: number, of: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => of(index)).join(' ');
+
+describe('prepare', () => {
+  const world = createWorld();
+  it.each<[string, string, string]>([
+    ['an empty document', '', 'GRAPHQL_PARSE_FAILED'],
+    ['a comment alone', '# nothing', 'GRAPHQL_PARSE_FAILED'],
+    ['a syntax error', '{ hello', 'GRAPHQL_PARSE_FAILED'],
+    ['an unknown field', '{ nope }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['a literal of a wrong type', '{ needs(value: "x") }', 'GRAPHQL_VALIDATION_FAILED'],
+    [
+      'two root fields of a subscription',
+      'subscription { counted { number } other }',
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
+    ['fragments without an operation', 'fragment F on Query { hello }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['several operations, none chosen', 'query A { hello } query B { hello }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['a document of 8,193 characters', `{ hello } #${'x'.repeat(8182)}`, 'OPERATION_TOO_COMPLEX'],
+    ['401 tokens', `{ ${fields(399, () => 'hello')} }`, 'OPERATION_TOO_COMPLEX'],
+    [
+      'more levels than 8',
+      `{ item { ${'items { '.repeat(8)} id ${'} '.repeat(8)} } }`,
+      'OPERATION_TOO_COMPLEX',
+    ],
+    ['16 aliases', `{ ${fields(16, (i) => `a${i}: hello`)} }`, 'OPERATION_TOO_COMPLEX'],
+    ['16 aliases of __typename', `{ ${fields(16, (i) => `a${i}: __typename`)} }`, 'OPERATION_TOO_COMPLEX'],
+    ['10 directives', `{ hello ${fields(10, () => '@include(if: true)')} }`, 'OPERATION_TOO_COMPLEX'],
+    [
+      'lists in lists by literals',
+      '{ items(first: 100) { items(first: 100) { id } } }',
+      'OPERATION_TOO_COMPLEX',
+    ],
+    ['a circling fragment', '{ ...F } fragment F on Query { hello ...F }', 'GRAPHQL_VALIDATION_FAILED'],
+  ])('refuses %s', (_name, query, code) => {
+    expect(codes(world, query)[0]).toBe(code);
+  });
+
+  it('refuses an unknown operation name as a rule of the document', () => {
+    expect(codes(world, { query: 'query A { hello }', operationName: 'B' })).toEqual([
+      'GRAPHQL_VALIDATION_FAILED',
+    ]);
+  });
+
+  it('counts lists in lists when their sizes come from variables', () => {
+    const query = 'query($n: Int) { items(first: $n) { items(first: $n) { id } } }';
+    expect(codes(world, { query, variables: { n: 100 } })).toEqual(['OPERATION_TOO_COMPLEX']);
+    expect(codes(world, { query, variables: { n: 10 } })).toEqual([]);
+    expect(codes(world, { query, variables: { n: 100 } })).toEqual(['OPERATION_TOO_COMPLEX']);
+  });
+
+  it('counts identifiers as a list, and does not count what is skipped', () => {
+    const query =
+      'query($ids: [ID!], $s: Boolean!) { items(ids: $ids) { items(first: 60) @skip(if: $s) { id } } }';
+    const ids = Array.from({ length: 100 }, (_, index) => String(index));
+    expect(codes(world, { query, variables: { ids, s: false } })).toEqual(['OPERATION_TOO_COMPLEX']);
+    expect(codes(world, { query, variables: { ids, s: true } })).toEqual([]);
+  });
+
+  it('lets what lies just inside every limit pass', () => {
+    for (const query of [
+      `{ hello } #${'x'.repeat(8181)}`,
+      `{ ${fields(398, () => 'hello')} }`,
+      `{ item { ${'items(first: 1) { '.repeat(6)} id ${'} '.repeat(6)} } }`,
+      `{ ${fields(15, (i) => `a${i}: hello`)} }`,
+      `{ ${fields(4, () => 'hello @include(if: true) @skip(if: false)')} hello @include(if: true) }`,
+      '{ items(first: 100) { id items(first: 40) { id } } }',
+    ]) {
+      expect({ query, codes: codes(world, query) }).toEqual({ query, codes: [] });
+    }
+  });
+
+  it('lets the standard introspection query pass in the public profile and refuses it in the hardened one', async () => {
+    expect((await run(world, getIntrospectionQuery())).errors).toBeUndefined();
+    const hardened = createWorld({ profile: 'hardened' });
+    expect(codes(hardened, getIntrospectionQuery())[0]).toBe('GRAPHQL_VALIDATION_FAILED');
+    expect(codes(hardened, '{ __typename }')).toEqual([]);
+  });
+
+  it('suggests names in the public profile alone', () => {
+    const message = (w: World) => refusal(w, { query: '{ helo }' })[0]?.message;
+    expect(message(world)).toContain('Did you mean "hello"');
+    expect(message(createWorld({ profile: 'hardened' }))).toBe('Cannot query field "helo" on type "Query".');
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['missing', {}],
+    ['null', { v: null }],
+    ['of a wrong type', { v: 'x' }],
+    ['an object where a number belongs', { v: { $gt: '' } }],
+  ])('refuses a variable that is %s', (_name, variables) => {
+    const query = 'query($v: Int!) { needs(value: $v) }';
+    expect(codes(world, { query, variables })).toEqual(['BAD_USER_INPUT']);
+  });
+
+  it('gives the same answer for the same text again', () => {
+    const first = world.operations.prepare({ query: '{ hello }' }, 'http') as Prepared;
+    const second = world.operations.prepare({ query: '{ hello }' }, 'ws') as Prepared;
+    expect(second.checked).toBe(first.checked);
+  });
+});
+
+describe('execute', () => {
+  it('masks what is unexpected, and logs it once under the id that the client is told', async () => {
+    const world = createWorld();
+    const { data, errors } = await run(world, '{ hello boom }');
+    expect(data).toEqual({ hello: 'hello you', boom: null });
+    expect(JSON.stringify(errors)).not.toContain('secret');
+    expect(codeOf(errors![0]!)).toBe('INTERNAL_SERVER_ERROR');
+    expect(world.logged).toHaveLength(1);
+    expect(world.logged[0]?.fields).toMatchObject({ requestId: errors![0]!.extensions['requestId'] });
+  });
+
+  it('gives a coded failure with its words, its code and its wait', async () => {
+    const { errors } = await run(createWorld(), '{ coded }');
+    expect(errors?.[0]?.toJSON()).toMatchObject({
+      message: 'Too busy.',
+      path: ['coded'],
+      extensions: { code: 'OVERLOADED', retryAfterMs: 1500 },
+    });
+  });
+
+  it('tells a bad argument from a bad result', async () => {
+    const world = createWorld();
+    const nullArgument = { query: 'query($n: String = "x") { hello(name: $n) }', variables: { n: null } };
+    expect((await run(world, nullArgument)).errors?.map(codeOf)).toEqual(['BAD_USER_INPUT']);
+    expect((await run(world, '{ notAnInt }')).errors?.map(codeOf)).toEqual(['INTERNAL_SERVER_ERROR']);
+  });
+
+  it('gives up an answer that takes longer than its deadline as UNAVAILABLE', async () => {
+    const time = createManualTime();
+    const world = createWorld({ clock: time.clock });
+    const running = run(world, '{ never }');
+    await new Promise((resolve) => setImmediate(resolve));
+    time.pass(6000);
+    expect((await running).errors?.map(codeOf)).toEqual(['UNAVAILABLE']);
+  });
+
+  it('draws one point per root field and alias from the limit of queries, and none for a mutation', async () => {
+    const world = createWorld();
+    await run(world, '{ hello a: hello b: hello }');
+    await run(world, 'mutation { add }');
+    expect(world.limits.asked).toEqual([{ limit: 'queryPerCaller', key: '192.0.2.1', points: 3 }]);
+    world.limits.waitMs = 700;
+    const limited = await run(world, '{ hello }');
+    expect(limited.data).toBeUndefined();
+    expect(limited.errors?.[0]?.extensions).toEqual({ code: 'RATE_LIMITED', retryAfterMs: 700 });
+  });
+});
