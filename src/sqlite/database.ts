@@ -16,6 +16,9 @@ export const DATABASE_FILE = 'madang.sqlite';
 /** How long a connection waits for a lock of another one: only recovery and closing ever hold one. */
 const BUSY_TIMEOUT_MS = 1000;
 
+/** Copied from the log into the database at once, 16 MB: fewer would copy the same hot pages more often. */
+const CHECKPOINT_PAGES = 4000;
+
 /** Primary result codes of SQLite (https://sqlite.org/rescode.html). */
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
@@ -51,6 +54,7 @@ export function makeDurable(connection: Connection): void {
   connection.exec('PRAGMA synchronous = FULL');
   connection.exec('PRAGMA fullfsync = ON');
   connection.exec('PRAGMA checkpoint_fullfsync = ON');
+  connection.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
 }
 
 /** Prepares each text once per connection. The texts are those in the source, so there are few of them. */

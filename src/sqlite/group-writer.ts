@@ -6,6 +6,12 @@ import type { FromWorker, GroupOutcome, ToWorker, Write, Written } from './write
 
 /** Rows of one transaction: more would make all of its writers wait longer than one commit is worth. */
 const MAX_GROUP_ROWS = 2000;
+/**
+ * A group of so many writes may be sent while another one is running: there is enough to do that the thread
+ * must not wait for this one. Fewer are better kept for a fuller group, which costs one wait for the disk.
+ */
+const MIN_SECOND_GROUP_WRITES = 16;
+const MAX_GROUPS_SENT = 2;
 
 /** Writes to the database, many to a transaction. */
 export interface GroupWriter {
@@ -32,7 +38,8 @@ interface Waiting {
 }
 
 /**
- * Starts the thread that writes to `file`. While it commits one group, the next one collects.
+ * Starts the thread that writes to `file`. While it commits one group, the next one collects. When many write,
+ * there are two groups in turn: one is committed while the writers of the other are told and come again.
  *
  * @throws Error when the thread cannot open the database.
  */
@@ -41,33 +48,44 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
     workerData: { file: deps.file },
   });
   const collecting = new Set<Waiting>();
-  let running: readonly Waiting[] = [];
+  /** Oldest first: the first one is running. */
+  let sent: (readonly Waiting[])[] = [];
+  let scheduled = false;
   let onIdle: (() => void) | null = null;
   let stopped: Promise<void> | undefined;
   const state = { alive: false };
 
   const tell = (message: ToWorker): void => worker.postMessage(message);
 
-  function startGroup(): void {
-    if (running.length > 0 || !state.alive) return;
+  function takeGroup(maxWrites: number): readonly Waiting[] {
     const group: Waiting[] = [];
     let rows = 0;
     for (const waiting of collecting) {
-      if (group.length > 0 && rows + waiting.write.rows.length > MAX_GROUP_ROWS) break;
       rows += waiting.write.rows.length;
+      if (group.length > 0 && (group.length >= maxWrites || rows > MAX_GROUP_ROWS)) break;
       group.push(waiting);
       collecting.delete(waiting);
     }
-    running = group;
-    if (group.length > 0) tell({ kind: 'group', writes: group.map((waiting) => waiting.write) });
-    else onIdle?.();
+    return group;
+  }
+
+  function sendGroups(): void {
+    scheduled = false;
+    while (state.alive && sent.length < MAX_GROUPS_SENT) {
+      const fewest = sent.length === 0 ? 1 : MIN_SECOND_GROUP_WRITES;
+      if (collecting.size < fewest) break;
+      const half = Math.max(MIN_SECOND_GROUP_WRITES, Math.ceil(collecting.size / 2));
+      const group = takeGroup(sent.length === 0 ? half : collecting.size);
+      sent.push(group);
+      tell({ kind: 'group', writes: group.map((waiting) => waiting.write) });
+    }
+    if (sent.length === 0) onIdle?.();
   }
 
   function finishGroup(outcome: GroupOutcome): void {
-    const group = running;
-    running = [];
-    // The next group starts before the promises of this one are told, so that the thread never idles.
-    startGroup();
+    const group = sent.shift() ?? [];
+    // The next group goes out before this one is told, so that the thread never idles.
+    sendGroups();
     if (outcome.kind === 'failed') {
       deps.log.error({ writes: group.length, reason: outcome.reason }, 'a transaction failed');
       for (const waiting of group) waiting.fail(unavailable(new Error(outcome.reason)));
@@ -80,8 +98,8 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
 
   function giveUp(reason: Error): void {
     state.alive = false;
-    for (const waiting of [...running, ...collecting]) waiting.fail(unavailable(reason));
-    running = [];
+    for (const waiting of [...sent.flat(), ...collecting]) waiting.fail(unavailable(reason));
+    sent = [];
     collecting.clear();
     onIdle?.();
   }
@@ -107,15 +125,16 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
         },
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      const first = collecting.size === 0 && running.length === 0;
       collecting.add(waiting);
+      if (scheduled || sent.length === MAX_GROUPS_SENT) return;
       // Everything else that this turn writes goes along.
-      if (first) setImmediate(startGroup);
+      scheduled = true;
+      setImmediate(sendGroups);
     });
   }
 
   async function close(): Promise<void> {
-    if (running.length > 0 || collecting.size > 0) {
+    if (sent.length > 0 || collecting.size > 0) {
       await new Promise<void>((resolve) => {
         onIdle = resolve;
       });
