@@ -22,9 +22,9 @@ export const messageResolvers = {
     messageCount: async ({ record, standing }, _args, { loaders }) =>
       standing?.messageCount ?? (await loaders.newestMessage.load(record.id))?.number ?? 0,
     latestMessage({ record, standing }, _args, { loaders }) {
-      if (standing === undefined) return loaders.newestMessage.load(record.id);
-      if (standing.messageCount === 0) return null;
-      return loaders.message.load({ logId: record.id, number: standing.messageCount });
+      const number = standing?.messageCount ?? null;
+      if (number === null) return loaders.newestMessage.load(record.id);
+      return number === 0 ? null : loaders.message.load({ logId: record.id, number });
     },
     messages: ({ record }, args, { services, signal }) =>
       services.messages.history(record.id, pageRange(args), signal),

@@ -1,3 +1,17 @@
+import { LRUCache } from 'lru-cache';
+import { sleep, type Clock } from '../lib/clock.js';
+import type { Chance, Ids } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import { every } from '../lib/every.js';
+import { createOutbox } from '../lib/outbox.js';
+import type { RoomStore } from '../rooms/room-store.js';
+import { createPresenceLag } from './presence-lag.js';
+import { createPresenceLoader } from './presence-loader.js';
+import { MAX_STORE_BATCH, type PresenceStore, type Raise, type Touch } from './presence-store.js';
+import { createSightings, type Sighting } from './sightings.js';
+import { createStoreClock } from './store-clock.js';
+import type { VisitJournal } from './visit-journal.js';
+
 /** How many visitors a room has. */
 export interface RoomCounts {
   /** Distinct visitors seen during the window. */
@@ -19,4 +33,221 @@ export interface PresenceService {
   /** A message of the room was released by this instance: raises its activity. Never waits. */
   activity(roomId: string, number: number, at: Date): void;
   stop(): Promise<void>;
+}
+
+/** How often somebody who stays is told again, at most, in milliseconds; a crash loses that much presence. */
+const MAX_RENEWAL_MS = 30_000;
+/** Somebody who stays is written to the journal, and told again, at least this often in a window. */
+const RENEWALS_PER_WINDOW = 6;
+/** A round of renewals is spread over slices of at least this length, in milliseconds. */
+const MIN_SLICE_MS = 50;
+const MAX_SLICES = 30;
+/** How long a last leave may turn out to be none, in milliseconds; at most a quarter of the window. */
+const LEAVE_GRACE_MS = 1000;
+/** How long messages are collected before the presence store hears of them, in milliseconds. */
+const ACTIVITY_DELAY_MS = 25;
+/** How often an instance shows the presence store that it lives, in milliseconds. */
+const BEAT_MS = 1000;
+const RETRY_MS = 500;
+/** How long a read may go on while expired visits are still being taken away, in milliseconds. */
+const COUNTS_PATIENCE_MS = 300;
+const REMEMBERED_ROOMS = 10_000;
+
+export function createPresenceService({
+  store,
+  journal,
+  rooms,
+  clock,
+  ids,
+  chance,
+  log,
+  windowMs,
+  lastKnown = () => undefined,
+}: {
+  readonly store: PresenceStore;
+  readonly journal: VisitJournal;
+  readonly rooms: RoomStore;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly chance: Chance;
+  readonly log: Logger;
+  /** How long a visit counts, in milliseconds. */
+  readonly windowMs: number;
+  /** What somebody else, such as the ranking, knows of a room while the store is away. */
+  readonly lastKnown?: (roomId: string) => RoomCounts | undefined;
+}): PresenceService {
+  const instance = ids.random64();
+  const renewalMs = Math.min(MAX_RENEWAL_MS, windowMs / RENEWALS_PER_WINDOW);
+  const slices = Math.max(1, Math.min(MAX_SLICES, Math.floor(renewalMs / MIN_SLICE_MS)));
+  const storeClock = createStoreClock(clock);
+  const loader = createPresenceLoader({ store, rooms, journal, instance, clock, log, windowMs });
+  const lag = createPresenceLag({ rooms, journal, clock, log });
+  const remembered = new LRUCache<string, RoomCounts>({ max: REMEMBERED_ROOMS });
+  let epoch: string | undefined;
+  let duty: Promise<void> | undefined;
+  let slice = 0;
+  const stopping = new AbortController();
+
+  const sightings = createSightings({
+    clock,
+    chance,
+    slices,
+    graceMs: Math.min(LEAVE_GRACE_MS, windowMs / 4),
+    onGone: (sighting) => touches.put(sighting.key, sighting),
+  });
+
+  /** A new epoch has no one online: everybody who is here joins again. */
+  function notice(found: string): void {
+    if (epoch !== undefined && found !== epoch) {
+      for (const sighting of sightings.all()) touches.put(sighting.key, sighting);
+      log.warn({ epoch: found }, 'the presence store forgot who is online; telling it again');
+    }
+    epoch = found;
+  }
+
+  function touchOf(sighting: Sighting): Touch {
+    const { roomId, visitorId, holds, online } = sighting;
+    const kind = holds > 0 ? 'join' : online && !sightings.mayReturn(sighting) ? 'leave' : 'visit';
+    if (holds > 0) {
+      sighting.online = true;
+      sighting.seenAt = clock.monotonic();
+    }
+    return { kind, roomId, visitorId, at: Math.floor(storeClock.at(sighting.seenAt)) };
+  }
+
+  const touches = createOutbox<Sighting>({
+    name: 'touches',
+    clock,
+    log,
+    delayMs: 0,
+    retryMs: RETRY_MS,
+    maxBatch: MAX_STORE_BATCH,
+    merge: (_, sighting) => sighting,
+    async send(batch) {
+      if (!storeClock.known()) await beat();
+      const sent = batch.map(touchOf);
+      const { late, epoch: found } = await storeClock.call(() => store.touch(instance, sent));
+      for (const [index, sighting] of batch.entries()) {
+        if (sent[index]?.kind === 'leave' && sighting.holds === 0) sighting.online = false;
+        sightings.release(sighting);
+      }
+      notice(found);
+      return late.flatMap((index) => batch[index] ?? []);
+    },
+  });
+
+  const raises = createOutbox<Raise>({
+    name: 'activity',
+    clock,
+    log,
+    delayMs: ACTIVITY_DELAY_MS,
+    retryMs: RETRY_MS,
+    maxBatch: MAX_STORE_BATCH,
+    merge: (a, b) => ({ ...a, number: Math.max(a.number, b.number), at: Math.max(a.at, b.at) }),
+    async send(batch) {
+      notice((await storeClock.call(() => store.raise(batch))).epoch);
+      return [];
+    },
+  });
+
+  function write(sighting: Sighting): void {
+    sighting.journaledAt = clock.monotonic();
+    lag.seen(sighting);
+  }
+
+  function renew(): void {
+    for (const sighting of sightings.held(slice)) {
+      sighting.seenAt = clock.monotonic();
+      touches.put(sighting.key, sighting);
+      const age = clock.monotonic() - sighting.journaledAt;
+      if (age + renewalMs > windowMs / RENEWALS_PER_WINDOW) write(sighting);
+    }
+    slice = (slice + 1) % slices;
+  }
+
+  async function beat(): Promise<void> {
+    const answer = await storeClock.call(() => store.beat(instance));
+    notice(answer.epoch);
+    if (answer.duty === null || duty !== undefined || stopping.signal.aborted) return;
+    duty = loader.fulfil(answer, answer.duty, stopping.signal).finally(() => {
+      duty = undefined;
+    });
+  }
+
+  void beat().catch((error: unknown) => log.warn({ err: error }, 'the presence store is away'));
+  const endTimers = [
+    every(clock, BEAT_MS, beat, (error) => log.debug({ err: error }, 'no beat of the presence store')),
+    every(clock, renewalMs / slices, renew, (error) => log.error({ err: error }, 'presence was not renewed')),
+  ];
+
+  /** Counts of the store, or null when it is away, loading, or has too much to take away. */
+  async function ask(roomIds: readonly string[]): Promise<ReadonlyMap<string, RoomCounts> | null> {
+    const until = clock.monotonic() + COUNTS_PATIENCE_MS;
+    try {
+      for (;;) {
+        const answer = await storeClock.call(() => store.counts(roomIds));
+        notice(answer.epoch);
+        if (!answer.loaded) return null;
+        if (!answer.more) return answer.rooms;
+        if (clock.monotonic() > until) return null;
+        await sleep(clock, 0);
+      }
+    } catch (error) {
+      log.debug({ err: error }, 'the presence store gave no counts');
+      return null;
+    }
+  }
+
+  return {
+    join(roomId, visitorId) {
+      const sighting = sightings.hold(roomId, visitorId);
+      if (sighting.holds === 1) {
+        touches.put(sighting.key, sighting);
+        write(sighting);
+      }
+      let joined = true;
+      return () => {
+        if (!joined) return;
+        joined = false;
+        if (stopping.signal.aborted) return;
+        sightings.letGo(sighting);
+        if (sighting.holds === 0) write(sighting);
+      };
+    },
+    async visit(roomId, visitorId) {
+      const sighting = sightings.see(roomId, visitorId);
+      touches.put(sighting.key, sighting);
+      write(sighting);
+      await touches.settled(sighting.key);
+    },
+    async roomCreated(roomId, createdAt) {
+      raises.put(roomId, { roomId, number: 0, at: createdAt.getTime() });
+      raises.hurry();
+      await raises.settled(roomId);
+    },
+    async counts(roomIds) {
+      const counted = await ask(roomIds);
+      const zero = { recentVisitorCount: 0, onlineCount: 0 };
+      return new Map(
+        roomIds.map((roomId) => {
+          const now = counted?.get(roomId);
+          if (now !== undefined) remembered.set(roomId, now);
+          return [roomId, now ?? remembered.get(roomId) ?? lastKnown(roomId) ?? zero];
+        }),
+      );
+    },
+    activity(roomId, number, at) {
+      raises.put(roomId, { roomId, number, at: at.getTime() });
+      lag.activity(roomId, number, at);
+    },
+    async stop() {
+      if (stopping.signal.aborted) return;
+      stopping.abort(new Error('The server stops.'));
+      for (const end of endTimers) end();
+      for (const sighting of sightings.endAll()) write(sighting);
+      await Promise.all([touches.drain(), raises.drain(), lag.stop(), duty]);
+      touches.stop();
+      raises.stop();
+    },
+  };
 }

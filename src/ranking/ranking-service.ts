@@ -1,12 +1,23 @@
+import type { Clock } from '../lib/clock.js';
+import { CodedError } from '../lib/coded-error.js';
 import type { Followed } from '../lib/followed.js';
+import type { Chance } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { PresenceStore, Snapshot } from '../presence/presence-store.js';
+import type { PubSub } from '../pubsub/pubsub.js';
+import type { RoomPlace, RoomStore } from '../rooms/room-store.js';
+import { decodeRankingCursor, encodeRankingCursor, type RankingCursor } from './ranking-cursor.js';
+import { createRankingChanges } from './ranking-changes.js';
+import { createRankingTicker } from './ranking-ticker.js';
+import { createSnapshots } from './snapshots.js';
 
 /** A room as the newest snapshot has it. */
 export interface Standing {
   readonly roomId: string;
   readonly recentVisitorCount: number;
   readonly onlineCount: number;
-  /** Number of the newest message; 0 when there is none. */
-  readonly messageCount: number;
+  /** Number of the newest message, 0 when there is none; null when it is not known: ask the log. */
+  readonly messageCount: number | null;
 }
 
 export interface RankingPage {
@@ -36,4 +47,122 @@ export interface RankingService {
   /** The standing of a room in the newest snapshot, if it is in its pinned part. */
   standing(roomId: string): Standing | undefined;
   stop(): Promise<void>;
+}
+
+/** A room with its place in one order, as the cursor behind it says. */
+interface Placed {
+  readonly roomId: string;
+  readonly cursor: RankingCursor;
+}
+
+export function createRankingService({
+  store,
+  rooms,
+  pubsub,
+  clock,
+  chance,
+  log,
+  intervalMs,
+}: {
+  readonly store: PresenceStore;
+  readonly rooms: RoomStore;
+  readonly pubsub: PubSub;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+  /** How often the ranking is taken, in milliseconds. */
+  readonly intervalMs: number;
+}): RankingService {
+  const snapshots = createSnapshots(store);
+  const changes = createRankingChanges({ snapshots, log });
+  const ticker = createRankingTicker({ store, rooms, pubsub, snapshots, clock, chance, log, intervalMs });
+
+  async function pinnedBy(cursor: RankingCursor): Promise<Snapshot> {
+    const pinned = snapshots.get(cursor) ?? (await snapshots.fetch(cursor));
+    if (pinned === null)
+      throw new CodedError('CURSOR_EXPIRED', 'This order is gone: read the first page again.');
+    if (cursor.kind === 'resume' || (cursor.kind === 'pinned' && cursor.place >= pinned.rooms.length)) {
+      throw new CodedError('BAD_CURSOR', 'This is not a cursor of a listed room.');
+    }
+    return pinned;
+  }
+
+  /** Up to `limit` rooms below the pinned ones, by creation, newest first. */
+  async function below(
+    { epoch, revision, rooms: pinned }: Snapshot,
+    place: RoomPlace | null,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<Placed[]> {
+    const found = await rooms.older(place, limit, new Set(pinned.map((room) => room.roomId)), signal);
+    return found.map(({ id, createdAt }) => ({
+      roomId: id,
+      cursor: { kind: 'below', epoch, revision, createdAt: createdAt.getTime(), roomId: id },
+    }));
+  }
+
+  /** The rooms as they are now: in the newest snapshot, else by one call, else as they were last known. */
+  async function standingsOf(roomIds: readonly string[], pinned: Snapshot): Promise<Map<string, Standing>> {
+    const missing = roomIds.filter((roomId) => snapshots.room(roomId) === undefined);
+    const counted =
+      missing.length === 0
+        ? undefined
+        : await store.counts(missing).catch((error: unknown) => {
+            log.debug({ err: error }, 'rooms below the newest snapshot are shown as last known');
+            return undefined;
+          });
+    const before = new Map(pinned.rooms.map((room) => [room.roomId, room]));
+    const unknown = { recentVisitorCount: 0, onlineCount: 0, messageCount: null };
+    return new Map(
+      roomIds.map((roomId) => {
+        const now = counted?.loaded === true ? counted.rooms.get(roomId) : undefined;
+        return [roomId, snapshots.room(roomId) ?? now ?? before.get(roomId) ?? { roomId, ...unknown }];
+      }),
+    );
+  }
+
+  return {
+    async page(first, after, signal) {
+      const cursor = after === null ? null : decodeRankingCursor(after);
+      const pinned = cursor === null ? await snapshots.ready(signal) : await pinnedBy(cursor);
+      const { epoch, revision } = pinned;
+      const start = cursor === null ? 0 : cursor.kind === 'pinned' ? cursor.place + 1 : pinned.rooms.length;
+      const placed: Placed[] = pinned.rooms.slice(start, start + first).map(({ roomId }, index) => ({
+        roomId,
+        cursor: { kind: 'pinned', epoch, revision, place: start + index },
+      }));
+      let hasNextPage = start + first < pinned.rooms.length || pinned.total > pinned.rooms.length;
+      if (placed.length < first && pinned.total > pinned.rooms.length) {
+        const place =
+          cursor?.kind === 'below' ? { createdAt: new Date(cursor.createdAt), id: cursor.roomId } : null;
+        const wanted = first - placed.length;
+        const found = await below(pinned, place, wanted + 1, signal);
+        placed.push(...found.slice(0, wanted));
+        hasNextPage = found.length > wanted;
+      }
+      const standings = await standingsOf(
+        placed.map(({ roomId }) => roomId),
+        pinned,
+      );
+      const newest = snapshots.newest() ?? pinned;
+      return {
+        entries: placed.flatMap(({ roomId, cursor: at }) => {
+          const standing = standings.get(roomId);
+          return standing === undefined ? [] : [{ cursor: encodeRankingCursor(at), standing }];
+        }),
+        hasNextPage,
+        hasPreviousPage: cursor !== null,
+        totalCount: newest.total,
+        resumeCursor: encodeRankingCursor({
+          kind: 'resume',
+          epoch: newest.epoch,
+          revision: newest.revision,
+          first,
+        }),
+      };
+    },
+    follow: (first) => changes.follow(first),
+    standing: (roomId) => snapshots.room(roomId),
+    stop: () => ticker.stop(),
+  };
 }

@@ -1,0 +1,156 @@
+import type { Clock } from './clock.js';
+import type { Logger } from './logger.js';
+
+/**
+ * What is to be told to a store that may be away: kept until it was acknowledged, told in batches, one batch at
+ * a time. Things under one key are merged while they wait.
+ */
+export interface Outbox<Item> {
+  /** Adds, or merges with what waits under this key. */
+  put(key: string, item: Item): void;
+  /** Sends what waits now rather than when its turn comes. */
+  hurry(): void;
+  /**
+   * Resolves when what was put under `key` is acknowledged, or as soon as it is clear that it will be so only
+   * later: an attempt failed, the store is away, or `PATIENCE_MS` are over. Never rejects.
+   */
+  settled(key: string): Promise<void>;
+  /** Sends all that waits; resolves when that is done, or an attempt failed. */
+  drain(): Promise<void>;
+  /** Ends the timers; what waits is dropped. */
+  stop(): void;
+}
+
+/** How long a caller waits for an acknowledgement at most, in milliseconds. */
+const PATIENCE_MS = 500;
+
+export function createOutbox<Item>({
+  name,
+  clock,
+  log,
+  delayMs,
+  retryMs,
+  maxBatch,
+  merge,
+  send,
+}: {
+  /** Names it in the log. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long things are collected before they are sent, in milliseconds. */
+  readonly delayMs: number;
+  /** How long to wait after a failed attempt, in milliseconds. */
+  readonly retryMs: number;
+  readonly maxBatch: number;
+  readonly merge: (waiting: Item, added: Item) => Item;
+  /** Tells a batch, and answers which of its items must be told again. Rejects when the store is away. */
+  readonly send: (items: readonly Item[]) => Promise<readonly Item[]>;
+}): Outbox<Item> {
+  const waiting = new Map<string, Item>();
+  const inFlight = new Map<string, Item>();
+  const waiters = new Map<string, (() => void)[]>();
+  let running: Promise<void> | undefined;
+  let cancelTimer: (() => void) | undefined;
+  let away = false;
+  let stopped = false;
+
+  function put(key: string, item: Item): void {
+    const before = waiting.get(key);
+    waiting.set(key, before === undefined ? item : merge(before, item));
+    schedule(away ? retryMs : delayMs);
+  }
+
+  function schedule(ms: number): void {
+    if (stopped || running !== undefined || cancelTimer !== undefined || waiting.size === 0) return;
+    cancelTimer = clock.after(ms, () => void run());
+  }
+
+  function release(keys: Iterable<string>): void {
+    for (const key of keys) {
+      for (const resolve of waiters.get(key) ?? []) resolve();
+      waiters.delete(key);
+    }
+  }
+
+  function takeBatch(limit: number): void {
+    for (const [key, item] of waiting) {
+      if (inFlight.size >= limit) return;
+      waiting.delete(key);
+      inFlight.set(key, item);
+    }
+  }
+
+  function takeBack(again: ReadonlySet<Item>): void {
+    for (const [key, item] of inFlight) {
+      if (!again.has(item)) continue;
+      const added = waiting.get(key);
+      waiting.set(key, added === undefined ? item : merge(item, added));
+    }
+    inFlight.clear();
+  }
+
+  async function sendAll(): Promise<void> {
+    // What is put meanwhile waits for its own turn: a busy key is told once per turn.
+    for (let rest = waiting.size; rest > 0;) {
+      takeBatch(Math.min(rest, maxBatch));
+      rest -= inFlight.size;
+      try {
+        const again = new Set(await send([...inFlight.values()]));
+        const done = [...inFlight.keys()].filter((key) => !waiting.has(key));
+        takeBack(again);
+        if (away) log.info({ outbox: name, waiting: waiting.size }, 'the store answers again');
+        away = false;
+        release(done);
+      } catch (error) {
+        takeBack(new Set(inFlight.values()));
+        if (!away) log.warn({ outbox: name, waiting: waiting.size, err: error }, 'the store is away');
+        away = true;
+        release([...waiters.keys()]);
+        return;
+      }
+    }
+  }
+
+  function run(): Promise<void> {
+    cancelTimer?.();
+    cancelTimer = undefined;
+    running ??= sendAll().finally(() => {
+      running = undefined;
+      schedule(away ? retryMs : delayMs);
+    });
+    return running;
+  }
+
+  return {
+    put,
+    hurry() {
+      if (!away && running === undefined) void run();
+    },
+    settled(key) {
+      if (away || stopped || (!waiting.has(key) && !inFlight.has(key))) return Promise.resolve();
+      return new Promise((resolve) => {
+        const cancel = clock.after(PATIENCE_MS, resolve);
+        const list = waiters.get(key) ?? [];
+        list.push(() => {
+          cancel();
+          resolve();
+        });
+        waiters.set(key, list);
+      });
+    },
+    async drain() {
+      await running;
+      while (waiting.size > 0) {
+        await run();
+        if (away) return;
+      }
+    },
+    stop() {
+      stopped = true;
+      cancelTimer?.();
+      cancelTimer = undefined;
+      release([...waiters.keys()]);
+    },
+  };
+}

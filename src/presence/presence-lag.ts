@@ -1,0 +1,73 @@
+import type { Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/logger.js';
+import { createOutbox } from '../lib/outbox.js';
+import type { RoomStore } from '../rooms/room-store.js';
+import type { Sighting } from './sightings.js';
+import type { VisitJournal } from './visit-journal.js';
+
+/** How often what lags is written, in milliseconds. */
+const LAG_MS = 1000;
+const MAX_BATCH = 1000;
+/** How long a write may take, in milliseconds. */
+const DEADLINE_MS = 5000;
+
+/** What the durable stores learn late and in bulk: how far the rooms are, and who was seen. */
+export interface PresenceLag {
+  activity(roomId: string, number: number, at: Date): void;
+  /** The visitor was seen when it was last seen. */
+  seen(sighting: Sighting): void;
+  /** Writes what waits, then ends. */
+  stop(): Promise<void>;
+}
+
+export function createPresenceLag({
+  rooms,
+  journal,
+  clock,
+  log,
+}: {
+  readonly rooms: RoomStore;
+  readonly journal: VisitJournal;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): PresenceLag {
+  const timing = { clock, log, delayMs: LAG_MS, retryMs: LAG_MS, maxBatch: MAX_BATCH };
+
+  const heads = createOutbox<{ id: string; head: number; activeAt: Date }>({
+    name: 'heads of rooms',
+    ...timing,
+    merge: (a, b) => ({
+      id: a.id,
+      head: Math.max(a.head, b.head),
+      activeAt: a.activeAt > b.activeAt ? a.activeAt : b.activeAt,
+    }),
+    async send(batch) {
+      await rooms.raise(batch, clock.deadline(DEADLINE_MS));
+      return [];
+    },
+  });
+
+  const visits = createOutbox<{ roomId: string; visitorId: string; seenAt: number }>({
+    name: 'journal of visits',
+    ...timing,
+    merge: (_, visit) => visit,
+    async send(batch) {
+      const now = clock.monotonic();
+      const aged = batch.map(({ roomId, visitorId, seenAt }) => ({ roomId, visitorId, ageMs: now - seenAt }));
+      await journal.record(aged, clock.deadline(DEADLINE_MS));
+      return [];
+    },
+  });
+
+  return {
+    activity: (roomId, number, at) => heads.put(roomId, { id: roomId, head: number, activeAt: at }),
+    seen({ key, roomId, visitorId, seenAt }) {
+      visits.put(key, { roomId, visitorId, seenAt });
+    },
+    async stop() {
+      await Promise.all([heads.drain(), visits.drain()]);
+      heads.stop();
+      visits.stop();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import type { Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/logger.js';
+import type { RoomStore } from '../rooms/room-store.js';
+import { MAX_STORE_BATCH, type Beat, type Duty, type PresenceStore } from './presence-store.js';
+import type { VisitJournal } from './visit-journal.js';
+
+/** How far before the last healing the next one looks back, in milliseconds: longer than any command is under way. */
+const OVERLAP_MS = 120_000;
+/** How long it may take in all, in milliseconds. */
+const STORE_DEADLINE_MS = 60_000;
+
+function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {
+  for (let start = 0; start < items.length; start += MAX_STORE_BATCH) {
+    yield items.slice(start, start + MAX_STORE_BATCH);
+  }
+}
+
+/**
+ * Fills the presence store from what is durable: all rooms and all recent visits when it forgot (`load`), what
+ * is new since the last time each minute (`heal`: for an instance that died between storing a room and telling
+ * the store, or a long outage). Repeating any of it changes nothing.
+ */
+export function createPresenceLoader({
+  store,
+  rooms,
+  journal,
+  instance,
+  clock,
+  log,
+  windowMs,
+}: {
+  readonly store: PresenceStore;
+  readonly rooms: RoomStore;
+  readonly journal: VisitJournal;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly windowMs: number;
+}): { fulfil(beat: Beat, duty: Duty, stopping: AbortSignal): Promise<void> } {
+  async function fill(
+    startedAt: number,
+    since: number | null,
+    signal: AbortSignal,
+    goOn: () => Promise<boolean>,
+  ): Promise<boolean> {
+    for await (const found of rooms.activities(since === null ? null : new Date(since), signal)) {
+      for (const batch of batches(found)) {
+        if (!(await goOn())) return false;
+        await store.raise(
+          batch.map(({ id, head, activeAt }) => ({ roomId: id, number: head, at: activeAt.getTime() })),
+        );
+      }
+    }
+    const maxAgeMs = since === null ? windowMs : Math.min(windowMs, startedAt - since);
+    for await (const found of journal.recent(maxAgeMs, signal)) {
+      for (const batch of batches(found)) {
+        if (!(await goOn())) return false;
+        const touches = batch.map(({ roomId, visitorId, ageMs }) => ({
+          kind: 'visit' as const,
+          roomId,
+          visitorId,
+          // `startedAt` is from before the query, so that a slow answer makes no visit younger than it is.
+          at: startedAt - ageMs,
+        }));
+        await store.touch(instance, touches);
+      }
+    }
+    return goOn();
+  }
+
+  return {
+    async fulfil({ now, epoch }, { kind, healedAt }, stopping) {
+      const began = clock.monotonic();
+      const since = kind === 'load' || healedAt === null ? null : healedAt - OVERLAP_MS;
+      const signal = AbortSignal.any([clock.deadline(STORE_DEADLINE_MS), stopping]);
+      const goOn = async (): Promise<boolean> => {
+        signal.throwIfAborted();
+        return kind === 'heal' || store.loading(instance, epoch);
+      };
+      try {
+        const done =
+          (await fill(now, since, signal, goOn)) && (await store.fulfilled(instance, epoch, kind, now));
+        const ms = Math.round(clock.monotonic() - began);
+        if (kind === 'load') log.info({ epoch, done, ms }, 'filled the presence store');
+      } catch (error) {
+        if (!stopping.aborted)
+          log.warn({ duty: kind, err: error }, 'could not fill the presence store; somebody will try again');
+      }
+    },
+  };
+}

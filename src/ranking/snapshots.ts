@@ -1,0 +1,88 @@
+import { LRUCache } from 'lru-cache';
+import { unavailable } from '../lib/coded-error.js';
+import type { PresenceStore, RankedRoom, Snapshot } from '../presence/presence-store.js';
+import { sameStanding } from './rank.js';
+import type { Revision } from './ranking-cursor.js';
+
+/** Snapshots kept in memory: two minutes at the default interval, so that nearly every resumption is answered at once. */
+const KEPT_SNAPSHOTS = 150;
+
+/** The snapshots of the ranking that this instance has at hand, and the newest of them. */
+export interface Snapshots {
+  newest(): Snapshot | undefined;
+  /** Resolves with the newest one as soon as there is one. @throws CodedError `UNAVAILABLE` when `signal` aborts. */
+  ready(signal: AbortSignal): Promise<Snapshot>;
+  /** From memory. */
+  get(revision: Revision): Snapshot | undefined;
+  /** From the store, one read for all that ask at once; null when it is gone. Rejects when the store is away. */
+  fetch(revision: Revision): Promise<Snapshot | null>;
+  /** Makes it the newest one, and tells those who follow. */
+  adopt(snapshot: Snapshot): void;
+  /** The room in the newest snapshot. */
+  room(roomId: string): RankedRoom | undefined;
+  onAdvance(listener: () => void): () => void;
+}
+
+export const keyOf = ({ epoch, revision }: Revision): string => `${epoch}.${revision}`;
+
+export function createSnapshots(store: Pick<PresenceStore, 'snapshot'>): Snapshots {
+  const kept = new LRUCache<string, Snapshot>({ max: KEPT_SNAPSHOTS });
+  const fetching = new Map<string, Promise<Snapshot | null>>();
+  const listeners = new Set<() => void>();
+  let newest: Snapshot | undefined;
+  let index: Map<string, RankedRoom> | undefined;
+
+  const indexed = (): Map<string, RankedRoom> =>
+    (index ??= new Map((newest?.rooms ?? []).map((room) => [room.roomId, room])));
+
+  async function read(revision: Revision): Promise<Snapshot | null> {
+    const found = await store.snapshot(revision.epoch, revision.revision);
+    if (found !== null) kept.set(keyOf(found), found);
+    return found;
+  }
+
+  return {
+    newest: () => newest,
+    ready(signal) {
+      if (newest !== undefined) return Promise.resolve(newest);
+      return new Promise((resolve, reject) => {
+        const settle = (): void => {
+          listeners.delete(settle);
+          signal.removeEventListener('abort', settle);
+          if (newest === undefined) reject(unavailable(signal.reason));
+          else resolve(newest);
+        };
+        listeners.add(settle);
+        signal.addEventListener('abort', settle);
+        if (signal.aborted) settle();
+      });
+    },
+    get: (revision) => kept.get(keyOf(revision)),
+    fetch(revision) {
+      const key = keyOf(revision);
+      const promise = fetching.get(key) ?? read(revision).finally(() => fetching.delete(key));
+      fetching.set(key, promise);
+      return promise;
+    },
+    adopt(snapshot) {
+      // Rooms that did not change share one object over all snapshots: a snapshot then costs its references.
+      const before = indexed();
+      const rooms = snapshot.rooms.map((room) => {
+        const old = before.get(room.roomId);
+        return old !== undefined && sameStanding(old, room) ? old : room;
+      });
+      newest = { ...snapshot, rooms };
+      index = undefined;
+      kept.set(keyOf(newest), newest);
+      for (const listener of listeners) listener();
+    },
+    room: (roomId) => indexed().get(roomId),
+    onAdvance(listener) {
+      const own = (): void => listener();
+      listeners.add(own);
+      return () => {
+        listeners.delete(own);
+      };
+    },
+  };
+}

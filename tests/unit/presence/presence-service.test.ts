@@ -1,0 +1,256 @@
+import { describe, expect, it } from 'vitest';
+import { createPresenceService } from '../../../src/presence/presence-service.js';
+import { ONLINE_MS } from '../../../src/presence/presence-store.js';
+import { systemIds } from '../../../src/lib/ids.js';
+import { silentLogger } from '../../../src/lib/logger.js';
+import { createWorld, WINDOW_MS } from './world.js';
+
+type World = ReturnType<typeof createWorld>;
+type Service = ReturnType<World['start']>;
+
+const SOON_MS = 100;
+
+async function started(options: { windowMs?: number } = {}): Promise<{ world: World; presence: Service }> {
+  const world = createWorld(options);
+  const presence = world.start();
+  await world.clock.advance(SOON_MS);
+  return { world, presence };
+}
+
+/** Counts as the service gives them, while the clock stands still. */
+async function countsOf(presence: Service, roomId = 'r') {
+  const counts = (await presence.counts([roomId])).get(roomId)!;
+  return [counts.recentVisitorCount, counts.onlineCount];
+}
+
+/** A visit, with the time that it takes. */
+async function visit({ clock }: World, presence: Service): Promise<void> {
+  const visited = presence.visit('r', 'v');
+  await clock.advance(1);
+  await visited;
+}
+
+describe('presence', () => {
+  it('counts a visitor with many sockets once, until the last one is gone', async () => {
+    const { world, presence } = await started();
+    const leaves = Array.from({ length: 50 }, () => presence.join('r', 'v'));
+    await world.clock.advance(SOON_MS);
+    expect(await countsOf(presence)).toEqual([1, 1]);
+    for (const leave of leaves.slice(1)) leave();
+    await world.clock.advance(5000);
+    expect(await countsOf(presence)).toEqual([1, 1]);
+    leaves[0]!();
+    leaves[0]!();
+    await world.clock.advance(5000);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+  });
+
+  it('counts somebody who stays for as long as it stays, and a window longer', async () => {
+    const { world, presence } = await started();
+    const leave = presence.join('r', 'v');
+    await world.clock.advance(WINDOW_MS * 2);
+    expect(await countsOf(presence)).toEqual([1, 1]);
+    leave();
+    await world.clock.advance(WINDOW_MS - 1);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+    await world.clock.advance(1);
+    expect(await countsOf(presence)).toEqual([0, 0]);
+  });
+
+  it('works with a window of a second', async () => {
+    const { world, presence } = await started({ windowMs: 1000 });
+    const leave = presence.join('r', 'v');
+    for (let step = 0; step < 40; step += 1) {
+      await world.clock.advance(97);
+      expect(await countsOf(presence)).toEqual([1, 1]);
+    }
+    leave();
+    await world.clock.advance(999);
+    expect((await countsOf(presence))[0]).toBe(1);
+    await world.clock.advance(1);
+    expect(await countsOf(presence)).toEqual([0, 0]);
+  });
+
+  it('does not flicker when a subscription is opened, closed and opened again', async () => {
+    const { world, presence } = await started();
+    presence.join('r', 'v');
+    await world.clock.advance(SOON_MS);
+    const leave = presence.join('r', 'w');
+    await world.clock.advance(SOON_MS);
+    leave();
+    for (let step = 0; step < 8; step += 1) {
+      await world.clock.advance(SOON_MS);
+      expect(await countsOf(presence)).toEqual([2, 2]);
+    }
+    presence.join('r', 'w');
+    await world.clock.advance(10_000);
+    expect(await countsOf(presence)).toEqual([2, 2]);
+  });
+
+  it('shows a visit at once', async () => {
+    const { world, presence } = await started();
+    await visit(world, presence);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+  });
+
+  it('batches what happens in one turn', async () => {
+    const { world, presence } = await started();
+    const before = world.state.calls;
+    for (let visitor = 0; visitor < 200; visitor += 1) presence.join('r', `v${visitor}`);
+    await world.clock.advance(1);
+    expect(world.state.calls - before).toBe(1);
+    expect(await countsOf(presence)).toEqual([200, 200]);
+  });
+
+  it('spreads the renewals of those who stay over the whole round', async () => {
+    const world = createWorld();
+    let turn = 0;
+    const presence = createPresenceService({
+      store: world.store,
+      journal: { record: () => Promise.resolve(), recent: async function* () {} },
+      rooms: world.rooms.store,
+      clock: world.clock,
+      ids: systemIds,
+      chance: () => ((turn += 1) % 30) / 30,
+      log: silentLogger,
+      windowMs: WINDOW_MS,
+    });
+    for (let visitor = 0; visitor < 3000; visitor += 1) presence.join('r', `v${visitor}`);
+    await world.clock.advance(SOON_MS);
+    const perSecond = [];
+    for (let second = 0; second < 60; second += 1) {
+      const before = world.state.touches;
+      await world.clock.advance(1000);
+      perSecond.push(world.state.touches - before);
+    }
+    expect(Math.max(...perSecond)).toBeLessThanOrEqual(200);
+    expect(perSecond.reduce((sum, one) => sum + one)).toBeGreaterThanOrEqual(5900);
+  });
+
+  it('lets go of everybody at once when it stops', async () => {
+    const { world, presence } = await started();
+    presence.join('r', 'v');
+    await world.clock.advance(SOON_MS);
+    await presence.stop();
+    const other = world.start();
+    await world.clock.advance(1);
+    expect(await countsOf(other)).toEqual([1, 0]);
+  });
+});
+
+describe('presence, while the store is away', () => {
+  it('gives the last known counts, and zeros for a room it never counted', async () => {
+    const { world, presence } = await started();
+    presence.join('r', 'v');
+    await world.clock.advance(SOON_MS);
+    expect(await countsOf(presence)).toEqual([1, 1]);
+    world.state.away = true;
+    expect(await countsOf(presence)).toEqual([1, 1]);
+    expect(await countsOf(presence, 'other')).toEqual([0, 0]);
+  });
+
+  it('lets visits and new rooms succeed, and tells them later', async () => {
+    const { world, presence } = await started();
+    world.state.away = true;
+    let done = 0;
+    const waited = [presence.visit('r', 'v'), presence.roomCreated('r', new Date(world.clock.now()))];
+    for (const one of waited) void one.then(() => (done += 1));
+    await world.clock.advance(600);
+    expect(done).toBe(2);
+    await world.clock.advance(60_000);
+    world.state.away = false;
+    await world.clock.advance(5000);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+    await world.clock.advance(WINDOW_MS - 66_000);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+    await world.clock.advance(1000);
+    expect(await countsOf(presence)).toEqual([0, 0]);
+  });
+
+  it('loses no last leave', async () => {
+    const { world, presence } = await started();
+    const leave = presence.join('r', 'v');
+    await world.clock.advance(SOON_MS);
+    world.state.away = true;
+    leave();
+    await world.clock.advance(20_000);
+    world.state.away = false;
+    await world.clock.advance(5000);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+  });
+
+  it('starts, and counts once the store is there', async () => {
+    const world = createWorld();
+    world.state.away = true;
+    const presence = world.start();
+    presence.join('r', 'v');
+    await world.clock.advance(ONLINE_MS);
+    expect(await countsOf(presence)).toEqual([0, 0]);
+    world.state.away = false;
+    await world.clock.advance(5000);
+    expect(await countsOf(presence)).toEqual([1, 1]);
+  });
+});
+
+describe('presence, after the store forgot', () => {
+  it('has the connected right within 5 seconds and the departed within 10', async () => {
+    const { world, presence } = await started();
+    const leave = presence.join('r', 'departed');
+    presence.join('r', 'connected');
+    await world.clock.advance(SOON_MS);
+    leave();
+    await world.clock.advance(60_000);
+    world.forget();
+    await world.clock.advance(5000);
+    expect((await countsOf(presence))[1]).toBe(1);
+    await world.clock.advance(5000);
+    expect(await countsOf(presence)).toEqual([2, 1]);
+    await world.clock.advance(WINDOW_MS - 70_000);
+    expect(await countsOf(presence)).toEqual([1, 1]);
+  });
+
+  it('keeps counts and rooms over a restart of everything', async () => {
+    const { world, presence } = await started();
+    world.rooms.add('r', new Date(world.clock.now()));
+    await visit(world, presence);
+    presence.activity('r', 5, new Date(world.clock.now()));
+    await presence.stop();
+    world.forget();
+    const again = world.start();
+    await world.clock.advance(SOON_MS);
+    expect(await countsOf(again)).toEqual([1, 0]);
+    expect((await world.store.counts(['r'])).rooms.get('r')?.messageCount).toBe(5);
+  });
+
+  it('shows the last known counts until it is filled again', async () => {
+    const { world, presence } = await started();
+    await visit(world, presence);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+    world.forget();
+    expect(await countsOf(presence)).toEqual([1, 0]);
+  });
+});
+
+describe('latest activity', () => {
+  it('reaches the presence store in batches and the rooms once a second, the newest of each room', async () => {
+    const { world, presence } = await started();
+    world.rooms.add('r', new Date(world.clock.now()));
+    const before = world.state.calls;
+    for (let number = 1; number <= 500; number += 1) {
+      presence.activity('r', number, new Date(world.clock.now() + number));
+    }
+    await world.clock.advance(30);
+    expect(world.state.calls - before).toBe(1);
+    await world.clock.advance(1000);
+    expect(world.rooms.calls.raise).toBe(1);
+    expect(world.rooms.get('r')).toMatchObject({ head: 500 });
+  });
+
+  it('is healed each minute for a room that the store was never told of', async () => {
+    const { world } = await started();
+    await world.clock.advance(30_000);
+    world.rooms.add('lost', new Date(world.clock.now()), 3);
+    await world.clock.advance(61_000);
+    expect((await world.store.counts(['lost'])).rooms.get('lost')?.messageCount).toBe(3);
+  });
+});
