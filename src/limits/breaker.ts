@@ -4,6 +4,8 @@ import type { Clock } from '../lib/clock.js';
 export const PATIENCE_MS = 50;
 /** How often it is tried whether the service answers again, in milliseconds. */
 const TRIAL_MS = 1000;
+/** One turn of the event loop: an answer that came while this process was busy is read before it counts as late. */
+const TURN_MS = 1;
 
 /** Calls a service, and a stand-in while the service does not answer. */
 export interface Breaker {
@@ -36,7 +38,14 @@ export function createBreaker(deps: {
   /** The answer in time, else `timedOut`; never rejects, however late the call does. */
   function inTime<Answer>(call: () => Promise<Answer>): Promise<Answer | typeof timedOut> {
     return new Promise((resolve) => {
-      const cancel = clock.after(PATIENCE_MS, () => resolve(timedOut));
+      let cancelTurn = (): void => undefined;
+      const cancelPatience = clock.after(PATIENCE_MS, () => {
+        cancelTurn = clock.after(TURN_MS, () => resolve(timedOut));
+      });
+      const cancel = (): void => {
+        cancelPatience();
+        cancelTurn();
+      };
       call().then(
         (answer) => {
           cancel();

@@ -21,6 +21,8 @@ export async function openDesk(
     '/program/redis': () => provider.program('redis'),
     '/program/mongo': () => provider.program('mongo'),
     '/program/chromium': () => provider.program('chromium'),
+    '/program/nginx': () => provider.program('nginx'),
+    '/program/compose': () => provider.program('compose'),
   };
   const server = createServer((request, response) => {
     void answer(answers[request.url ?? ''], response);

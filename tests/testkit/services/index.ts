@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { DESK_VARIABLE, openDesk, visitDesk } from './desk.js';
 import { dropDatabases, startMongo as startMongoWith, type MongoServer } from './mongo.js';
+import type { Service } from './programs.js';
 import { createServiceProvider } from './provider.js';
 import { startRedis as startRedisWith, type RedisOptions, type RedisServer } from './redis.js';
 
@@ -77,8 +78,12 @@ export const startRedis = async (options: RedisOptions = {}): Promise<RedisServe
 export const startMongo = async (): Promise<MongoServer> =>
   startMongoWith(await (await desk()).program('mongo'));
 
+/** Path of a program that tests run themselves. @throws Error with one line that says what to install. */
+export const programPath = async (service: Service): Promise<string> =>
+  (await (await desk()).program(service)).command;
+
 /** Path of a Chromium. */
-export const chromium = async (): Promise<string> => (await (await desk()).program('chromium')).command;
+export const chromium = (): Promise<string> => programPath('chromium');
 
 /** Path of the built server; builds it first when a source is newer. */
 export const builtEntryPoint = async (): Promise<string> => (await desk()).entryPoint();

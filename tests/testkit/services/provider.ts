@@ -48,6 +48,10 @@ export function createServiceProvider(env: Readonly<Record<string, string | unde
         const version = /(?:Chromium|Google Chrome)\S* [\d.]+/.exec(output)?.[0] ?? 'Chromium';
         lines.add(`${version}, ${found.source}`);
       }
+      if (service === 'nginx') {
+        const { output } = await run(found.command, ['-v']);
+        lines.add(`${/nginx\/[\d.]+/.exec(output)?.[0] ?? 'nginx'}, ${found.source}`);
+      }
       return found;
     });
 

@@ -93,6 +93,8 @@ describe('programs', () => {
     ['redis', /^No Redis: install .*$/],
     ['mongo', /^No MongoDB: install .*$/],
     ['chromium', /^No browser: install .*$/],
+    ['nginx', /^No balancer: install .*$/],
+    ['compose', /^No Compose: install .*$/],
   ] as const)('says in one line what to install when there is no %s', async (service, line) => {
     vi.stubEnv('PATH', '');
     vi.stubEnv('XDG_CACHE_HOME', join(tmpdir(), 'madang-no-such-cache'));

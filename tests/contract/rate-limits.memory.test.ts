@@ -1,0 +1,44 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createMetrics } from '../../src/lib/metrics.js';
+import type { RateLimit } from '../../src/limits/rate-limits.js';
+import { createMemoryRateLimits } from '../../src/limits/rate-limits.memory.js';
+import { describeRateLimits } from './rate-limits.suite.js';
+
+describeRateLimits('memory', (options) =>
+  Promise.resolve({ limits: createMemoryRateLimits(options), close: () => Promise.resolve() }),
+);
+
+describe('rates over time', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** How many of `perSecond` tries in each of `seconds` are allowed. */
+  async function allowed(limit: RateLimit, perSecond: number, seconds: number): Promise<number> {
+    const metrics = createMetrics({ version: 'test' });
+    const limits = createMemoryRateLimits({ factor: 1, maxSocketsPerAddress: 50, metrics });
+    let count = 0;
+    for (let second = 0; second < seconds; second += 1) {
+      for (let index = 0; index < perSecond; index += 1) {
+        if ((await limits.consume(limit, 'key')) === null) count += 1;
+        await vi.advanceTimersByTimeAsync(1000 / perSecond);
+      }
+    }
+    return count;
+  }
+
+  it.each<[RateLimit, number, number, number, number]>([
+    ['sendPerVisitor', 10, 60, 55, 60],
+    ['sendPerVisitor', 1, 60, 60, 60],
+    ['sendPerAddress', 100, 10, 100, 110],
+    ['sendPerRoom', 500, 10, 500, 550],
+    ['createRoomPerVisitor', 1, 120, 6, 6],
+    ['createVisitorPerAddress', 5, 600, 110, 130],
+    ['queryPerCaller', 50, 60, 360, 420],
+    ['framePerSocket', 20, 60, 120, 180],
+    ['framePerSocket', 2, 60, 120, 120],
+  ])('of %s at %i a second for %i s allows %i to %i', async (limit, perSecond, seconds, least, most) => {
+    const count = await allowed(limit, perSecond, seconds);
+    expect(count).toBeGreaterThanOrEqual(least);
+    expect(count).toBeLessThanOrEqual(most);
+  });
+});

@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/lib/clock.js';
+import { silentLogger } from '../../src/lib/logger.js';
+import { createMetrics } from '../../src/lib/metrics.js';
+import type { RateLimit, RateLimits } from '../../src/limits/rate-limits.js';
+import { createRedisRateLimits } from '../../src/limits/rate-limits.redis.js';
+import { connectRedis } from '../../src/redis/connection.js';
+import { redisForTests } from '../testkit/services/index.js';
+import { type OpenRateLimits, describeRateLimits } from './rate-limits.suite.js';
+
+/** Opens instances that share one prefix of the tests' Redis. */
+async function sharedWorld(): Promise<OpenRateLimits> {
+  const { url, prefix } = await redisForTests();
+  return async (options) => {
+    const redis = connectRedis({ urls: [url], prefix, log: silentLogger, metrics: options.metrics });
+    await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
+    const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
+    return {
+      limits,
+      async close() {
+        limits.stop();
+        await redis.stop();
+      },
+    };
+  };
+}
+
+describeRateLimits('Redis', async (options) => (await sharedWorld())(options));
+
+describe('limits over several instances', () => {
+  let instances: { limits: RateLimits; close(): Promise<void> }[] = [];
+  beforeEach(async () => {
+    const open = await sharedWorld();
+    const options = { factor: 20, maxSocketsPerAddress: 50, metrics: createMetrics({ version: 'test' }) };
+    instances = await Promise.all([open(options), open(options), open(options)]);
+  });
+  afterEach(async () => {
+    await Promise.all(instances.map((instance) => instance.close()));
+  });
+  const allowedOf = async (limit: RateLimit, tries: number) => {
+    const waits = await Promise.all(
+      instances.flatMap(({ limits }) => Array.from({ length: tries }, () => limits.consume(limit, 'key'))),
+    );
+    return waits.filter((wait) => wait === null).length;
+  };
+
+  it('count together: ten times the limit, spread over three instances, gives the limit', async () => {
+    expect(await allowedOf('createRoomPerVisitor', 200)).toBe(60);
+  });
+
+  it('count each for itself what is about one socket or one instance', async () => {
+    expect(await allowedOf('framePerSocket', 1300)).toBe(3 * 1200);
+  });
+});

@@ -1,0 +1,146 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Redis } from 'ioredis';
+import { systemClock } from '../../src/lib/clock.js';
+import { systemIds } from '../../src/lib/ids.js';
+import { type Logger, silentLogger } from '../../src/lib/logger.js';
+import { createLogger } from '../../src/lib/logger.pino.js';
+import { createMetrics } from '../../src/lib/metrics.js';
+import { createRedisRateLimits } from '../../src/limits/rate-limits.redis.js';
+import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
+import { connectRedis } from '../../src/redis/connection.js';
+import { startRedis } from '../testkit/services/index.js';
+import { messageEvent } from './pubsub.suite.js';
+
+const PATIENCE = { timeout: 30_000, interval: 20 };
+const HASH_SLOTS = 16_384;
+const opened: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close();
+});
+
+const server = async (args: readonly string[] = []) => {
+  const started = await startRedis({ args });
+  opened.push(() => started.close());
+  return started;
+};
+const connect = (urls: readonly string[], log: Logger = silentLogger) => {
+  const metrics = createMetrics({ version: 'test' });
+  const redis = connectRedis({ urls, prefix: 'test', log, metrics });
+  opened.push(() => redis.stop());
+  return { redis, metrics };
+};
+const adminOf = (url: string) => {
+  const admin = new Redis(url);
+  opened.push(() => admin.disconnect());
+  return admin;
+};
+const connected = (redis: ReturnType<typeof connectRedis>) =>
+  vi.waitFor(() => expect(redis.status()).toBe('ok'), PATIENCE);
+
+describe('connectRedis', () => {
+  it('begins degraded, says so once, and connects when Redis comes', async () => {
+    const { url, kill, start } = await server();
+    await kill();
+    const lines: string[] = [];
+    const note = (_: object, message: string) => void lines.push(message);
+    const { redis, metrics } = connect([url], { ...silentLogger, info: note, warn: note });
+    await vi.waitFor(() => expect(lines).toHaveLength(1), PATIENCE);
+    expect(redis.status()).toBe('degraded');
+    expect(await metrics.registry.getSingleMetricAsString('chat_redis_up')).toContain('chat_redis_up 0');
+    await expect(redis.commands.get('key')).rejects.toThrow(Error);
+    await start();
+    await connected(redis);
+    expect(await metrics.registry.getSingleMetricAsString('chat_redis_up')).toContain('chat_redis_up 1');
+    expect(lines).toEqual(['Redis is away; the chat goes on without it', 'Redis is connected']);
+  });
+
+  it('fails a command that Redis does not answer', async () => {
+    const { url, pause, resume } = await server();
+    const { redis } = connect([url]);
+    await connected(redis);
+    await pause();
+    await expect(redis.commands.get('key')).rejects.toThrow(Error);
+    await resume();
+    await connected(redis);
+  });
+
+  it('never shows a password', async () => {
+    const { url } = await server();
+    const seen: string[] = [];
+    const log = createLogger({
+      level: 'trace',
+      format: 'json',
+      destination: { write: (line) => void seen.push(line) },
+    });
+    const admin = adminOf(url);
+    await admin.call('ACL', 'SETUSER', 'default', 'resetpass', '>right');
+    const { redis } = connect([url.replace('redis://', 'redis://:canary-pass@')], log);
+    await vi.waitFor(() => expect(seen).not.toHaveLength(0), PATIENCE);
+    expect(redis.status()).toBe('degraded');
+    expect(seen.join()).toContain('WRONGPASS');
+    expect(seen.join()).not.toContain('canary-pass');
+  });
+
+  it('uses the user and password of its URL', async () => {
+    const { url } = await server();
+    await adminOf(url).call('ACL', 'SETUSER', 'chat', 'on', '>p@ss/word', '~{test}:*', '&test:*', '+@all');
+    const { redis } = connect([url.replace('redis://', `redis://chat:${encodeURIComponent('p@ss/word')}@`)]);
+    await connected(redis);
+    await redis.commands.set(redis.key('name'), 'value');
+    expect(await redis.commands.get(redis.key('name'))).toBe('value');
+    await expect(redis.commands.set('other', 'value')).rejects.toThrow('NOPERM');
+  });
+
+  it('takes several URLs as the seeds of a cluster, one of them dead, and carries events and limits on it', async () => {
+    const { url } = await server(['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']);
+    const dead = await server();
+    await dead.kill();
+    const admin = adminOf(url);
+    await admin.cluster('ADDSLOTSRANGE', 0, HASH_SLOTS - 1);
+    await vi.waitFor(async () => expect(await admin.cluster('INFO')).toContain('cluster_state:ok'), PATIENCE);
+    const { redis, metrics } = connect([dead.url, url]);
+    await connected(redis);
+    const pubsub = createRedisPubSub({
+      redis,
+      clock: systemClock,
+      ids: systemIds,
+      log: silentLogger,
+      metrics,
+    });
+    opened.push(() => pubsub.stop());
+    const numbers: number[] = [];
+    pubsub.subscribe('message', 'room', ({ record }) => numbers.push(record.number));
+    await vi.waitFor(() => expect(pubsub.mode()).toBe('push'), PATIENCE);
+    pubsub.publish('message', 'room', messageEvent('room', 1));
+    await vi.waitFor(() => expect(numbers).toEqual([1]), PATIENCE);
+
+    const options = { factor: 1, maxSocketsPerAddress: 50, metrics };
+    const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
+    opened.push(() => limits.stop());
+    await limits.consume('createRoomPerVisitor', 'visitor');
+    expect(await admin.keys('{test}:limit:createRoomPerVisitor*')).toHaveLength(1);
+
+    await admin.client('KILL', 'TYPE', 'pubsub');
+    await vi.waitFor(() => {
+      pubsub.publish('message', 'room', messageEvent('room', 2));
+      expect(numbers).toContain(2);
+    }, PATIENCE);
+    await vi.waitFor(() => expect(pubsub.mode()).toBe('push'), PATIENCE);
+  });
+
+  it('stops in any state, twice if asked', async () => {
+    const running = await server();
+    const [one, two, three] = [connect([running.url]), connect([running.url]), connect([running.url])];
+    await Promise.all([connected(one.redis), connected(two.redis)]);
+    await three.redis.stop();
+    await one.redis.stop();
+    await one.redis.stop();
+    await running.pause();
+    await two.redis.stop();
+    const away = connect([running.url]);
+    await away.redis.stop();
+    await running.resume();
+    const clients = [one, two, three, away].flatMap(({ redis }) => [redis.commands, redis.subscriber]);
+    await vi.waitFor(() => expect(clients.filter(({ status }) => status !== 'end')).toEqual([]), PATIENCE);
+  });
+});
