@@ -1,5 +1,6 @@
 import { type Server, createServer } from 'node:http';
 import type { Registry } from 'prom-client';
+import { StartError } from './start-error.js';
 
 const HEADERS_TIMEOUT_MS = 5000;
 
@@ -13,7 +14,7 @@ export interface MetricsServer {
 /**
  * Serves `GET /metrics` in Prometheus' text format on a port of its own, so that it is never public by accident.
  *
- * @throws Error that names `METRICS_PORT` when the port cannot be had.
+ * @throws StartError that names `METRICS_PORT` when the port cannot be had.
  */
 export async function startMetricsServer(options: {
   host: string;
@@ -50,7 +51,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
     const fail = (error: NodeJS.ErrnoException): void => {
       const reason =
         error.code === 'EADDRINUSE' ? 'is in use' : `cannot be used (${error.code ?? error.message})`;
-      reject(new Error(`METRICS_PORT: port ${port} on ${host} ${reason}.`, { cause: error }));
+      reject(new StartError(`METRICS_PORT: port ${port} on ${host} ${reason}.`, { cause: error }));
     };
     server.once('error', fail);
     server.listen(port, host, () => {

@@ -105,10 +105,10 @@ export function createMetrics({ version }: { version: string }) {
     deliveryLagSeconds: histogram('chat_delivery_lag_seconds', 'From creation to the socket.', SECONDS),
     feedActive: gauge('chat_feed_active', 'Logs followed by this instance.'),
     feedGaps: counter('chat_feed_gaps_total', 'Holes noticed in what the bus delivered.', {
-      cause: ['ahead', 'previous', 'far', 'mode', 'late_subscribe'],
+      cause: ['missing', 'previous', 'far', 'ahead', 'late', 'tail', 'hole'],
     }),
     feedRepairs: counter('chat_feed_repairs_total', 'Reads from the store that close holes.', {
-      result: ['repaired', 'nothing', 'incomplete', 'failed'],
+      result: ['found', 'nothing', 'failed'],
     }),
     feedRepairSeconds: histogram('chat_feed_repair_seconds', 'Duration of a repair.', SECONDS),
     tailCheckFound: counter(
