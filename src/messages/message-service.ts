@@ -63,9 +63,12 @@ export function createMessageService({
       ['sendPerAddress', address],
       ['sendPerRoom', roomId],
     ];
-    const waits = await Promise.all(budgets.map(([limit, key]) => limits.consume(limit, key)));
-    const longest = Math.max(...waits.map((wait) => wait ?? 0));
-    return longest > 0 ? longest : null;
+    // One after the other: a sender that is refused must not use up what the others in its room may send.
+    for (const [limit, key] of budgets) {
+      const wait = await limits.consume(limit, key);
+      if (wait !== null) return wait;
+    }
+    return null;
   }
 
   return {

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/lib/clock.js';
+import { systemIds } from '../../../src/lib/ids.js';
+import { createMetrics } from '../../../src/lib/metrics.js';
+import { createMemoryRateLimits } from '../../../src/limits/rate-limits.memory.js';
+import type { Log } from '../../../src/log/log.js';
+import type { Message } from '../../../src/messages/message.js';
+import { createMessageService } from '../../../src/messages/message-service.js';
+
+const ROOM_ID = '0198b7a2-6f00-7000-8000-000000000001';
+const room = { id: ROOM_ID, name: 'Room', createdAt: new Date(0) };
+const signal = new AbortController().signal;
+
+/** The service over a log that stores everything at once. */
+function world() {
+  let number = 0;
+  const append: Log<Message>['append'] = (_, entry) =>
+    Promise.resolve({ outcome: 'stored', record: { ...entry, number: (number += 1) }, duplicate: false });
+  const log: Pick<Log<Message>, 'append' | 'byKey'> = { append, byKey: () => Promise.resolve(null) };
+  const messages = createMessageService({
+    log: log as Log<Message>,
+    rooms: { byId: () => Promise.resolve(room) },
+    visitors: { ensure: () => Promise.resolve() },
+    limits: createMemoryRateLimits({
+      factor: 1,
+      maxSocketsPerAddress: 50,
+      metrics: createMetrics({ version: 'test' }),
+    }),
+    clock: systemClock,
+    ids: systemIds,
+    maxMessageLength: 100,
+  });
+  return {
+    send: (visitor: string, address: string) =>
+      messages.send(
+        { id: visitor, createdAt: new Date(0) },
+        { roomId: ROOM_ID, text: 'text', idempotencyKey: null },
+        { address, signal },
+      ),
+  };
+}
+
+describe('the limits of sending', () => {
+  it('let a visitor that floods a room use up nothing that others share with it', async () => {
+    const { send } = world();
+    const flood = await Promise.all(Array.from({ length: 500 }, () => send('flooder', '192.0.2.1')));
+    expect(flood.filter((result) => result.ok)).toHaveLength(10);
+    expect((await send('other', '192.0.2.2')).ok).toBe(true);
+  });
+
+  it('tell a refused sender how long to wait', async () => {
+    const { send } = world();
+    const results = await Promise.all(Array.from({ length: 11 }, () => send('visitor', '192.0.2.1')));
+    const refused = results.find((result) => !result.ok);
+    expect(refused).toMatchObject({ ok: false, problems: [{ code: 'RATE_LIMITED' }] });
+    const [problem] = refused?.ok === false ? refused.problems : [];
+    expect(problem?.retryAfterMs).toBeGreaterThan(0);
+  });
+});
