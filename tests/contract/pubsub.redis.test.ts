@@ -12,7 +12,13 @@ describePubSub('Redis', async () => {
   const metrics = createMetrics({ version: 'test' });
   const instances = [0, 1].map(() => {
     const redis = connectRedis({ urls: [url], prefix, log: silentLogger, metrics });
-    const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
+    const pubsub = createRedisPubSub({
+      redis,
+      clock: systemClock,
+      ids: systemIds,
+      log: silentLogger,
+      metrics,
+    });
     return { redis, pubsub };
   });
   return {

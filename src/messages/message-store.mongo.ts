@@ -1,0 +1,173 @@
+import { MongoBulkWriteError, type ClientSession, type Collection, type ReadConcernLevel } from 'mongodb';
+import type { Appended, LogSession } from '../log/log-store.js';
+import { DUPLICATE_KEY, duplicateIndex, until, within } from '../mongo/answers.js';
+import type { Mongo } from '../mongo/mongo.js';
+import { MESSAGES_KEY } from '../mongo/schema.js';
+import type { RoomDocument } from '../rooms/room-store.mongo.js';
+import type { Message } from './message.js';
+import type { MessageStore } from './message-store.js';
+
+interface MessageDocument {
+  /** `<room>:<number>`: point reads of many rooms in one question. */
+  readonly _id: string;
+  readonly roomId: string;
+  readonly number: number;
+  readonly authorId: string;
+  readonly text: string;
+  readonly createdAt: Date;
+  readonly key: string;
+  readonly call: string;
+}
+
+/** Stretch of numbers read at once on the way to the newest. */
+const STRETCH = 256;
+
+const idOf = (roomId: string, number: number): string => `${roomId}:${number}`;
+
+const toDocument = ({ logId, ...message }: Message): MessageDocument => ({
+  _id: idOf(logId, message.number),
+  roomId: logId,
+  ...message,
+});
+
+const toMessage = ({ roomId, number, authorId, text, createdAt, key, call }: MessageDocument): Message => ({
+  logId: roomId,
+  number,
+  authorId,
+  text,
+  createdAt,
+  key,
+  call,
+});
+
+/**
+ * What a failed ordered insert left behind. Known only when a duplicate stopped it and no write-concern error
+ * came beside it: such an error means that even the prefix may be rolled back.
+ */
+function outcomeOf(error: unknown): Appended {
+  const unknown: Appended = { outcome: 'unknown', landed: 0, cause: error };
+  if (!(error instanceof MongoBulkWriteError)) return unknown;
+  if (error.result.getWriteConcernError() !== undefined) return unknown;
+  const [first] = error.result.getWriteErrors();
+  if (first?.code !== DUPLICATE_KEY) return unknown;
+  const outcome = duplicateIndex(first.errmsg) === MESSAGES_KEY ? 'duplicate' : 'conflict';
+  return { outcome, landed: first.index };
+}
+
+/** Messages in MongoDB: numbers and keys are kept unique by indexes, so an insert is the whole of an append. */
+export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageStore {
+  const messages: Collection<MessageDocument> = mongo.db.collection('messages');
+  const rooms: Collection<RoomDocument> = mongo.db.collection('rooms');
+  const sessions = new WeakMap<LogSession, ClientSession>();
+  const inSession = (session: LogSession | null): { session?: ClientSession } => {
+    const found = session === null ? undefined : sessions.get(session);
+    return found === undefined ? {} : { session: found };
+  };
+
+  async function stretch(
+    roomId: string,
+    after: number,
+    through: number,
+    session: LogSession | null,
+    signal: AbortSignal,
+  ): Promise<readonly Message[]> {
+    const documents = await messages
+      .find(
+        { roomId: { $eq: roomId }, number: { $gt: after, $lte: through } },
+        { sort: { number: 1 }, batchSize: STRETCH + 1, signal, ...inSession(session) },
+      )
+      .toArray();
+    return documents.map(toMessage);
+  }
+
+  /** One question per document: the level holds only for a filter that names one. */
+  const surely = <Document>(
+    ids: readonly string[],
+    ask: (id: string, level: { readConcern: { level: ReadConcernLevel } }) => Promise<Document | null>,
+  ): Promise<readonly Document[]> =>
+    Promise.all(ids.map((id) => ask(id, { readConcern: { level: mongo.surest } }))).then((found) =>
+      found.filter((document) => document !== null),
+    );
+
+  async function newest(
+    roomId: string,
+    session: LogSession | null,
+    signal: AbortSignal,
+  ): Promise<Message | null> {
+    const room = await rooms.findOne(
+      { _id: { $eq: roomId } },
+      { projection: { head: 1 }, signal, ...inSession(session) },
+    );
+    // Start with the hint itself: a hint without its message is of another history.
+    const hint = Math.max(1, room?.head ?? 1);
+    let [after, last]: [number, Message | null] = [hint - 1, null];
+    for (;;) {
+      const found = await stretch(roomId, after, after + STRETCH, session, signal);
+      if (last === null && found[0]?.number !== hint) break;
+      last = found.at(-1) ?? last;
+      if (last === null || last.number < after + STRETCH) return last;
+      after = last.number;
+    }
+    const [sorted] = await messages
+      .find({ roomId: { $eq: roomId } }, { sort: { number: -1 }, limit: 1, signal, ...inSession(session) })
+      .toArray();
+    return sorted === undefined ? null : toMessage(sorted);
+  }
+
+  return {
+    session() {
+      const session = mongo.client.startSession({ causalConsistency: true });
+      const handle: LogSession = {
+        end() {
+          // Nobody waits for this: the server forgets a session that was not ended, too.
+          session.endSession().catch(() => undefined);
+        },
+      };
+      sessions.set(handle, session);
+      return handle;
+    },
+
+    async append(batch, session, signal): Promise<Appended> {
+      try {
+        // Never unordered: what lands must be a prefix.
+        const options = until(signal, { ordered: true, ...inSession(session) });
+        await within(signal, () => messages.insertMany(batch.map(toDocument), options));
+        return { outcome: 'landed', landed: batch.length };
+      } catch (error) {
+        return outcomeOf(error);
+      }
+    },
+
+    async get(positions, level, signal) {
+      if (positions.length === 0) return [];
+      const ids = positions.map(({ logId, number }) => idOf(logId, number));
+      const documents = await within(signal, () =>
+        level === 'linearizable'
+          ? surely(ids, (id, sure) => messages.findOne({ _id: { $eq: id } }, { ...sure, signal }))
+          : messages.find({ _id: { $in: ids } }, { batchSize: ids.length, signal }).toArray(),
+      );
+      return documents.map(toMessage);
+    },
+
+    range: (logId, after, through, signal) =>
+      within(signal, () => stretch(logId, after, through, null, signal)),
+
+    async byKey(logId, authorId, key, session, signal) {
+      const filter = { roomId: { $eq: logId }, authorId: { $eq: authorId }, key: { $eq: key } };
+      const found = await within(signal, () => messages.findOne(filter, { signal, ...inSession(session) }));
+      return found === null ? null : toMessage(found);
+    },
+
+    newest: (logId, session, signal) => within(signal, () => newest(logId, session, signal)),
+
+    async firsts(logIds, level, signal) {
+      const options = { projection: { first: 1 }, signal };
+      const found = await within(signal, () =>
+        level === 'linearizable'
+          ? surely(logIds, (id, sure) => rooms.findOne({ _id: { $eq: id } }, { ...options, ...sure }))
+          : rooms.find({ _id: { $in: [...logIds] } }, options).toArray(),
+      );
+      return new Map(found.map(({ _id, first }) => [_id, first]));
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { MongoError, MongoServerError } from 'mongodb';
+import { unavailable } from '../lib/coded-error.js';
+
+/** E11000: a unique index has this key already. */
+export const DUPLICATE_KEY = 11_000;
+
+/**
+ * What a server answers that cannot answer now: failover, shutdown, a write concern or a time limit not met
+ * (mongodb/mongo, src/mongo/base/error_codes.yml). Others are faults of ours or of the set-up.
+ */
+const NOT_NOW: ReadonlySet<number> = new Set([
+  6, // HostUnreachable
+  7, // HostNotFound
+  50, // MaxTimeMSExpired
+  64, // WriteConcernTimeout
+  79, // UnknownReplWriteConcern
+  89, // NetworkTimeout
+  91, // ShutdownInProgress
+  100, // UnsatisfiableWriteConcern
+  112, // WriteConflict
+  133, // FailedToSatisfyReadPreference
+  134, // ReadConcernMajorityNotAvailableYet
+  189, // PrimarySteppedDown
+  202, // NetworkInterfaceExceededTimeLimit
+  262, // ExceededTimeLimit
+  10_058, // NotWritablePrimary, of old servers
+  10_107, // NotWritablePrimary
+  11_600, // InterruptedAtShutdown
+  11_601, // Interrupted
+  11_602, // InterruptedDueToReplStateChange
+  13_435, // NotPrimaryNoSecondaryOk
+  13_436, // NotPrimaryOrSecondary
+]);
+
+/** Whether the error says that there is no answer now, rather than that the question was wrong. */
+export function isNotNow(error: unknown): boolean {
+  if (error instanceof MongoServerError) {
+    return (
+      NOT_NOW.has(Number(error.code)) || error.errorLabels.some((label) => label.startsWith('Retryable'))
+    );
+  }
+  // The driver's own: no server, no connection, no free place in the pool, a closed client.
+  return error instanceof MongoError;
+}
+
+/**
+ * Waits for an answer of MongoDB until `signal` aborts. Pass the signal to the driver too, which then frees the
+ * connection; this holds the limit even where the driver does not.
+ *
+ * @throws CodedError `UNAVAILABLE` when there is none in time, or none now.
+ * @throws the driver's error when MongoDB refuses what was asked.
+ */
+export async function within<Answer>(signal: AbortSignal, ask: () => Promise<Answer>): Promise<Answer> {
+  if (signal.aborted) throw unavailable(signal.reason);
+  let onAbort: (() => void) | undefined;
+  const late = new Promise<never>((_, reject) => {
+    onAbort = () => reject(unavailable(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  const answer = ask();
+  // It may still fail when nobody waits for it any more.
+  answer.catch(() => undefined);
+  try {
+    return await Promise.race([answer, late]);
+  } catch (error) {
+    throw signal.aborted || isNotNow(error) ? unavailable(error) : error;
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** The same options with a limit. The driver takes it with every command, though only some of its types say so. */
+export const until = <Options extends object>(
+  signal: AbortSignal,
+  options: Options,
+): Options & { signal: AbortSignal } => ({ ...options, signal });
+
+/** Whether a unique index refused what was written. */
+export const isDuplicate = (error: unknown): boolean =>
+  error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+
+/**
+ * Name of the index in the words of a duplicate: not every server of this protocol tells more. What a user
+ * typed comes behind it.
+ */
+export const duplicateIndex = (words: string | undefined): string | undefined =>
+  words === undefined ? undefined : / index: (\S+) dup key/.exec(words)?.[1];

@@ -1,0 +1,126 @@
+import { MongoClient, MongoServerError, ReadConcern, type Db, type ReadConcernLevel } from 'mongodb';
+import { sleep, type Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/logger.js';
+import { firstLine, StartError } from '../lib/start-error.js';
+import { isNotNow, within } from './answers.js';
+import { prepareDatabase } from './schema.js';
+
+/** The database of a distributed chat, with what was found out about the server. */
+export interface Mongo {
+  /** Writes wait for a majority and its journal; reads see only what a majority has. */
+  readonly db: Db;
+  readonly client: MongoClient;
+  /** The surest read level that this server has. */
+  readonly surest: ReadConcernLevel;
+  /** @throws CodedError `UNAVAILABLE` when the primary does not answer before `signal` aborts. */
+  readonly ping: (signal: AbortSignal) => Promise<void>;
+  /** Closes all connections. Twice is fine. */
+  readonly stop: () => Promise<void>;
+}
+
+const DEFAULT_DATABASE = 'madang';
+/** How long one question waits for a primary; the deadline of a request usually ends it first. */
+const SELECTION_MS = 5000;
+const CONNECT_MS = 5000;
+/** How often the driver looks at the server: bounds how long a recovery goes unnoticed. */
+const HEARTBEAT_MS = 2000;
+const MAX_CONNECTIONS = 50;
+/** Between two tries to reach MongoDB at start. */
+const RETRY_MS = 500;
+/** Between two lines that say so. */
+const REPORT_MS = 10_000;
+
+const AUTHENTICATION_FAILED: ReadonlySet<number> = new Set([13, 18, 8000]);
+
+class NoPrimaryError extends Error {}
+
+/**
+ * Connects, waiting for MongoDB as long as it takes, with a line in the log now and then, and prepares the
+ * database.
+ *
+ * @param deps.keepVisitsMs - see `prepareDatabase`.
+ * @param deps.signal - gives up waiting, and throws its reason.
+ * @throws StartError when the URL makes no sense, MongoDB refuses us, or the database is not fit for us.
+ */
+export async function openMongo(deps: {
+  url: string;
+  keepVisitsMs: number;
+  clock: Clock;
+  log: Logger;
+  signal: AbortSignal;
+}): Promise<Mongo> {
+  const client = newClient(deps.url);
+  const hosts = client.options.srvHost ?? client.options.hosts.join(', ');
+
+  async function tryToStart(): Promise<Mongo> {
+    const hello = await client.db('admin').command({ hello: 1 });
+    if (hello['isWritablePrimary'] !== true) throw new NoPrimaryError('no primary yet');
+    const isReplicated = hello['setName'] !== undefined || hello['msg'] === 'isdbgrid';
+    // A standalone has no majority to read from.
+    const readConcern = new ReadConcern(isReplicated ? 'majority' : 'local');
+    const db = client.db(databaseName(deps.url), { readConcern });
+    await prepareDatabase(db, deps.keepVisitsMs);
+    return {
+      db,
+      client,
+      surest: isReplicated ? 'linearizable' : 'local',
+      async ping(signal) {
+        await within(signal, () => db.command({ ping: 1 }, { signal }));
+      },
+      stop: () => client.close(),
+    };
+  }
+
+  const { clock, log, signal } = deps;
+  let reportedAt = Number.NEGATIVE_INFINITY;
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await tryToStart();
+      } catch (error) {
+        if (!isNotNow(error) && !(error instanceof NoPrimaryError)) throw refusal(hosts, error);
+        if (clock.monotonic() - reportedAt >= REPORT_MS) {
+          reportedAt = clock.monotonic();
+          log.warn({ reason: firstLine(error) }, `waiting for MongoDB at ${hosts} (MONGODB_URL)`);
+        }
+      }
+      await sleep(clock, RETRY_MS);
+    }
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+/** What ends the start rather than delays it, in words for the operator. */
+function refusal(hosts: string, error: unknown): unknown {
+  if (!(error instanceof MongoServerError)) return error;
+  const why = AUTHENTICATION_FAILED.has(Number(error.code))
+    ? 'refuses this user'
+    : `refuses: ${firstLine(error)}`;
+  return new StartError(`MONGODB_URL: MongoDB at ${hosts} ${why}`, { cause: error });
+}
+
+function newClient(url: string): MongoClient {
+  try {
+    return new MongoClient(url, {
+      appName: 'madang',
+      retryWrites: true,
+      retryReads: true,
+      readPreference: 'primary',
+      writeConcern: { w: 'majority', journal: true },
+      serverSelectionTimeoutMS: SELECTION_MS,
+      connectTimeoutMS: CONNECT_MS,
+      heartbeatFrequencyMS: HEARTBEAT_MS,
+      maxPoolSize: MAX_CONNECTIONS,
+    });
+  } catch (error) {
+    // The driver's words may repeat the URL, and with it a password.
+    throw new StartError('MONGODB_URL is not a connection string that MongoDB understands', { cause: error });
+  }
+}
+
+/** Name of the database in the path of the URL, else our own. */
+const databaseName = (url: string): string =>
+  decodeURIComponent(/^[^/]*\/\/[^/]*\/([^/?]+)/.exec(url)?.[1] ?? DEFAULT_DATABASE);

@@ -1,0 +1,32 @@
+import { systemClock } from '../../../src/lib/clock.js';
+import { silentLogger, type Logger } from '../../../src/lib/logger.js';
+import { openMongo, type Mongo } from '../../../src/mongo/mongo.js';
+import { mongoForTests } from '../../testkit/services/index.js';
+import { KEEP_MS } from '../visit-journal.suite.js';
+
+/** Opens a database as an instance does. */
+export const connect = (
+  url: string,
+  options: { log?: Logger; signal?: AbortSignal; keepVisitsMs?: number } = {},
+): Promise<Mongo> =>
+  openMongo({
+    url,
+    keepVisitsMs: options.keepVisitsMs ?? KEEP_MS,
+    clock: systemClock,
+    log: options.log ?? silentLogger,
+    signal: options.signal ?? AbortSignal.timeout(60_000),
+  });
+
+/** A database of its own on the MongoDB that the tests share; `stop` drops it. */
+export async function newMongo(): Promise<{ mongo: Mongo; url: string; stop: () => Promise<void> }> {
+  const { url, dispose } = await mongoForTests();
+  const mongo = await connect(url);
+  return {
+    mongo,
+    url,
+    async stop() {
+      await mongo.stop();
+      await dispose();
+    },
+  };
+}
