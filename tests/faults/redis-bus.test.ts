@@ -1,4 +1,3 @@
-import { createServer, connect, type Server, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/lib/clock.js';
@@ -8,6 +7,7 @@ import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
 import { connectRedis } from '../../src/redis/connection.js';
 import { messageEvent } from '../contract/pubsub.suite.js';
+import { startFaultProxy } from '../testkit/faults/proxy.js';
 import { startRedis, type RedisServer } from '../testkit/services/index.js';
 
 const PATIENCE = { timeout: 30_000, interval: 20 };
@@ -57,36 +57,10 @@ function instance(url: string) {
   return { redis, pubsub, numbers, modes, subscription, mode, conversation, metrics };
 }
 
-/** A TCP proxy whose new and open connections can be moved to another server without the client noticing. */
-async function proxy(target: () => number) {
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((client) => {
-    const upstream = connect(target(), '127.0.0.1');
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-    }
-    client.pipe(upstream).pipe(client);
-    client.on('close', () => upstream.destroy());
-    upstream.on('close', () => client.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  opened.push(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const bound = server.address();
-  if (typeof bound !== 'object' || bound === null) throw new Error('The proxy has no port.');
-  return {
-    url: `redis://127.0.0.1:${bound.port}`,
-    /** Swallows everything from now on, in both directions, without closing anything. */
-    blackhole() {
-      for (const socket of sockets) {
-        socket.unpipe();
-        socket.pause();
-      }
-    },
-  };
+async function proxyTo({ port }: RedisServer) {
+  const proxy = await startFaultProxy({ host: '127.0.0.1', port });
+  opened.push(() => proxy.close());
+  return { proxy, url: `redis://${proxy.host}:${proxy.port}` };
 }
 
 describe('the bus over a Redis in trouble', () => {
@@ -173,12 +147,11 @@ describe('the bus over a Redis in trouble', () => {
 
   it('notices a healthy connection that carries nothing, and connects anew', async () => {
     const [real, empty] = [await redisServer(), await redisServer()];
-    let port = real.port;
-    const { url } = await proxy(() => port);
+    const { proxy, url } = await proxyTo(real);
     const { redis, mode, conversation } = instance(url);
     await conversation();
     // The subscriber alone moves to a Redis on which nobody publishes.
-    port = empty.port;
+    proxy.retarget({ host: '127.0.0.1', port: empty.port });
     redis.subscriber.disconnect(true);
     await mode('polling');
     await vi.waitFor(() => expect(redis.subscriber.status).toBe('ready'), PATIENCE);
@@ -187,17 +160,19 @@ describe('the bus over a Redis in trouble', () => {
     await vi.waitFor(async () => {
       expect((await admin.pubsub('CHANNELS')) as string[]).toContain('fault:message:room');
     }, PATIENCE);
-    port = real.port;
+    proxy.retarget({ host: '127.0.0.1', port: real.port });
     await conversation();
   });
 
-  it('notices a link that swallows everything, and connects anew', async () => {
+  it('notices a link that swallows everything, gives its sockets up, and pushes again when it is sound', async () => {
     const server = await redisServer();
-    const link = await proxy(() => server.port);
-    const { mode, modes, conversation } = instance(link.url);
+    const { proxy, url } = await proxyTo(server);
+    const { redis, mode, modes, conversation } = instance(url);
     await conversation();
-    link.blackhole();
+    proxy.set({ blackhole: true });
     await mode('polling');
+    await vi.waitFor(() => expect(redis.status()).toBe('degraded'), PATIENCE);
+    proxy.heal();
     await conversation();
     expect(modes).toEqual(['push', 'polling', 'push']);
   });

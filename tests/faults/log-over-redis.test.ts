@@ -1,0 +1,131 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/lib/clock.js';
+import { systemIds } from '../../src/lib/ids.js';
+import { silentLogger } from '../../src/lib/logger.js';
+import { createMetrics } from '../../src/lib/metrics.js';
+import { createLog } from '../../src/log/create-log.js';
+import { LOG_LIMITS } from '../../src/log/log-limits.js';
+import { createLogMetrics } from '../../src/log/log-metrics.prometheus.js';
+import type { Message } from '../../src/messages/message.js';
+import { createMessageBus } from '../../src/messages/message-bus.js';
+import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
+import { connectRedis } from '../../src/redis/connection.js';
+import { createMemoryLogStore, type MemoryLogStore } from '../testkit/log/memory-log-store.js';
+import { type RedisServer, startRedis } from '../testkit/services/index.js';
+
+const ROOM = '01890000-0000-7000-8000-000000000001';
+const PATIENCE = { timeout: 60_000, interval: 20 };
+const DEADLINE_MS = 30_000;
+const opened: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close();
+});
+
+/** One instance: the production log, bus and connection; the store is shared and sound. */
+function instance(store: MemoryLogStore<Message>, server: RedisServer) {
+  const metrics = createMetrics({ version: 'test' });
+  const redis = connectRedis({ urls: [server.url], prefix: 'fault', log: silentLogger, metrics });
+  const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
+  const log = createLog<Message>({
+    store,
+    bus: createMessageBus(pubsub),
+    clock: systemClock,
+    chance: Math.random,
+    defer: setImmediate,
+    log: silentLogger,
+    limits: { ...LOG_LIMITS, maxReplayed: 1000 },
+    metrics: createLogMetrics(metrics),
+    numbered: (entry, number) => ({ ...entry, number }),
+    sameInput: (stored, entry) => stored.text === entry.text,
+    sizeOf: ({ text }) => text.length,
+    onReleased: () => undefined,
+  });
+  opened.push(
+    () => redis.stop(),
+    () => pubsub.stop(),
+    () => log.stop(1000),
+  );
+  const send = (text: string) => {
+    const call = systemIds.random64();
+    const entry = { logId: ROOM, authorId: 'author', key: `s:${call}`, call, text, createdAt: new Date() };
+    return log.append(ROOM, entry, AbortSignal.timeout(DEADLINE_MS));
+  };
+  return { log, pubsub, send };
+}
+
+/** Reads on as fast as it can, and writes the numbers down. */
+async function follow({ log }: ReturnType<typeof instance>): Promise<readonly number[]> {
+  const source = log.follow(ROOM);
+  const numbers: number[] = [];
+  let position = await source.begin(null, AbortSignal.timeout(DEADLINE_MS));
+  let reading = false;
+  let again = false;
+  async function read(): Promise<void> {
+    again = true;
+    if (reading) return;
+    reading = true;
+    while (again) {
+      again = false;
+      const events = await source.read(position, { limit: 100, replayed: false, mayJump: false });
+      for (const { event, position: reached } of events) {
+        numbers.push(event.record.number);
+        position = reached;
+        again = true;
+      }
+    }
+    reading = false;
+  }
+  const end = source.onAdvance(() => void read());
+  opened.push(() => {
+    end();
+    source.close();
+  });
+  return numbers;
+}
+
+describe('a conversation over a Redis in trouble', () => {
+  it.each<[string, (server: RedisServer) => Promise<void>, (server: RedisServer) => Promise<void>]>([
+    ['paused', (server) => server.pause(), (server) => server.resume()],
+    ['killed, and empty when it comes back', (server) => server.kill(), (server) => server.start()],
+  ])(
+    'goes on while Redis is %s: no send fails, and everybody gets every message once and in order',
+    async (_, begin, end) => {
+      const server = await startRedis();
+      opened.push(() => server.close());
+      const store = createMemoryLogStore<Message>();
+      const [one, two] = [instance(store, server), instance(store, server)];
+      const followers = [await follow(one), await follow(two)];
+      let sent = 0;
+      /** Sends on both instances and waits until everybody has everything. */
+      const talk = async () => {
+        for (let round = 0; round < 10; round += 1) {
+          const results = await Promise.all([one.send(`one ${round}`), two.send(`two ${round}`)]);
+          sent += 2;
+          expect(results.map(({ outcome }) => outcome)).toEqual(['stored', 'stored']);
+        }
+        const expected = Array.from({ length: sent }, (_, index) => index + 1);
+        await vi.waitFor(() => expect(followers).toEqual([expected, expected]), PATIENCE);
+      };
+      const modes = (mode: string) =>
+        vi.waitFor(() => expect([one.pubsub.mode(), two.pubsub.mode()]).toEqual([mode, mode]), PATIENCE);
+
+      await modes('push');
+      await talk();
+      await begin(server);
+      // At once, and again when the trouble has been noticed.
+      await talk();
+      await modes('polling');
+      await talk();
+      const late = await follow(one);
+      const before = sent;
+      await talk();
+      await end(server);
+      await talk();
+      await modes('push');
+      await talk();
+      const expected = Array.from({ length: sent - before }, (_, index) => before + index + 1);
+      await vi.waitFor(() => expect(late).toEqual(expected), PATIENCE);
+      expect(store.all(ROOM)).toHaveLength(sent);
+    },
+  );
+});
