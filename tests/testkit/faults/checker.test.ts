@@ -41,6 +41,13 @@ describe('the history checker', () => {
     expect(rulesOf(events)).toEqual([]);
   });
 
+  it('accepts a client that left before the end, and one that began behind whatever there was', () => {
+    const events = healthy();
+    events.push({ op: 'begin', t: 0, who: 'guest', room, number: null }, deliver(3, 30, 'guest'));
+    events.push({ op: 'end', t: 40, who: 'guest', room });
+    expect(rulesOf(events)).toEqual([]);
+  });
+
   it('accepts a repeated acknowledgement by another sender, as a retry elsewhere gives', () => {
     expect(rulesOf([...healthy(), ack(2, 90, 'other')])).toEqual([]);
   });

@@ -89,14 +89,16 @@ function checkDeliveries(events: readonly HistoryEvent[], log: readonly Stored[]
   const violations: Violation[] = [];
   const byNumber = new Map(log.map((stored) => [stored.number, stored]));
   const head = log.at(-1)?.number ?? 0;
-  const position = new Map<string, number>();
+  const position = new Map<string, number | null>();
   for (const event of events) {
     if (event.op === 'begin') position.set(event.who, event.number);
+    if (event.op === 'end') position.delete(event.who);
     if (event.op !== 'deliver') continue;
     const { who, number, skipped } = event;
     const before = position.get(who);
-    if (before === undefined) violations.push({ rule: 'H3', what: `${who}: got ${number} before it began` });
-    else if (number !== before + 1 + skipped) {
+    if (before === undefined) {
+      violations.push({ rule: 'H3', what: `${who}: got ${number} when it did not follow` });
+    } else if (before !== null && number !== before + 1 + skipped) {
       violations.push({ rule: 'H3', what: `${who}: got ${number} after ${before}, skipped ${skipped}` });
     }
     position.set(who, Math.max(number, before ?? 0));

@@ -11,13 +11,13 @@ export interface FollowerOptions {
   readonly history: History;
   readonly token?: string;
   /** Begin behind this message number with this cursor, instead of at the newest page. */
-  readonly begin?: { readonly number: number; readonly cursor: string };
+  readonly begin?: { readonly number: number | null; readonly cursor: string | null };
 }
 
 /** A client that never gives up: it resumes by its cursor, on whichever instance answers. */
 export interface Follower {
   /** Number of the newest message that arrived, or where it began. */
-  position(): number;
+  position(): number | null;
   /** Resolves when it is subscribed for the first time. */
   readonly begun: Promise<void>;
   /** Longest time without a working connection so far, in milliseconds. */
@@ -26,7 +26,10 @@ export interface Follower {
   reconnects(): number;
   /** The socket of the moment. */
   socket(): GraphqlSocket | null;
+  /** Ends it where it is: it is judged by whether it reached the head. */
   stop(): Promise<void>;
+  /** Ends it early: it is judged by what it got so far. */
+  leave(): Promise<void>;
 }
 
 /** Cuts a connection whose server leaves pings unanswered this long. */
@@ -37,8 +40,9 @@ const LONGEST_RETRY_MS = 1_000;
 const RETRYABLE = new Set(['UNAVAILABLE', 'OVERLOADED', 'RATE_LIMITED']);
 
 export function startFollower({ who, roomId, target, history, token, begin }: FollowerOptions): Follower {
-  let number = begin?.number ?? 0;
+  let number = begin?.number ?? null;
   let cursor = begin?.cursor ?? null;
+  let visitorToken = token;
   let current: GraphqlSocket | null = null;
   let stopped = false;
   let downSince: number | null = null;
@@ -56,7 +60,7 @@ export function startFollower({ who, roomId, target, history, token, begin }: Fo
   }
 
   async function enter(url: string): Promise<void> {
-    if (cursor === null) {
+    if (cursor === null && begin === undefined) {
       const page = await readPage(url, roomId, { last: 1 });
       number = page.nodes.at(-1)?.number ?? 0;
       cursor = page.resumeCursor;
@@ -76,12 +80,17 @@ export function startFollower({ who, roomId, target, history, token, begin }: Fo
   async function connectOnce(): Promise<void> {
     const url = target();
     await enter(url);
-    const socket = await openSocket(url, { token, silenceMs: SILENCE_MS, timeoutMs: CONNECT_TIMEOUT_MS });
+    const socket = await openSocket(url, {
+      token: visitorToken,
+      silenceMs: SILENCE_MS,
+      timeoutMs: CONNECT_TIMEOUT_MS,
+    });
     if (stopped) {
       socket.close();
       return;
     }
     current = socket;
+    visitorToken = socket.ack.token ?? visitorToken;
     connects += 1;
     const operation = socket.subscribe<MessageAdded>(
       MESSAGE_ADDED,
@@ -117,18 +126,25 @@ export function startFollower({ who, roomId, target, history, token, begin }: Fo
   }
 
   const running = run();
+
+  async function stop(): Promise<void> {
+    stopped = true;
+    const socket = current;
+    socket?.close();
+    setTimeout(() => socket?.cut(), LONGEST_RETRY_MS).unref();
+    await running;
+  }
+
   return {
     position: () => number,
     begun,
     longestPauseMs: () => Math.max(longestPause, downSince === null || stopped ? 0 : now() - downSince),
     reconnects: () => Math.max(0, connects - 1),
     socket: () => current,
-    async stop() {
-      stopped = true;
-      current?.close();
-      const socket = current;
-      setTimeout(() => socket?.cut(), LONGEST_RETRY_MS).unref();
-      await running;
+    stop,
+    async leave() {
+      await stop();
+      history.record({ op: 'end', t: now(), who, room: roomId });
     },
   };
 }

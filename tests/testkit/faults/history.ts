@@ -16,12 +16,19 @@ export type HistoryEvent =
       readonly id: string;
     }
   | {
-      /** A client begins to follow behind message `number`. */
+      /** A client begins to follow behind message `number`; null: behind whatever there was. */
       readonly op: 'begin';
       readonly t: number;
       readonly who: string;
       readonly room: string;
-      readonly number: number;
+      readonly number: number | null;
+    }
+  | {
+      /** A client leaves: what follows is not for it. */
+      readonly op: 'end';
+      readonly t: number;
+      readonly who: string;
+      readonly room: string;
     }
   | {
       readonly op: 'deliver';

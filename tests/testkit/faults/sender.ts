@@ -25,6 +25,10 @@ export interface Sender {
   stop(): Promise<void>;
   /** How many were acknowledged. */
   acked(): number;
+  /** How many needed more than one try. */
+  retried(): number;
+  /** How many were acknowledged as stored by an earlier try. */
+  duplicates(): number;
   /** How many tries had no answer, or one that says to try again. */
   retries(): number;
   /** Time of each acknowledged send from its first try, in milliseconds. */
@@ -41,25 +45,24 @@ export function createSender(options: SenderOptions): Sender {
   const ackMs: number[] = [];
   let retries = 0;
   let acked = 0;
+  let duplicates = 0;
+  let retried = 0;
   let stopped = false;
   let running: Promise<void> = Promise.resolve();
 
   /** True when it was acknowledged or refused for good, false when it must be tried again. */
   async function attempt(key: string, text: string): Promise<boolean> {
     const input = { roomId, text, idempotencyKey: key };
-    const answer = await request<{ sendMessage: Sent | null }>(
-      target(),
-      SEND_MESSAGE,
-      { input },
-      {
-        token: visitor.token,
-        timeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
-      },
-    ).catch(() => null);
+    const once = { token: visitor.token, timeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS };
+    // No answer, or no instance to ask.
+    const answer = await Promise.resolve()
+      .then(() => request<{ sendMessage: Sent | null }>(target(), SEND_MESSAGE, { input }, once))
+      .catch(() => null);
     const sent = answer?.data?.sendMessage;
     const t = performance.now();
     if (sent?.message !== null && sent?.message !== undefined) {
       acked += 1;
+      if (sent.duplicate) duplicates += 1;
       history.record({ op: 'ack', t, who, room: roomId, key, ...sent.message });
       return true;
     }
@@ -77,6 +80,7 @@ export function createSender(options: SenderOptions): Sender {
     const key = randomUUID();
     const started = performance.now();
     for (let tries = 0; !(await attempt(key, `${key} ${padding}`.trim())); tries += 1) {
+      if (tries === 0) retried += 1;
       retries += 1;
       await waitMs(Math.random() * Math.min(LONGEST_RETRY_MS, 50 * 2 ** tries));
     }
@@ -100,6 +104,8 @@ export function createSender(options: SenderOptions): Sender {
     },
     acked: () => acked,
     retries: () => retries,
+    retried: () => retried,
+    duplicates: () => duplicates,
     ackMs,
   };
 }

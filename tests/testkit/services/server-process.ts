@@ -11,13 +11,18 @@ import { ownContainer, ownFolder, ownProcess } from './guardian.js';
 export interface ServerRecipe {
   readonly name: string;
   /** The command line for a start. A container gets a name, so that it can be signalled. */
-  command(place: Place): { readonly command: string; readonly args: readonly string[] };
+  command(place: Place): CommandLine | Promise<CommandLine>;
   /** Set for a container: the engine that runs it. */
   readonly engine?: string;
   /** Resolves true when the server answers, false while it does not yet. */
   answers(place: Place): Promise<boolean>;
   /** Keeps the data of a former server. Default: a new temporary folder, removed at the end. */
   readonly folder?: string;
+}
+
+export interface CommandLine {
+  readonly command: string;
+  readonly args: readonly string[];
 }
 
 export interface Place {
@@ -68,7 +73,7 @@ export async function startServer(recipe: ServerRecipe): Promise<ServerProcess> 
   async function start(): Promise<void> {
     if (isRunning()) return;
     output = '';
-    const { command, args } = recipe.command(place);
+    const { command, args } = await recipe.command(place);
     const started = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     child = started;
     started.on('error', (error) => (output += error.message));
