@@ -1,13 +1,14 @@
-import { LRUCache } from 'lru-cache';
-import { sleep, type Clock } from '../lib/clock.js';
+import type { Clock } from '../lib/clock.js';
 import type { Chance, Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { every } from '../lib/every.js';
+import type { Metrics } from '../lib/metrics.js';
 import { createOutbox } from '../lib/outbox.js';
 import type { RoomStore } from '../rooms/room-store.js';
 import { createPresenceLag } from './presence-lag.js';
 import { createPresenceLoader } from './presence-loader.js';
 import { MAX_STORE_BATCH, type PresenceStore, type Raise, type Touch } from './presence-store.js';
+import { createRoomCounter } from './room-counter.js';
 import { createSightings, type Sighting } from './sightings.js';
 import { createStoreClock } from './store-clock.js';
 import type { VisitJournal } from './visit-journal.js';
@@ -49,10 +50,6 @@ const ACTIVITY_DELAY_MS = 25;
 /** How often an instance shows the presence store that it lives, in milliseconds. */
 const BEAT_MS = 1000;
 const RETRY_MS = 500;
-/** How long a read may go on while expired visits are still being taken away, in milliseconds. */
-const COUNTS_PATIENCE_MS = 300;
-const REMEMBERED_ROOMS = 10_000;
-
 export function createPresenceService({
   store,
   journal,
@@ -63,6 +60,7 @@ export function createPresenceService({
   log,
   windowMs,
   lastKnown = () => undefined,
+  metrics,
 }: {
   readonly store: PresenceStore;
   readonly journal: VisitJournal;
@@ -75,6 +73,7 @@ export function createPresenceService({
   readonly windowMs: number;
   /** What somebody else, such as the ranking, knows of a room while the store is away. */
   readonly lastKnown?: (roomId: string) => RoomCounts | undefined;
+  readonly metrics?: Pick<Metrics, 'presenceTouchSeconds' | 'presenceEpochChanges'>;
 }): PresenceService {
   const instance = ids.random64();
   const renewalMs = Math.min(MAX_RENEWAL_MS, windowMs / RENEWALS_PER_WINDOW);
@@ -82,7 +81,7 @@ export function createPresenceService({
   const storeClock = createStoreClock(clock);
   const loader = createPresenceLoader({ store, rooms, journal, instance, clock, log, windowMs });
   const lag = createPresenceLag({ rooms, journal, clock, log });
-  const remembered = new LRUCache<string, RoomCounts>({ max: REMEMBERED_ROOMS });
+  const counts = createRoomCounter({ read, lastKnown, clock, log });
   let epoch: string | undefined;
   let duty: Promise<void> | undefined;
   let slice = 0;
@@ -100,9 +99,16 @@ export function createPresenceService({
   function notice(found: string): void {
     if (epoch !== undefined && found !== epoch) {
       for (const sighting of sightings.all()) touches.put(sighting.key, sighting);
+      metrics?.presenceEpochChanges.inc();
       log.warn({ epoch: found }, 'the presence store forgot who is online; telling it again');
     }
     epoch = found;
+  }
+
+  async function read(roomIds: readonly string[]) {
+    const counted = await storeClock.call(() => store.counts(roomIds));
+    notice(counted.epoch);
+    return counted;
   }
 
   function touchOf(sighting: Sighting): Touch {
@@ -126,7 +132,9 @@ export function createPresenceService({
     async send(batch) {
       if (!storeClock.known()) await beat();
       const sent = batch.map(touchOf);
+      const sentAt = clock.monotonic();
       const { late, epoch: found } = await storeClock.call(() => store.touch(instance, sent));
+      metrics?.presenceTouchSeconds.observe((clock.monotonic() - sentAt) / 1000);
       for (const [index, sighting] of batch.entries()) {
         if (sent[index]?.kind === 'leave' && sighting.holds === 0) sighting.online = false;
         sightings.release(sighting);
@@ -180,24 +188,6 @@ export function createPresenceService({
     every(clock, renewalMs / slices, renew, (error) => log.error({ err: error }, 'presence was not renewed')),
   ];
 
-  /** Counts of the store, or null when it is away, loading, or has too much to take away. */
-  async function ask(roomIds: readonly string[]): Promise<ReadonlyMap<string, RoomCounts> | null> {
-    const until = clock.monotonic() + COUNTS_PATIENCE_MS;
-    try {
-      for (;;) {
-        const answer = await storeClock.call(() => store.counts(roomIds));
-        notice(answer.epoch);
-        if (!answer.loaded) return null;
-        if (!answer.more) return answer.rooms;
-        if (clock.monotonic() > until) return null;
-        await sleep(clock, 0);
-      }
-    } catch (error) {
-      log.debug({ err: error }, 'the presence store gave no counts');
-      return null;
-    }
-  }
-
   return {
     join(roomId, visitorId) {
       const sighting = sightings.hold(roomId, visitorId);
@@ -225,17 +215,7 @@ export function createPresenceService({
       raises.hurry();
       await raises.settled(roomId);
     },
-    async counts(roomIds) {
-      const counted = await ask(roomIds);
-      const zero = { recentVisitorCount: 0, onlineCount: 0 };
-      return new Map(
-        roomIds.map((roomId) => {
-          const now = counted?.get(roomId);
-          if (now !== undefined) remembered.set(roomId, now);
-          return [roomId, now ?? remembered.get(roomId) ?? lastKnown(roomId) ?? zero];
-        }),
-      );
-    },
+    counts,
     activity(roomId, number, at) {
       raises.put(roomId, { roomId, number, at: at.getTime() });
       lag.activity(roomId, number, at);

@@ -3,6 +3,7 @@ import type { Ids } from '../lib/ids.js';
 import { createSortedList } from '../lib/sorted-list.js';
 import { compareRooms } from '../ranking/rank.js';
 import { createDuties } from './duties.js';
+import { createExpiring, type Expires } from './expiring.js';
 import {
   LATE_JOIN_MS,
   ONLINE_MS,
@@ -24,17 +25,12 @@ interface Room {
   shown: RankedRoom | null;
 }
 
-/** Something that ends by itself. */
-interface Expiring {
-  readonly key: string;
+/** A visit, or that an instance holds a visitor. */
+interface Entry extends Expires {
   readonly room: Room;
-  /** Whose it is; only of online members. */
+  /** Room and visitor. */
   readonly pair: string;
-  expiresAt: number;
 }
-
-const byExpiry = (a: Expiring, b: Expiring): number =>
-  a.expiresAt - b.expiresAt || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 
 /**
  * Counts in this process's memory. Cost: a touch, a raise and an expiry are a few searches in sorted lists,
@@ -58,10 +54,8 @@ export function createMemoryPresenceStore({
   const epoch = ids.random64();
   const rooms = new Map<string, Room>();
   const ranked = createSortedList<Room>(compareRooms);
-  const visits = new Map<string, Expiring>();
-  const visitsByExpiry = createSortedList(byExpiry);
-  const members = new Map<string, Expiring>();
-  const membersByExpiry = createSortedList(byExpiry);
+  const visits = createExpiring<Entry>();
+  const members = createExpiring<Entry>();
   /** How many instances hold a (room, visitor). */
   const present = new Map<string, number>();
   const snapshots = new Map<number, { snapshot: Snapshot; goneAt: number }>();
@@ -98,9 +92,9 @@ export function createMemoryPresenceStore({
     dirty = true;
   }
 
-  function removeMember(member: Expiring): void {
-    members.delete(member.key);
-    membersByExpiry.remove(member);
+  function removeMember(key: string): void {
+    const member = members.remove(key);
+    if (member === undefined) return;
     const holders = (present.get(member.pair) ?? 1) - 1;
     if (holders > 0) {
       present.set(member.pair, holders);
@@ -113,41 +107,18 @@ export function createMemoryPresenceStore({
   /** Takes away a slice of what expired; whether some is left. */
   function sweep(): boolean {
     const at = now();
-    let rest = SWEEP_SLICE;
-    for (; rest > 0; rest -= 1) {
-      const visit = visitsByExpiry.first();
-      if (visit === undefined || visit.expiresAt > at) break;
-      visits.delete(visit.key);
-      visitsByExpiry.remove(visit);
+    for (let rest = SWEEP_SLICE; rest > 0; rest -= 1) {
+      const visit = visits.ended(at);
+      if (visit === undefined) break;
+      visits.remove(visit.key);
       change(visit.room, () => (visit.room.recentVisitorCount -= 1));
     }
-    for (let left = SWEEP_SLICE; left > 0; left -= 1) {
-      const member = membersByExpiry.first();
-      if (member === undefined || member.expiresAt > at) break;
-      removeMember(member);
+    for (let rest = SWEEP_SLICE; rest > 0; rest -= 1) {
+      const member = members.ended(at);
+      if (member === undefined) break;
+      removeMember(member.key);
     }
-    const due = (item: Expiring | undefined): boolean => item !== undefined && item.expiresAt <= at;
-    return due(visitsByExpiry.first()) || due(membersByExpiry.first());
-  }
-
-  /** Adds or prolongs; whether it was added. */
-  function prolong(
-    items: Map<string, Expiring>,
-    list: ReturnType<typeof createSortedList<Expiring>>,
-    item: Expiring,
-  ): boolean {
-    const known = items.get(item.key);
-    if (known === undefined) {
-      items.set(item.key, item);
-      list.add(item);
-      return true;
-    }
-    if (item.expiresAt > known.expiresAt) {
-      list.remove(known);
-      known.expiresAt = item.expiresAt;
-      list.add(known);
-    }
-    return false;
+    return visits.ended(at) !== undefined || members.ended(at) !== undefined;
   }
 
   function show(room: Room): RankedRoom {
@@ -185,14 +156,13 @@ export function createMemoryPresenceStore({
         const room = roomOf(touch.roomId);
         if (seenAt + windowMs > at) {
           const visit = { key: pair, room, pair, expiresAt: seenAt + windowMs };
-          if (prolong(visits, visitsByExpiry, visit)) change(room, () => (room.recentVisitorCount += 1));
+          if (visits.extend(visit)) change(room, () => (room.recentVisitorCount += 1));
         }
-        const member = members.get(key);
         if (touch.kind === 'leave') {
-          if (member !== undefined) removeMember(member);
+          removeMember(key);
         } else if (touch.kind === 'join') {
           if (at - seenAt > LATE_JOIN_MS) late.push(index);
-          else if (prolong(members, membersByExpiry, { key, room, pair, expiresAt: seenAt + ONLINE_MS })) {
+          else if (members.extend({ key, room, pair, expiresAt: seenAt + ONLINE_MS })) {
             const holders = present.get(pair) ?? 0;
             present.set(pair, holders + 1);
             if (holders === 0) changeOnline(room, 1);
