@@ -37,7 +37,7 @@ export interface GroupOptions<Position extends string | number> {
 export function createGroup<Position extends string | number>(options: GroupOptions<Position>) {
   const { source, pump, clock } = options;
   type M = Member<Position>;
-  const payloads = createPayloads(options.execute);
+  const payloads = createPayloads(options.execute, clock);
   const waiting = new Set<M>();
   /** Woken by the source, for the flush to come. */
   let next: M[] = [];
@@ -226,6 +226,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     close(): void {
       cancelFlush?.();
       endAdvance();
+      payloads.close();
       source.close();
     },
   };

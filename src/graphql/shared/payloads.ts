@@ -1,11 +1,17 @@
 import type { ExecutionResult } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../lib/clock.js';
+import { codeOf } from '../errors.js';
 import type { Payload } from './sink.js';
 
 /** Events of which a group remembers the results: those of a log's ring, replayed or not. */
 const MAX_PAYLOADS = 1024;
 /** And no more than this, in bytes. */
 const MAX_PAYLOAD_BYTES = 1_048_576;
+
+/** Pause before an event is executed again for lack of the store, doubled each time up to the longest, in milliseconds. */
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 5000;
 
 /** The result of one event, made or in the making. */
 export interface Entry {
@@ -23,13 +29,21 @@ function toPayload(result: ExecutionResult): Payload {
   return { text, bytes: Buffer.byteLength(text) };
 }
 
+/** A result that the store was too slow for says nothing about the event: whoever got it would miss the event. */
+const lacksStore = (result: ExecutionResult): boolean =>
+  result.errors?.some((error) => codeOf(error) === 'UNAVAILABLE') ?? false;
+
 /**
  * The results of a group's events: each event is executed once and serialised once, however many subscribers
- * receive it, and remembered for those that come a little later.
+ * receive it, and remembered for those that come a little later. While the store does not answer, an event is
+ * executed again, and whoever is to receive it stays where it is.
  *
  * @param execute - gives the result of an event; never throws or rejects.
  */
-export function createPayloads(execute: (event: unknown) => ExecutionResult | Promise<ExecutionResult>) {
+export function createPayloads(
+  execute: (event: unknown) => ExecutionResult | Promise<ExecutionResult>,
+  clock: Clock,
+) {
   const entries = new LRUCache<string, Entry>({
     max: MAX_PAYLOADS,
     maxSize: MAX_PAYLOAD_BYTES,
@@ -38,8 +52,21 @@ export function createPayloads(execute: (event: unknown) => ExecutionResult | Pr
   });
   /** What is being made stays reachable however small the memory is, or it would be made again and again. */
   const making = new Map<string, Entry>();
+  let closed = false;
 
-  function settle(identity: string, entry: Entry, result: ExecutionResult): void {
+  function make(identity: string, entry: Entry, failures: number): void {
+    if (closed) return;
+    const result = execute(entry.event);
+    if (isPromise(result)) void result.then((settled) => settle(identity, entry, settled, failures));
+    else settle(identity, entry, result, failures);
+  }
+
+  function settle(identity: string, entry: Entry, result: ExecutionResult, failures: number): void {
+    if (lacksStore(result)) {
+      const wait = Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS);
+      clock.after(wait, () => make(identity, entry, failures + 1));
+      return;
+    }
     entry.payload = toPayload(result);
     if (making.get(identity) === entry) {
       making.delete(identity);
@@ -55,9 +82,7 @@ export function createPayloads(execute: (event: unknown) => ExecutionResult | Pr
       if (known !== undefined) return known;
       const entry: Entry = { event, payload: null, waiting: [] };
       making.set(identity, entry);
-      const result = execute(event);
-      if (isPromise(result)) void result.then((settled) => settle(identity, entry, settled));
-      else settle(identity, entry, result);
+      make(identity, entry, 0);
       return entry;
     },
     /** Forgets the results of the events that `affected` picks: what they show has changed. */
@@ -66,6 +91,10 @@ export function createPayloads(execute: (event: unknown) => ExecutionResult | Pr
         if (affected(entry.event)) entries.delete(identity);
       }
       for (const [identity, entry] of making) if (affected(entry.event)) making.delete(identity);
+    },
+    /** Executes nothing any more. */
+    close(): void {
+      closed = true;
     },
   };
 }

@@ -179,6 +179,19 @@ describe('shared execution', () => {
     expect(world.logged).toHaveLength(1);
   });
 
+  it('executes an event again while the store does not answer, and loses it to nobody', async () => {
+    const world = createWorld();
+    const sinks = [createListSink(), createListSink()];
+    const query = 'subscription { counted { number stored } }';
+    await Promise.all(sinks.map((sink) => join(world, sink, { query })));
+    world.source.state.failNextLookups = 3;
+    world.source.append(3);
+    const expected = [1, 2, 3].map((number) => ({ data: { counted: { number, stored: number } } }));
+    await vi.waitFor(() => {
+      for (const sink of sinks) expect(sink.results()).toEqual(expected);
+    }, patient);
+  });
+
   it('keeps the order when executions end in another', async () => {
     const world = createWorld();
     const sink = createListSink();

@@ -23,7 +23,15 @@ export interface CountEvent {
 export function createCounterSource({ ring = 512, maxReplayed = Number.POSITIVE_INFINITY } = {}) {
   let head = 0;
   const listeners = new Set<() => void>();
-  const state = { opened: 0, closed: 0, reads: 0, failNextReads: 0, askNextReads: 0, expired: false };
+  const state = {
+    opened: 0,
+    closed: 0,
+    reads: 0,
+    failNextReads: 0,
+    failNextLookups: 0,
+    askNextReads: 0,
+    expired: false,
+  };
 
   function answer(position: number, limit: number, replayed: boolean, mayJump: boolean) {
     const from = mayJump && head - position > maxReplayed ? head - maxReplayed : position;
@@ -111,6 +119,7 @@ const SDL = /* GraphQL */ `
     skippedCount: Int!
     slow: Int
     fails: Int
+    stored: Int!
     mine: String
     echo(text: String): String
   }
@@ -163,6 +172,13 @@ export function createWorld(
   });
   resolve('Counted', 'fails', (event: CountEvent) => {
     if (event.number === 2) throw new Error('secret driver words');
+    return event.number;
+  });
+  resolve('Counted', 'stored', (event: CountEvent) => {
+    if (source.state.failNextLookups > 0) {
+      source.state.failNextLookups -= 1;
+      throw new CodedError('UNAVAILABLE', 'The store did not answer.');
+    }
     return event.number;
   });
   resolve('Counted', 'mine', (_event, _args, { viewer }: Context) => viewer?.id ?? 'nobody');
