@@ -90,10 +90,12 @@ export function keepSubscribed<Event>(following: Following<Event>, environment: 
   }
 
   function begin(): number {
+    // Raised first: what an ending subscription still says is stale.
+    const mine = ++generation;
     cancelWait();
     unsubscribe();
     unsubscribe = () => {};
-    return ++generation;
+    return mine;
   }
 
   function finish(reason: 'missing' | 'ended' | 'failed', error: RequestError | null): void {

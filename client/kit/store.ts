@@ -1,14 +1,14 @@
 /** A value that can be watched. Values are replaced, never changed in place. */
 export interface Readable<T> {
   /** The present value; the same object until it changes. */
-  get(): T;
+  readonly get: () => T;
   /** Calls `listener` after each change, until the returned function is called. */
-  watch(listener: () => void): () => void;
+  readonly watch: (listener: () => void) => () => void;
 }
 
 export interface Store<T> extends Readable<T> {
   /** Replaces the value and tells the listeners; does nothing when it is the same value. */
-  set(value: T): void;
+  readonly set: (value: T) => void;
 }
 
 /** Holds one value for whoever shows it; made to fit `useSyncExternalStore(store.watch, store.get)`. */

@@ -1,0 +1,41 @@
+import { cacheExchange, type Cache } from '@urql/exchange-graphcache';
+import type { Exchange } from 'urql';
+import type { RoomsChangedSubscription } from '../__generated__/operations.js';
+
+/** Types that live within their parent. */
+const EMBEDDED = [
+  'ChatSettings',
+  'RoomConnection',
+  'RoomsChangedEvent',
+  'CreateRoomPayload',
+  'RenameViewerPayload',
+  'UserError',
+];
+
+/** The normalised cache: rooms, visitors, settings. Messages of a room are the kit's, not here. */
+export function cache(): Exchange {
+  return cacheExchange({
+    keys: Object.fromEntries(EMBEDDED.map((typename) => [typename, () => null])),
+    updates: {
+      Subscription: {
+        roomsChanged: (
+          { roomsChanged }: RoomsChangedSubscription,
+          { first }: { first: number },
+          store: Cache,
+        ) => orderRooms(store, first, roomsChanged),
+      },
+    },
+  });
+}
+
+/** The rooms of the event are in the cache by now, each in its new state; what is left is their order. */
+function orderRooms(store: Cache, first: number, { order }: RoomsChangedSubscription['roomsChanged']): void {
+  const list = store.resolve('Query', 'rooms', { first });
+  if (order === null || typeof list !== 'string') return;
+  const keys = order.map((id) => store.keyOfEntity({ __typename: 'Room', id }));
+  store.link(
+    list,
+    'nodes',
+    keys.filter((key) => key !== null),
+  );
+}

@@ -1,0 +1,50 @@
+import { memo } from 'react';
+import { useLanguage, useTexts } from '../ui/language.js';
+import { Name } from '../ui/Name.js';
+import { shortTag, tintClass } from '../ui/tint.js';
+import { MessageText } from './MessageText.js';
+import { fullTime, timeOfDay } from './times.js';
+import { Unsent, type Delivery } from './Unsent.js';
+
+/** One message: who, what, when; and how sending it goes, while it is not acknowledged. */
+export const Message = memo(function Message({
+  anchor,
+  authorId,
+  authorName,
+  text,
+  time,
+  mine,
+  delivery,
+}: {
+  /** What keeps this message apart from the others on the page. */
+  anchor: string;
+  authorId: string;
+  authorName: string;
+  text: string;
+  /** When it was accepted, or written: RFC 3339, or milliseconds since the Unix epoch. */
+  time: string | number;
+  mine: boolean;
+  delivery: Delivery | null;
+}) {
+  const texts = useTexts();
+  const language = useLanguage();
+  const date = new Date(time);
+  return (
+    <article className={mine ? 'message message-mine' : 'message'} data-anchor={anchor}>
+      <span className={`avatar ${tintClass(authorId)}`} aria-hidden="true">
+        {Array.from(authorName)[0]}
+      </span>
+      <header className="message-head">
+        <Name className="message-author">{authorName}</Name>
+        <span className="message-tag" aria-hidden="true">
+          {shortTag(authorId)}
+        </span>
+        <time dateTime={date.toISOString()} title={fullTime(language, date)}>
+          {timeOfDay(language, date)}
+        </time>
+      </header>
+      {text === '' ? <p className="message-removed">{texts.removed}</p> : <MessageText text={text} />}
+      {delivery !== null && <Unsent delivery={delivery} />}
+    </article>
+  );
+});

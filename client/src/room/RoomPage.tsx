@@ -1,0 +1,65 @@
+import { useEffect } from 'react';
+import { useRoomHeaderQuery } from '../__generated__/operations.js';
+import { useTexts } from '../ui/language.js';
+import { Name } from '../ui/Name.js';
+import { RoomLink } from '../ui/router.js';
+import { useReadable } from '../ui/use-readable.js';
+import { MessageComposer } from './MessageComposer.js';
+import { MessageList } from './MessageList.js';
+import { useFollowedRoom } from './use-followed-room.js';
+
+/** An open room, or word that there is none. */
+export function RoomPage({ roomId }: { roomId: string }) {
+  const room = useFollowedRoom(roomId);
+  const texts = useTexts();
+  const { phase } = useReadable(room.state);
+  const [{ data }] = useRoomHeaderQuery({ variables: { id: roomId } });
+  const header = data?.room;
+  const name = header?.name;
+  useEffect(() => {
+    if (name !== undefined) document.title = `${name} · Madang`;
+    return () => {
+      document.title = 'Madang';
+    };
+  }, [name]);
+
+  if (phase === 'missing') {
+    return (
+      <div className="empty" role="alert">
+        <h1>{texts.roomNotFound}</h1>
+        <p>{texts.roomNotFoundHint}</p>
+        <RoomLink roomId={null}>{texts.allRooms}</RoomLink>
+      </div>
+    );
+  }
+  return (
+    <section className="room" aria-busy={phase === 'loading'}>
+      <header className="room-head">
+        <RoomLink roomId={null} className="back" aria-label={texts.allRooms}>
+          <span aria-hidden="true">←</span>
+        </RoomLink>
+        <h1>{name !== undefined && <Name>{name}</Name>}</h1>
+        {header != null && (
+          <p className="room-counts">
+            <span>{texts.online(header.onlineCount)}</span>
+            <span>{texts.recentVisitors(header.recentVisitorCount)}</span>
+          </p>
+        )}
+      </header>
+      {phase === 'loading' ? (
+        <p className="empty">{texts.loading}</p>
+      ) : (
+        <MessageList room={room} roomId={roomId} />
+      )}
+      {(phase === 'failed' || phase === 'ended') && (
+        <p className="notice" role="alert">
+          {texts.roomFailed}{' '}
+          <button type="button" className="button-small" onClick={() => room.restart()}>
+            {texts.tryAgain}
+          </button>
+        </p>
+      )}
+      <MessageComposer roomId={roomId} />
+    </section>
+  );
+}

@@ -1,0 +1,82 @@
+import { useCallback, useLayoutEffect, useRef, useState, type RefObject } from 'react';
+
+/** This close to the lower end, in CSS pixels, counts as being there. */
+const AT_END_PX = 24;
+/** This close to an edge of what is on the page, in CSS pixels, more is wanted. */
+const NEAR_EDGE_PX = 400;
+
+export interface Scroll {
+  readonly log: RefObject<HTMLDivElement | null>;
+  /** Whether the newest message is in view, and is to stay there. */
+  readonly atEnd: boolean;
+  readonly onScroll: () => void;
+  readonly toEnd: () => void;
+}
+
+/**
+ * Keeps the newest message in view while the reader is at the lower end; else keeps what is read where it is, by the
+ * message at the top of the view, whatever comes in or leaves above it.
+ *
+ * @param version changes whenever the messages on the page do
+ * @param wantOlder called near the upper edge
+ * @param wantNewer called near the lower edge, and told whether it is reached
+ */
+export function useScroll(
+  version: unknown,
+  wantOlder: () => void,
+  wantNewer: (atEnd: boolean) => void,
+): Scroll {
+  const log = useRef<HTMLDivElement>(null);
+  const [atEnd, setAtEnd] = useState(true);
+  const following = useRef(true);
+  const anchor = useRef<{ id: string; top: number } | null>(null);
+
+  const settle = useCallback(() => {
+    const element = log.current;
+    if (element === null) return;
+    if (following.current) {
+      element.scrollTop = element.scrollHeight;
+      return;
+    }
+    const held = anchor.current;
+    const article = held === null ? null : element.querySelector(`[data-anchor="${CSS.escape(held.id)}"]`);
+    if (held !== null && article !== null) {
+      element.scrollTop += article.getBoundingClientRect().top - held.top;
+    }
+  }, []);
+
+  useLayoutEffect(settle, [version, settle]);
+
+  useLayoutEffect(() => {
+    const element = log.current;
+    if (element === null) return undefined;
+    // The keyboard of a phone, a longer composer, a wider window: what is read stays where it is.
+    const observer = new ResizeObserver(settle);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [settle]);
+
+  const onScroll = useCallback(() => {
+    const element = log.current;
+    if (element === null) return;
+    const below = element.scrollHeight - element.scrollTop - element.clientHeight;
+    following.current = below <= AT_END_PX;
+    setAtEnd(following.current);
+    const view = element.getBoundingClientRect().top;
+    const top = [...element.querySelectorAll<HTMLElement>('[data-anchor]')].find(
+      (article) => article.getBoundingClientRect().bottom > view,
+    );
+    anchor.current =
+      top === undefined ? null : { id: top.dataset['anchor'] ?? '', top: top.getBoundingClientRect().top };
+    if (element.scrollTop < NEAR_EDGE_PX) wantOlder();
+    if (below < NEAR_EDGE_PX) wantNewer(following.current);
+  }, [wantOlder, wantNewer]);
+
+  const toEnd = useCallback(() => {
+    following.current = true;
+    setAtEnd(true);
+    settle();
+  }, [settle]);
+
+  return { log, atEnd, onScroll, toEnd };
+}

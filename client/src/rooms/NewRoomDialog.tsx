@@ -1,0 +1,70 @@
+import { useId, useState, type FormEvent } from 'react';
+import { useCreateRoomMutation } from '../__generated__/operations.js';
+import { useChat } from '../session/chat-context.js';
+import { Dialog } from '../ui/Dialog.js';
+import { useTexts } from '../ui/language.js';
+import { RoomLink } from '../ui/router.js';
+import { problemText } from '../ui/texts.js';
+
+interface Problem {
+  readonly text: string;
+  readonly existingRoomId: string | null;
+}
+
+/** Asks for a name, makes the room and opens it; offers to open the room that has the name already. */
+export function NewRoomDialog({ onClose }: { onClose: () => void }) {
+  const texts = useTexts();
+  const { router } = useChat();
+  const field = useId();
+  const [name, setName] = useState('');
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [{ fetching }, createRoom] = useCreateRoomMutation();
+
+  async function create(event: FormEvent): Promise<void> {
+    event.preventDefault();
+    const { data } = await createRoom({ input: { name } });
+    const [refusal] = data?.createRoom?.userErrors ?? [];
+    const room = data?.createRoom?.room;
+    if (refusal !== undefined) {
+      setProblem({ text: problemText(texts, refusal), existingRoomId: refusal.existingRoom?.id ?? null });
+    } else if (room == null) {
+      setProblem({ text: texts.unavailable, existingRoomId: null });
+    } else {
+      onClose();
+      router.open(router.href(room.id));
+    }
+  }
+
+  return (
+    <Dialog title={texts.newRoom} onClose={onClose}>
+      <form onSubmit={(event) => void create(event)}>
+        <label htmlFor={field}>{texts.roomName}</label>
+        <input
+          id={field}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+          autoComplete="off"
+          required
+        />
+        {problem !== null && (
+          <p role="alert" className="problem">
+            {problem.text}{' '}
+            {problem.existingRoomId !== null && (
+              <RoomLink roomId={problem.existingRoomId} onClick={onClose}>
+                {texts.openRoom}
+              </RoomLink>
+            )}
+          </p>
+        )}
+        <div className="dialog-buttons">
+          <button type="button" onClick={onClose}>
+            {texts.cancel}
+          </button>
+          <button type="submit" className="primary" disabled={fetching}>
+            {texts.create}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,74 @@
+import { useCallback, useState } from 'react';
+import { unreadCount } from '../../kit/index.js';
+import { useRoomListQuery, type RoomRowFragment } from '../__generated__/operations.js';
+import { useChat } from '../session/chat-context.js';
+import { useTexts } from '../ui/language.js';
+import { useRoute } from '../ui/router.js';
+import { useReadable } from '../ui/use-readable.js';
+import { WATCHED_ROOMS } from './follow-room-list.js';
+import { NewRoomDialog } from './NewRoomDialog.js';
+import { RoomRow } from './RoomRow.js';
+import { useStillOrder } from './use-still-order.js';
+
+const NO_ROOMS: never[] = [];
+
+/** The rooms in the order of the ranking. It keeps still while a pointer or the keyboard's focus is in it. */
+export function RoomList() {
+  const texts = useTexts();
+  const { unread, roomList } = useChat();
+  const { roomId } = useRoute();
+  const lastRead = useReadable(unread.lastRead);
+  const { phase } = useReadable(roomList.state);
+  const [{ data }] = useRoomListQuery({ variables: { first: WATCHED_ROOMS }, requestPolicy: 'cache-only' });
+  const [search, setSearch] = useState('');
+  const [creating, setCreating] = useState(false);
+  const { rooms, rest } = useStillOrder<RoomRowFragment>(data?.rooms?.nodes ?? NO_ROOMS);
+  const wanted = fold(search);
+  const shown = wanted === '' ? rooms : rooms.filter(({ name }) => fold(name).includes(wanted));
+  const close = useCallback(() => setCreating(false), []);
+
+  return (
+    <nav className="rooms" aria-label={texts.rooms}>
+      <div className="rooms-top">
+        <input
+          type="search"
+          aria-label={texts.searchRooms}
+          placeholder={texts.searchRooms}
+          value={search}
+          onChange={(event) => setSearch(event.target.value)}
+        />
+        <button type="button" className="primary" onClick={() => setCreating(true)}>
+          {texts.newRoom}
+        </button>
+      </div>
+      <ul
+        className="rooms-list"
+        onPointerEnter={({ pointerType }) => rest('pointer', pointerType !== 'touch')}
+        onPointerLeave={() => rest('pointer', false)}
+        // A focus that a click left behind does not count, only the keyboard's.
+        onFocus={({ target }) => rest('focus', target.matches(':focus-visible'))}
+        onBlur={() => rest('focus', false)}
+      >
+        {shown.map((room) => (
+          <RoomRow
+            key={room.id}
+            room={room}
+            unread={unreadCount(lastRead, room.id, room.messageCount)}
+            current={room.id === roomId}
+          />
+        ))}
+      </ul>
+      {shown.length === 0 && (
+        <p className="empty">
+          {phase === 'loading' ? texts.loading : rooms.length === 0 ? texts.noRoomsYet : texts.noRoomsFound}
+        </p>
+      )}
+      {creating && <NewRoomDialog onClose={close} />}
+    </nav>
+  );
+}
+
+/** Names are compared without case and without the differences of NFKC. */
+function fold(name: string): string {
+  return name.normalize('NFKC').toLowerCase().trim();
+}

@@ -1,0 +1,46 @@
+import { memo } from 'react';
+import type { RoomRowFragment } from '../__generated__/operations.js';
+import { useTexts } from '../ui/language.js';
+import { Name } from '../ui/Name.js';
+import { RoomLink } from '../ui/router.js';
+import { tintClass } from '../ui/tint.js';
+
+/** One room of the list: its name, then visitors, unread, newest message; always of one height. */
+export const RoomRow = memo(function RoomRow({
+  room,
+  unread,
+  current,
+}: {
+  room: RoomRowFragment;
+  unread: number;
+  current: boolean;
+}) {
+  const texts = useTexts();
+  const { latestMessage } = room;
+  return (
+    <li>
+      <RoomLink roomId={room.id} className="room-row" aria-current={current ? 'page' : undefined}>
+        <span className={`avatar ${tintClass(room.id)}`} aria-hidden="true">
+          {Array.from(room.name)[0]}
+        </span>
+        <span className="room-row-name">
+          <Name>{room.name}</Name>
+        </span>{' '}
+        <span className="room-row-visitors">{texts.recentVisitors(room.recentVisitorCount)}</span>{' '}
+        {unread > 0 && <span className="room-row-unread">{texts.unread(unread)}</span>}{' '}
+        <span className="room-row-latest">
+          {latestMessage === null ? (
+            texts.noMessagesYet
+          ) : latestMessage.text === '' ? (
+            texts.removed
+          ) : (
+            <>
+              <Name className="room-row-author">{latestMessage.author.displayName}</Name>:{' '}
+              <bdi>{latestMessage.text}</bdi>
+            </>
+          )}
+        </span>
+      </RoomLink>
+    </li>
+  );
+});

@@ -1,0 +1,53 @@
+import type { Client } from 'urql';
+import { onEnd, pipe, subscribe } from 'wonka';
+import { followRooms, toRequestError } from '../../kit/index.js';
+import {
+  RoomListDocument,
+  RoomsChangedDocument,
+  type RoomListQuery,
+  type RoomListQueryVariables,
+  type RoomRowFragment,
+  type RoomsChangedSubscription,
+  type RoomsChangedSubscriptionVariables,
+} from '../__generated__/operations.js';
+import { RESUME_AFTER } from '../graphql/client.js';
+
+/** How many rooms from the top are shown and watched: as many as the server watches at most. */
+export const WATCHED_ROOMS = 100;
+
+/** Keeps the top of the room list fresh. The rooms themselves go where all results of this client go: its cache. */
+export function followRoomList(client: Client) {
+  return followRooms<RoomRowFragment>({
+    source: {
+      async readPage() {
+        const { data, error } = await client
+          .query<RoomListQuery, RoomListQueryVariables>(
+            RoomListDocument,
+            { first: WATCHED_ROOMS },
+            { requestPolicy: 'network-only' },
+          )
+          .toPromise();
+        const rooms = data?.rooms;
+        if (rooms == null) throw toRequestError(error);
+        return { rooms: rooms.nodes, resumeCursor: rooms.resumeCursor };
+      },
+      subscribe(after, sink) {
+        const changes = client.subscription<RoomsChangedSubscription, RoomsChangedSubscriptionVariables>(
+          RoomsChangedDocument,
+          { first: WATCHED_ROOMS },
+          { [RESUME_AFTER]: after },
+        );
+        const subscription = pipe(
+          changes,
+          onEnd(() => sink.complete()),
+          subscribe(({ data, error }) => {
+            if (error !== undefined) sink.error(toRequestError(error));
+            else if (data !== undefined) sink.next(data.roomsChanged);
+          }),
+        );
+        return () => subscription.unsubscribe();
+      },
+    },
+    target: { replace: () => {}, apply: () => {} },
+  });
+}

@@ -1,0 +1,51 @@
+import { useId, useState, type FormEvent } from 'react';
+import { useRenameViewerMutation } from '../__generated__/operations.js';
+import { Dialog } from '../ui/Dialog.js';
+import { useTexts } from '../ui/language.js';
+import { problemText } from '../ui/texts.js';
+
+/** Asks for another name. */
+export function RenameDialog({ name, onClose }: { name: string; onClose: () => void }) {
+  const texts = useTexts();
+  const field = useId();
+  const [displayName, setDisplayName] = useState(name);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [{ fetching }, rename] = useRenameViewerMutation();
+
+  async function save(event: FormEvent): Promise<void> {
+    event.preventDefault();
+    const { data } = await rename({ input: { displayName } });
+    const [refusal] = data?.renameViewer?.userErrors ?? [];
+    if (refusal !== undefined) setProblem(problemText(texts, refusal));
+    else if (data?.renameViewer?.visitor == null) setProblem(texts.unavailable);
+    else onClose();
+  }
+
+  return (
+    <Dialog title={texts.youAre(name)} onClose={onClose}>
+      <form onSubmit={(event) => void save(event)}>
+        <label htmlFor={field}>{texts.displayName}</label>
+        <input
+          id={field}
+          value={displayName}
+          onChange={(event) => setDisplayName(event.target.value)}
+          autoComplete="off"
+          required
+        />
+        {problem !== null && (
+          <p role="alert" className="problem">
+            {problem}
+          </p>
+        )}
+        <div className="dialog-buttons">
+          <button type="button" onClick={onClose}>
+            {texts.cancel}
+          </button>
+          <button type="submit" className="primary" disabled={fetching}>
+            {texts.save}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

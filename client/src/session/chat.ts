@@ -1,0 +1,60 @@
+import {
+  browserNetwork,
+  createIndexedDbOutboxStore,
+  createOutbox,
+  createSocket,
+  createUnread,
+  followRoom,
+  type KeyValueStorage,
+} from '../../kit/index.js';
+import type { Client } from 'urql';
+import { ViewerDocument, type ViewerQuery, type ViewerQueryVariables } from '../__generated__/operations.js';
+import { createGraphQLClient } from '../graphql/client.js';
+import { createRoomKeeper, type RoomKeeper } from '../room/room-keeper.js';
+import { followRoomList } from '../rooms/follow-room-list.js';
+import { createBrowserStorage } from '../ui/browser-storage.js';
+import { createRouter, type Router } from '../ui/router.js';
+
+/** Everything of one page that lives longer than a component. */
+export interface Chat {
+  readonly socket: ReturnType<typeof createSocket>;
+  readonly outbox: ReturnType<typeof createOutbox>;
+  readonly unread: ReturnType<typeof createUnread>;
+  readonly roomList: ReturnType<typeof followRoomList>;
+  readonly client: Client;
+  readonly storage: KeyValueStorage;
+  readonly router: Router;
+  readonly rooms: RoomKeeper;
+}
+
+/** Opens the chat whose client lives below `base`, an address that ends with a slash. */
+export function openChat(base: URL): Chat {
+  const endpoint = new URL('../graphql', base);
+  const url = new URL(endpoint);
+  url.protocol = endpoint.protocol === 'https:' ? 'wss:' : 'ws:';
+  const storage = createBrowserStorage(`${base.pathname}:`);
+  const socket = createSocket({ url: url.href, storage, network: browserNetwork(window) });
+  const client = createGraphQLClient(endpoint.href, socket);
+  const unread = createUnread({ storage });
+  window.addEventListener('pagehide', () => unread.flush());
+  window.addEventListener('storage', () => unread.reload());
+  // Another visitor than before: the cache must not go on showing the old one.
+  socket.visitorId.watch(() => {
+    const options = { requestPolicy: 'network-only' } as const;
+    void client.query<ViewerQuery, ViewerQueryVariables>(ViewerDocument, {}, options).toPromise();
+  });
+  return {
+    socket,
+    client,
+    storage,
+    unread,
+    outbox: createOutbox({
+      connection: socket,
+      store: createIndexedDbOutboxStore(`madang ${base.pathname}`),
+      makeKey: () => crypto.randomUUID(),
+    }),
+    roomList: followRoomList(client),
+    router: createRouter(window, base.pathname),
+    rooms: createRoomKeeper((roomId) => followRoom({ connection: socket, roomId })),
+  };
+}

@@ -1,0 +1,42 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { splitLinks } from '../../../client/src/room/links.js';
+
+const links = (text: string) =>
+  splitLinks(text).flatMap(({ text: shown, href }) => (href === null ? [] : [shown]));
+
+describe('splitLinks', () => {
+  it.each([
+    ['see https://example.com/a?b=1, it is nice', ['https://example.com/a?b=1']],
+    ['(http://example.com)', ['http://example.com']],
+    ['https://en.wikipedia.org/wiki/Yard_(garden).', ['https://en.wikipedia.org/wiki/Yard_(garden)']],
+    ['HTTPS://EXAMPLE.COM!', ['HTTPS://EXAMPLE.COM']],
+    ['https://a.test https://b.test', ['https://a.test', 'https://b.test']],
+    ['javascript:alert(1) data:text/html,x ftp://a.test //a.test www.a.test', []],
+    ['https://', []],
+    ['no link', []],
+  ])('%s', (text, expected) => {
+    expect(links(text)).toEqual(expected);
+  });
+
+  it('stops an address at marks that turn the direction of text', () => {
+    expect(links('https://a.test/\u202Egpj.exe')).toEqual(['https://a.test/']);
+  });
+
+  it('changes nothing of the text, and links only to http and https', () => {
+    const part = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.webUrl(),
+      fc.constantFrom('https://', '(', ')', '.', ' ', '\n', 'javascript:'),
+    );
+    fc.assert(
+      fc.property(fc.array(part), (parts) => {
+        const text = parts.join('');
+        const pieces = splitLinks(text);
+        expect(pieces.map((piece) => piece.text).join('')).toBe(text);
+        const schemes = pieces.flatMap(({ href }) => (href === null ? [] : [new URL(href).protocol]));
+        expect(schemes.filter((scheme) => scheme !== 'http:' && scheme !== 'https:')).toEqual([]);
+      }),
+    );
+  });
+});
