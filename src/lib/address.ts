@@ -70,9 +70,12 @@ export function clientAddress(
   return normalise(entry.trim()) ?? socket ?? UNKNOWN_ADDRESS;
 }
 
-/** An address fit for a log: IPv4 by /24, IPv6 by /64. Anything else becomes `UNKNOWN_ADDRESS`. */
+/**
+ * An address fit for a log: IPv4 by /24, IPv6 by /64. Anything else becomes `UNKNOWN_ADDRESS`. Truncating twice
+ * changes nothing.
+ */
 export function truncateAddress(address: string): string {
-  const known = normalise(address.replace(/::\/64$/, '::'));
+  const known = normalise(address.replace(/(?<=::)\/64$|(?<=\.0)\/24$/, ''));
   if (known === null) return UNKNOWN_ADDRESS;
   return isIPv4(known) ? `${known.slice(0, known.lastIndexOf('.'))}.0/24` : known;
 }

@@ -57,8 +57,11 @@ describe('truncateAddress', () => {
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
     ['2001:db8:1:2::/64', '2001:db8:1:2::/64'],
     ['0:0:0:0::/64', '0:0:0:0::/64'],
+    ['192.0.2.0/24', '192.0.2.0/24'],
+    ['192.0.2.0/8', UNKNOWN_ADDRESS],
     ['no address', UNKNOWN_ADDRESS],
   ])('makes %s fit for a log as %s', (address, expected) => {
     expect(truncateAddress(address)).toBe(expected);
+    expect(truncateAddress(expected)).toBe(expected);
   });
 });
