@@ -10,6 +10,8 @@ export interface FollowerOptions {
   readonly target: () => string;
   readonly history: History;
   readonly token?: string;
+  /** Cuts a connection whose server leaves pings unanswered this long; null: never. */
+  readonly silenceMs?: number | null;
   /** Begin behind this message number with this cursor, instead of at the newest page. */
   readonly begin?: { readonly number: number | null; readonly cursor: string | null };
 }
@@ -32,14 +34,15 @@ export interface Follower {
   leave(): Promise<void>;
 }
 
-/** Cuts a connection whose server leaves pings unanswered this long. */
 const SILENCE_MS = 4_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const LONGEST_RETRY_MS = 1_000;
 /** Codes after which the same request may be made again. */
 const RETRYABLE = new Set(['UNAVAILABLE', 'OVERLOADED', 'RATE_LIMITED']);
 
-export function startFollower({ who, roomId, target, history, token, begin }: FollowerOptions): Follower {
+export function startFollower(options: FollowerOptions): Follower {
+  const { who, roomId, target, history, token, begin } = options;
+  const silenceMs = options.silenceMs === undefined ? SILENCE_MS : (options.silenceMs ?? undefined);
   let number = begin?.number ?? null;
   let cursor = begin?.cursor ?? null;
   let visitorToken = token;
@@ -82,8 +85,8 @@ export function startFollower({ who, roomId, target, history, token, begin }: Fo
     await enter(url);
     const socket = await openSocket(url, {
       token: visitorToken,
-      silenceMs: SILENCE_MS,
       timeoutMs: CONNECT_TIMEOUT_MS,
+      ...(silenceMs === undefined ? {} : { silenceMs }),
     });
     if (stopped) {
       socket.close();

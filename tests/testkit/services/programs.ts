@@ -55,6 +55,7 @@ async function findMongo(): Promise<Program> {
   const engine = await containerEngine();
   if (engine !== null)
     return { kind: 'container', command: engine, source: 'as a container', image: 'mongo:8' };
+  if (onPath('python3') === null) await systemPackage('python3-pip');
   const packaged = await pythonProgram(SECANTUS, 'secantusd-rs');
   if (packaged !== null) return { kind: 'secantusd', command: packaged, source: `package ${SECANTUS}` };
   throw new Error(

@@ -73,6 +73,9 @@ export async function startServer(recipe: ServerRecipe): Promise<ServerProcess> 
   async function start(): Promise<void> {
     if (isRunning()) return;
     output = '';
+    // The name of a container is free again only a moment after its end.
+    const containerName = `madang-${recipe.name}-${randomBytes(4).toString('hex')}`;
+    place = { ...place, containerName };
     const { command, args } = await recipe.command(place);
     const started = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     child = started;
@@ -128,7 +131,7 @@ export async function startServer(recipe: ServerRecipe): Promise<ServerProcess> 
     place = {
       port: FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT)),
       folder,
-      containerName: `madang-${recipe.name}-${randomBytes(4).toString('hex')}`,
+      containerName: '',
     };
     try {
       await start();
