@@ -9,6 +9,8 @@ import { keyOf, type Snapshots } from './snapshots.js';
 
 /** How often to ask for the very first snapshot, in milliseconds. */
 const FIRST_SNAPSHOT_MS = 50;
+/** How long after the start rooms are not shown without visitors: the presence store may still be connecting. */
+const START_PATIENCE_MS = 1000;
 /** How long to wait after the store failed, at most, in milliseconds. */
 const RETRY_MS = 1000;
 /** How long listing the rooms without the presence store may take, in milliseconds. */
@@ -41,6 +43,7 @@ export function createRankingTicker({
 }): { stop(): Promise<void> } {
   /** What the last answer said is the newest, fetched or not. */
   let known = { epoch: '', revision: 0 };
+  const startedAt = clock.monotonic();
   const stopping = new AbortController();
   let away = false;
   let wake: (() => void) | undefined;
@@ -96,14 +99,15 @@ export function createRankingTicker({
   async function failed(error: unknown): Promise<number> {
     if (!away) log.warn({ err: error }, 'the ranking stands still: the presence store is away');
     away = true;
-    if (snapshots.newest() === undefined) {
+    if (snapshots.newest() !== undefined) return Math.min(intervalMs, RETRY_MS);
+    if (clock.monotonic() - startedAt >= START_PATIENCE_MS) {
       try {
         snapshots.adopt(await listWithoutVisitors());
       } catch (cause) {
         log.warn({ err: cause }, 'the rooms cannot be listed yet');
       }
     }
-    return Math.min(intervalMs, RETRY_MS);
+    return FIRST_SNAPSHOT_MS;
   }
 
   async function loop(): Promise<void> {

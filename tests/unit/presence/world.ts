@@ -1,3 +1,4 @@
+import type { Clock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { createPresenceService } from '../../../src/presence/presence-service.js';
@@ -5,7 +6,7 @@ import { createMemoryPresenceStore } from '../../../src/presence/presence-store.
 import type { PresenceStore } from '../../../src/presence/presence-store.js';
 import type { Visit, VisitJournal } from '../../../src/presence/visit-journal.js';
 import type { RoomActivity, RoomRecord, RoomStore } from '../../../src/rooms/room-store.js';
-import { createManualClock, type ManualClock } from '../../testkit/manual-clock.js';
+import { createManualClock } from '../../testkit/manual-clock.js';
 
 export const WINDOW_MS = 1_800_000;
 export const INTERVAL_MS = 1000;
@@ -55,7 +56,7 @@ export function createRooms() {
 }
 
 /** Visits in a Map, on the clock's time. */
-export function createJournal(clock: ManualClock) {
+export function createJournal(clock: Pick<Clock, 'now'>) {
   const visits = new Map<string, Omit<Visit, 'ageMs'> & { at: number }>();
   const journal: VisitJournal = {
     record(recorded) {

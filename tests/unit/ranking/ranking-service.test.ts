@@ -185,6 +185,7 @@ describe('a page of the ranking', () => {
     const world = await createWorld({ total: 30, loaded: false });
     world.state.away = true;
     const ranking = world.start();
+    await world.clock.advance(1100);
     const page = await ranking.page(10, null, soon());
     expect(idsOf(page)).toEqual(world.ids.toReversed().slice(0, 10));
     expect(page).toMatchObject({ hasNextPage: true, totalCount: 30 });
