@@ -32,14 +32,18 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
     return listMessages(onPage, names, to === last ? notYetListed(entries, roomId, messages) : [], viewer);
   }, [messages, names, entries, roomId, viewer, from, to, first, last]);
 
-  const wantOlder = useCallback(() => {
-    if (from > first) setShown((now) => olderWindow(now, first, last));
-    else if (hasOlder) {
-      // Held where it is: the page that comes goes above, and comes into view step by step.
-      setShown({ from, to });
-      room.loadOlder();
-    }
-  }, [room, from, to, first, last, hasOlder]);
+  const wantOlder = useCallback(
+    (atEnd: boolean) => {
+      if (from > first) {
+        if (!atEnd) setShown((now) => olderWindow(now, first, last));
+      } else if (hasOlder) {
+        // Held where it is: the page that comes goes above, and comes into view step by step.
+        if (!atEnd) setShown((now) => (now.from === from && now.to === to ? now : { from, to }));
+        room.loadOlder();
+      }
+    },
+    [room, from, to, first, last, hasOlder],
+  );
   const wantNewer = useCallback(
     (atEnd: boolean) => {
       if (to < last) setShown((now) => newerWindow(now, first, last));
@@ -47,7 +51,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
     },
     [to, first, last],
   );
-  const { log, atEnd, onScroll, toEnd } = useScroll(lines, wantOlder, wantNewer);
+  const { log, atEnd, onScroll, toEnd } = useScroll(wantOlder, wantNewer);
   const jump = useCallback(() => {
     setShown(NEWEST);
     toEnd();

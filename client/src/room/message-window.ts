@@ -7,7 +7,7 @@ export interface MessageWindow {
 /** At the newest message, so many are on the page. */
 export const FOLLOWED_MESSAGES = 120;
 /** Reading back, at most so many are. */
-export const SHOWN_MESSAGES = 300;
+export const SHOWN_MESSAGES = 240;
 /** So many more come in at an edge. */
 const STEP_MESSAGES = 50;
 

@@ -17,15 +17,10 @@ export interface Scroll {
  * Keeps the newest message in view while the reader is at the lower end; else keeps what is read where it is, by the
  * message at the top of the view, whatever comes in or leaves above it.
  *
- * @param version changes whenever the messages on the page do
- * @param wantOlder called near the upper edge
- * @param wantNewer called near the lower edge, and told whether it is reached
+ * @param wantOlder called near the upper edge, and told whether the lower end is in view as well
+ * @param wantNewer called near the lower edge, and told whether the end is reached
  */
-export function useScroll(
-  version: unknown,
-  wantOlder: () => void,
-  wantNewer: (atEnd: boolean) => void,
-): Scroll {
+export function useScroll(wantOlder: (atEnd: boolean) => void, wantNewer: (atEnd: boolean) => void): Scroll {
   const log = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const following = useRef(true);
@@ -45,7 +40,19 @@ export function useScroll(
     }
   }, []);
 
-  useLayoutEffect(settle, [version, settle]);
+  /** Also without a scroll: who waits at an edge does not move it. */
+  const lookAtEdges = useCallback(() => {
+    const element = log.current;
+    if (element === null) return;
+    if (element.scrollTop < NEAR_EDGE_PX) wantOlder(following.current);
+    if (distanceToEnd(element) < NEAR_EDGE_PX) wantNewer(following.current);
+  }, [wantOlder, wantNewer]);
+
+  // After every render: whatever came or went, what is read is where it was before anybody sees it.
+  useLayoutEffect(() => {
+    settle();
+    lookAtEdges();
+  });
 
   useLayoutEffect(() => {
     const element = log.current;
@@ -59,8 +66,7 @@ export function useScroll(
   const onScroll = useCallback(() => {
     const element = log.current;
     if (element === null) return;
-    const below = element.scrollHeight - element.scrollTop - element.clientHeight;
-    following.current = below <= AT_END_PX;
+    following.current = distanceToEnd(element) <= AT_END_PX;
     setAtEnd(following.current);
     const view = element.getBoundingClientRect().top;
     const top = [...element.querySelectorAll<HTMLElement>('[data-anchor]')].find(
@@ -68,9 +74,8 @@ export function useScroll(
     );
     anchor.current =
       top === undefined ? null : { id: top.dataset['anchor'] ?? '', top: top.getBoundingClientRect().top };
-    if (element.scrollTop < NEAR_EDGE_PX) wantOlder();
-    if (below < NEAR_EDGE_PX) wantNewer(following.current);
-  }, [wantOlder, wantNewer]);
+    lookAtEdges();
+  }, [lookAtEdges]);
 
   const toEnd = useCallback(() => {
     following.current = true;
@@ -79,4 +84,8 @@ export function useScroll(
   }, [settle]);
 
   return { log, atEnd, onScroll, toEnd };
+}
+
+function distanceToEnd(element: HTMLElement): number {
+  return element.scrollHeight - element.scrollTop - element.clientHeight;
 }
