@@ -1,9 +1,13 @@
+import { mkdir, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/lib/clock.js';
 import { systemIds } from '../../src/lib/ids.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { createLog } from '../../src/log/create-log.js';
+import type { BusMode } from '../../src/log/log-bus.js';
 import { LOG_LIMITS } from '../../src/log/log-limits.js';
 import { createLogMetrics } from '../../src/log/log-metrics.prometheus.js';
 import type { Message } from '../../src/messages/message.js';
@@ -83,13 +87,50 @@ async function follow({ log }: ReturnType<typeof instance>): Promise<readonly nu
   return numbers;
 }
 
+/** Runs commands on the server as its operator would. */
+async function operate(server: RedisServer, run: (admin: Redis) => Promise<unknown>): Promise<void> {
+  const admin = new Redis(server.url);
+  try {
+    await run(admin);
+  } finally {
+    admin.disconnect();
+  }
+}
+
+const bySaving = (admin: Redis, result: 'ok' | 'err') =>
+  vi.waitFor(async () => {
+    await admin.bgsave().catch(() => undefined);
+    expect(await admin.info('persistence')).toContain(`rdb_last_bgsave_status:${result}`);
+  }, PATIENCE);
+
+/** A folder in the way of the snapshot: saving fails, and Redis refuses to write (MISCONF), though it still publishes. */
+const fillDisk = (server: RedisServer) =>
+  operate(server, async (admin) => {
+    await mkdir(join(server.folder, 'dump.rdb'));
+    await admin.config('SET', 'save', '3600 1');
+    await bySaving(admin, 'err');
+  });
+const clearDisk = (server: RedisServer) =>
+  operate(server, async (admin) => {
+    await rmdir(join(server.folder, 'dump.rdb'));
+    await bySaving(admin, 'ok');
+  });
+
+type Act = (server: RedisServer) => Promise<void>;
+
 describe('a conversation over a Redis in trouble', () => {
-  it.each<[string, (server: RedisServer) => Promise<void>, (server: RedisServer) => Promise<void>]>([
-    ['paused', (server) => server.pause(), (server) => server.resume()],
-    ['killed, and empty when it comes back', (server) => server.kill(), (server) => server.start()],
+  it.each<[string, BusMode, Act, Act]>([
+    ['paused', 'polling', (server) => server.pause(), (server) => server.resume()],
+    ['refusing to write for want of a disk', 'push', fillDisk, clearDisk],
+    [
+      'killed, and empty when it comes back',
+      'polling',
+      (server) => server.kill(),
+      (server) => server.start(),
+    ],
   ])(
     'goes on while Redis is %s: no send fails, and everybody gets every message once and in order',
-    async (_, begin, end) => {
+    async (_, during, begin, end) => {
       const server = await startRedis();
       opened.push(() => server.close());
       const store = createMemoryLogStore<Message>();
@@ -106,7 +147,7 @@ describe('a conversation over a Redis in trouble', () => {
         const expected = Array.from({ length: sent }, (_, index) => index + 1);
         await vi.waitFor(() => expect(followers).toEqual([expected, expected]), PATIENCE);
       };
-      const modes = (mode: string) =>
+      const modes = (mode: BusMode) =>
         vi.waitFor(() => expect([one.pubsub.mode(), two.pubsub.mode()]).toEqual([mode, mode]), PATIENCE);
 
       await modes('push');
@@ -114,7 +155,7 @@ describe('a conversation over a Redis in trouble', () => {
       await begin(server);
       // At once, and again when the trouble has been noticed.
       await talk();
-      await modes('polling');
+      await modes(during);
       await talk();
       const late = await follow(one);
       const before = sent;
