@@ -142,6 +142,7 @@ export function createOperations(options: OperationsOptions) {
   }
 
   return {
+    schema,
     contextFor,
 
     /** Everything that can be said without running it. Never throws. */

@@ -31,7 +31,7 @@ function makers(registry: Registry) {
   return { counter, gauge, histogram };
 }
 
-const CLOSE_CODES = [
+export const CLOSE_CODES = [
   '1000',
   '1001',
   '1005',

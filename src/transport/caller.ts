@@ -1,0 +1,147 @@
+import type { IncomingMessage } from 'node:http';
+import { toGlobalId } from '../graphql/node.js';
+import { clientAddress } from '../lib/address.js';
+import type { Clock } from '../lib/clock.js';
+import { CodedError } from '../lib/coded-error.js';
+import type { Viewer, Visitor } from '../visitors/visitor.js';
+import type { VisitorService } from '../visitors/visitor-service.js';
+
+/** A host's own idea of who is calling; null for nobody in particular. */
+export type Identify = (request: IncomingMessage) => HostIdentity | null | Promise<HostIdentity | null>;
+
+export interface HostIdentity {
+  /** The same for the same person, for ever. */
+  readonly subject: string;
+  readonly displayName?: string;
+}
+
+/** Who a socket acts for, and what its acknowledgement says. */
+export interface SocketIdentity {
+  readonly viewer: Viewer;
+  /** When the socket ends unless its token is renewed; null: never. */
+  readonly expiresAt: Date | null;
+  readonly ack: Record<string, unknown>;
+}
+
+/** How long the store may take for a name in an acknowledgement; then the made-up one is told. */
+const NAME_DEADLINE_MS = 1000;
+const IDENTIFY_DEADLINE_MS = 5000;
+const BEARER = /^Bearer +(\S+) *$/i;
+
+const refused = (message: string): CodedError => new CodedError('UNAUTHENTICATED', message);
+
+/**
+ * The token of an `Authorization` header; null without the header.
+ *
+ * @throws CodedError `UNAUTHENTICATED` for anything that is no bearer token.
+ */
+export function bearerToken(header: string | undefined): string | null {
+  if (header === undefined) return null;
+  const token = BEARER.exec(header)?.[1];
+  if (token === undefined) throw refused('Send the token as `Authorization: Bearer …`.');
+  return token;
+}
+
+/**
+ * The token in the payload of `connection_init`: `token`, or `Authorization` with a bearer token, the keys in
+ * any case. Null when there is neither.
+ *
+ * @throws CodedError `UNAUTHENTICATED` for an empty token, one that is no text, or two that differ.
+ */
+export function tokenOfParams(params: Readonly<Record<string, unknown>> | undefined): string | null {
+  const tokens = new Set<string>();
+  for (const [name, value] of Object.entries(params ?? {})) {
+    const key = name.toLowerCase();
+    if ((key !== 'token' && key !== 'authorization') || value === null || value === undefined) continue;
+    if (typeof value !== 'string') throw refused('A token is a text.');
+    const token = key === 'token' ? value : bearerToken(value);
+    if (token !== null) tokens.add(token);
+  }
+  const [token, another] = tokens;
+  if (another !== undefined) throw refused('The payload names two different tokens.');
+  if (token === '') throw refused('The token is empty.');
+  return token ?? null;
+}
+
+/** Tells who is calling, on HTTP and on sockets. */
+export function createCallers({
+  visitors,
+  clock,
+  trustProxyHops,
+  identify,
+}: {
+  visitors: VisitorService;
+  clock: Clock;
+  trustProxyHops: number;
+  identify?: Identify | undefined;
+}) {
+  const visitorPayload = ({ id, displayName }: Visitor) => ({ id: toGlobalId('Visitor', id), displayName });
+
+  /** A store that is away keeps nobody from connecting. */
+  async function present(viewer: Viewer): Promise<Visitor> {
+    try {
+      return await visitors.self(viewer, clock.deadline(NAME_DEADLINE_MS));
+    } catch {
+      return visitors.unnamed(viewer.id);
+    }
+  }
+
+  async function identified(request: IncomingMessage): Promise<Viewer | null> {
+    const host = (await identify?.(request)) ?? null;
+    if (host === null) return null;
+    const signal = clock.deadline(IDENTIFY_DEADLINE_MS);
+    return (await visitors.identify(host.subject, host.displayName ?? null, signal)).viewer;
+  }
+
+  return {
+    /** The address that limits count; see `clientAddress`. */
+    address: (request: IncomingMessage): string =>
+      clientAddress(request.socket.remoteAddress, request.headers['x-forwarded-for'], trustProxyHops),
+
+    /**
+     * The visitor of an HTTP request, null without a token.
+     *
+     * @throws CodedError `UNAUTHENTICATED` for a token that is not valid.
+     */
+    async ofRequest(request: IncomingMessage): Promise<Viewer | null> {
+      if (identify !== undefined) return identified(request);
+      const token = bearerToken(request.headers.authorization);
+      return token === null ? null : (await visitors.authenticate(token)).viewer;
+    },
+
+    /**
+     * The visitor of a socket: the token's, or a fresh one without a token.
+     *
+     * @throws CodedError `UNAUTHENTICATED` for a bad token, `RATE_LIMITED` when the address has made too many
+     *   visitors.
+     */
+    async ofSocket(
+      request: IncomingMessage,
+      params: Readonly<Record<string, unknown>> | undefined,
+      address: string,
+    ): Promise<SocketIdentity> {
+      if (identify !== undefined) {
+        const viewer = await identified(request);
+        if (viewer === null) throw refused('The host of this chat does not know you.');
+        return { viewer, expiresAt: null, ack: { visitor: visitorPayload(await present(viewer)) } };
+      }
+      const given = tokenOfParams(params);
+      if (given === null) {
+        const made = await visitors.create(null, address, clock.deadline(NAME_DEADLINE_MS));
+        if (!made.ok) {
+          const [{ message, retryAfterMs }] = made.problems;
+          throw new CodedError('RATE_LIMITED', message, retryAfterMs === undefined ? {} : { retryAfterMs });
+        }
+        const { viewer, visitor, token, expiresAt } = made.value;
+        return { viewer, expiresAt, ack: { token, expiresAt, visitor: visitorPayload(visitor) } };
+      }
+      const { viewer, expiresAt, renewed } = await visitors.authenticate(given);
+      const token = renewed?.token ?? given;
+      const end = renewed?.expiresAt ?? expiresAt;
+      const visitor = visitorPayload(await present(viewer));
+      return { viewer, expiresAt: end, ack: { token, expiresAt: end, visitor } };
+    },
+  };
+}
+
+export type Callers = ReturnType<typeof createCallers>;

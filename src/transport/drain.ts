@@ -1,0 +1,106 @@
+import type { Server, ServerResponse } from 'node:http';
+import type { Clock } from '../lib/clock.js';
+import type { Connection } from './connection.js';
+
+/** A socket waits so long for its running mutations before it is closed. */
+const MUTATION_WAIT_MS = 1000;
+/** What is still there so long after the window is cut. */
+const LAST_WAIT_MS = 5000;
+/** The same when everything ends at once: somebody waits at a terminal. */
+const HASTY_WAIT_MS = 500;
+const CLOSE_RESTART = 1012;
+
+export interface DrainOptions {
+  /** How long the server goes on as usual after it said that it is not ready, in milliseconds. */
+  readonly delayMs: number;
+  /** Over how long its connections are closed, evenly; 0: all at once. */
+  readonly windowMs: number;
+}
+
+/**
+ * Sends everybody away without losing anything: first nobody new is sent here, then nobody new is let in, then
+ * sockets are closed with 1012 and event streams are cut, one after the other, so that clients do not all come
+ * back to the next instance in one moment. A subscription is never completed: it goes on elsewhere.
+ */
+export function createDrain({
+  clock,
+  server,
+  ownsServer,
+  connections,
+  streams,
+}: {
+  clock: Clock;
+  server: Server;
+  /** A host's server is left open. */
+  ownsServer: boolean;
+  connections: ReadonlySet<Connection>;
+  streams: ReadonlySet<ServerResponse>;
+}) {
+  const state = { draining: false, refusing: false };
+  let hurry: () => void = () => undefined;
+  const hurried = new Promise<void>((resolve) => (hurry = resolve));
+  let drained: Promise<void> | undefined;
+
+  const pause = (ms: number): Promise<void> =>
+    Promise.race([hurried, new Promise<void>((resolve) => clock.after(ms, resolve))]);
+
+  async function sendAway(connection: Connection): Promise<void> {
+    if (connection.mutations.size > 0) {
+      await Promise.race([Promise.allSettled(connection.mutations), pause(MUTATION_WAIT_MS)]);
+    }
+    connection.close(CLOSE_RESTART, 'The server restarts');
+  }
+
+  async function sendAllAway(windowMs: number): Promise<void> {
+    const closing: Promise<void>[] = [];
+    const leaving = [
+      ...[...connections].map((connection) => () => closing.push(sendAway(connection))),
+      ...[...streams].map((stream) => () => stream.destroy()),
+    ];
+    const startedAt = clock.monotonic();
+    for (const [index, leave] of leaving.entries()) {
+      const due = startedAt + (windowMs * index) / leaving.length;
+      const wait = due - clock.monotonic();
+      if (windowMs > 0 && wait > 0) await pause(wait);
+      leave();
+    }
+    await Promise.all(closing);
+  }
+
+  async function run({ delayMs, windowMs }: DrainOptions): Promise<void> {
+    state.draining = true;
+    if (delayMs > 0) await pause(delayMs);
+    state.refusing = true;
+    const closed = new Promise<void>((resolve) => {
+      if (ownsServer && server.listening) server.close(() => resolve());
+      else resolve();
+    });
+    if (ownsServer) server.closeIdleConnections();
+    await sendAllAway(windowMs);
+    const gone = (async () => {
+      await closed;
+      while (connections.size > 0) await pause(10);
+    })();
+    await Promise.race([gone, pause(windowMs === 0 && delayMs === 0 ? HASTY_WAIT_MS : LAST_WAIT_MS)]);
+    for (const { ws } of connections) ws.terminate();
+    for (const stream of streams) stream.destroy();
+    if (ownsServer) server.closeAllConnections();
+    await closed;
+  }
+
+  return {
+    /** Whether this server wants no new visitors. */
+    draining: () => state.draining,
+    /** Whether it refuses them. */
+    refusing: () => state.refusing,
+    /**
+     * Resolves when every connection has ended. A second call, whatever it asks for, ends them all now and
+     * resolves with the first.
+     */
+    drain(options: DrainOptions): Promise<void> {
+      if (drained === undefined) drained = run(options);
+      else hurry();
+      return drained;
+    },
+  };
+}

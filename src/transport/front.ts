@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { GraphQLError } from 'graphql';
+import { MAX_BODY_BYTES, badRequest, contentTypeProblem, requestOfBody } from './graphql-request.js';
+import {
+  JSON_RESPONSE,
+  negotiate,
+  toHttpAnswer,
+  type HttpAnswer,
+  type Negotiated,
+} from './graphql-response.js';
+import type { HttpOperations } from './http-operation.js';
+
+const tooLarge = (): GraphQLError =>
+  badRequest(`The body is larger than ${MAX_BODY_BYTES} bytes. Send less at once.`, 413);
+
+/** The body as text; rejects with 413 above `MAX_BODY_BYTES`, and when the client goes away. */
+function readBody(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_BODY_BYTES) reject(tooLarge());
+      else chunks.push(chunk);
+    });
+    request.on('end', () => resolve(Buffer.concat(chunks).toString()));
+    request.on('error', reject);
+    request.on('close', () => reject(new Error('The client went away.')));
+  });
+}
+
+const ANY: Negotiated = { mediaType: JSON_RESPONSE, legacy: false };
+
+export function write(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
+  if (response.headersSent || response.destroyed) return;
+  const bytes = Buffer.from(body);
+  response.writeHead(status, {
+    ...headers,
+    'content-length': bytes.length,
+    'cache-control': 'no-store',
+    // The rest of a body that is refused is not waited for.
+    ...(response.req.complete || response.req.method !== 'POST' ? {} : { connection: 'close' }),
+  });
+  response.end(bytes);
+}
+
+/** Answers with an error that came before any operation. */
+export const refuse = (response: ServerResponse, error: GraphQLError): void =>
+  write(response, toHttpAnswer({ errors: [error] }, negotiate(response.req.headers.accept) ?? ANY));
+
+/**
+ * `POST` with a JSON body and a JSON answer, the way of most operations, without the cost of a general server:
+ * the same `prepare` and `execute` as everywhere.
+ */
+export function createFront(http: HttpOperations) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      const { headers } = request;
+      const problem = contentTypeProblem(headers['content-type'], headers['content-encoding']);
+      if (problem !== null) throw problem;
+      const negotiated = negotiate(headers.accept);
+      if (negotiated === null) {
+        throw badRequest('The answer is JSON: accept application/graphql-response+json.', 406);
+      }
+      if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+      const params = requestOfBody(await readBody(request));
+      write(response, toHttpAnswer(await http.run(request, params), negotiated));
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) response.destroy();
+      else refuse(response, error);
+    }
+  };
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gunzip, gzip } from 'node:zlib';
+import { DEFAULT_TABS, FETCHER_SCRIPT } from './graphiql-script.js';
+import { graphiqlPolicy, PAGE_HEADERS } from './security-headers.js';
+
+/** Good enough for a page that is made once; the highest takes ten times as long. */
+const BROTLI_QUALITY = 5;
+const CACHE_SECONDS = 3600;
+const RENDER_CALL = 'YogaGraphiQL.renderYogaGraphiQL(';
+
+interface Page {
+  readonly brotli: Buffer;
+  readonly gzip: Buffer;
+  readonly etag: string;
+  readonly scriptHash: string;
+}
+
+/** Text that may stand inside a `script` element. */
+const inScript = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c');
+
+async function makePage(): Promise<Page> {
+  // 9 MB of text, loaded when somebody first asks for it; only its compressed forms are kept.
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
+  const html = renderGraphiQL({ title: 'Madang' });
+  const start = html.indexOf('<script>') + '<script>'.length;
+  const end = html.lastIndexOf('</script>');
+  const call = html.lastIndexOf(RENDER_CALL, end);
+  const options = `{ title: 'Madang', defaultTabs: ${inScript(DEFAULT_TABS)}, fetcher: ${FETCHER_SCRIPT} }`;
+  const render = `${RENDER_CALL}document.querySelector('#root'), ${options});`;
+  const script = html.slice(start, call) + render;
+  const page = Buffer.from(html.slice(0, start) + script + html.slice(end));
+  const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } };
+  const [zipped, brotli] = await Promise.all([
+    promisify(gzip)(page),
+    promisify(brotliCompress)(page, quality),
+  ]);
+  return {
+    brotli,
+    gzip: zipped,
+    etag: `"${createHash('sha256').update(page).digest('base64url').slice(0, 27)}"`,
+    scriptHash: `sha256-${createHash('sha256').update(script).digest('base64')}`,
+  };
+}
+
+const accepts = (header: string | undefined, coding: string): boolean =>
+  (header ?? '').split(',').some((each) => {
+    const [name = '', ...parameters] = each.split(';').map((part) => part.trim().toLowerCase());
+    return name === coding && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
+
+/** Serves GraphiQL from this origin alone: no request leaves it, and no other origin learns who reads. */
+export function createGraphiql() {
+  let made: Promise<Page> | undefined;
+
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const page = await (made ??= makePage());
+    const headers = {
+      ...PAGE_HEADERS,
+      'content-security-policy': graphiqlPolicy(request.headers.host ?? 'localhost', page.scriptHash),
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': `public, max-age=${CACHE_SECONDS}`,
+      etag: page.etag,
+      vary: 'Accept, Accept-Encoding, Host',
+    };
+    if (request.headers['if-none-match'] === page.etag) {
+      response.writeHead(304, headers).end();
+      return;
+    }
+    const coding = request.headers['accept-encoding'];
+    if (accepts(coding, 'br')) {
+      response.writeHead(200, { ...headers, 'content-encoding': 'br' }).end(page.brotli);
+    } else if (accepts(coding, 'gzip')) {
+      response.writeHead(200, { ...headers, 'content-encoding': 'gzip' }).end(page.gzip);
+    } else {
+      response.writeHead(200, headers).end(await promisify(gunzip)(page.gzip));
+    }
+  };
+}

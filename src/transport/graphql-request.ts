@@ -1,0 +1,106 @@
+import { GraphQLError } from 'graphql';
+import type { OperationRequest } from '../graphql/operation.js';
+
+/** Largest body of a request, in bytes. */
+export const MAX_BODY_BYTES = 65_536;
+
+const PARAMETERS = new Set(['query', 'variables', 'operationName', 'extensions']);
+
+/** A request that is not one of GraphQL; the message names the remedy. `http` is for the transport alone. */
+export function badRequest(
+  message: string,
+  status = 400,
+  headers: Record<string, string> = {},
+): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status, headers } } });
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Media type and charset of a `Content-Type`, in lower case. */
+function parseContentType(header: string): { type: string; charset: string } {
+  const [type = '', ...parameters] = header.toLowerCase().split(';');
+  const charset = parameters.map((each) => each.trim()).find((each) => each.startsWith('charset='));
+  return { type: type.trim(), charset: charset?.slice('charset='.length).replaceAll('"', '') ?? 'utf-8' };
+}
+
+/** Why a POST with these headers is not looked at, or null. */
+export function contentTypeProblem(
+  contentType: string | undefined | null,
+  encoding: string | undefined | null,
+): GraphQLError | null {
+  const remedy = 'Send a JSON body with `Content-Type: application/json`.';
+  const { type, charset } = parseContentType(contentType ?? '');
+  if (type !== 'application/json') {
+    const given = type === '' ? 'no Content-Type' : `Content-Type ${type.slice(0, 60)}`;
+    return badRequest(`A POST with ${given} is not accepted. ${remedy}`, 415);
+  }
+  if (charset !== 'utf-8' && charset !== 'utf8') return badRequest(`Only UTF-8 is accepted. ${remedy}`, 415);
+  if (encoding !== undefined && encoding !== null && encoding !== 'identity') {
+    return badRequest('A body with a Content-Encoding is not accepted. Send it as it is.', 415);
+  }
+  return null;
+}
+
+const kindOf = (value: unknown): string => (Array.isArray(value) ? 'an array' : `a ${typeof value}`);
+
+/**
+ * Checks the parameters of a request, wherever they come from.
+ *
+ * @throws GraphQLError `BAD_REQUEST`.
+ */
+export function checkParameters(value: unknown): OperationRequest {
+  if (Array.isArray(value)) throw badRequest('Batches are not accepted. Send each operation by itself.');
+  if (!isObject(value)) throw badRequest('The body must be a JSON object with a "query".');
+  const unknown = Object.keys(value).find((name) => !PARAMETERS.has(name) && value[name] !== null);
+  if (unknown !== undefined) {
+    throw badRequest(
+      `There is no parameter "${unknown.slice(0, 60)}": only query, variables, operationName and extensions.`,
+    );
+  }
+  const { query, operationName = null, variables = null, extensions = null } = value;
+  if (typeof query !== 'string') {
+    throw badRequest(
+      query === undefined || query === null
+        ? 'The "query" is missing: send the text of a GraphQL document.'
+        : `"query" must be a text, not ${kindOf(query)}.`,
+    );
+  }
+  if (operationName !== null && typeof operationName !== 'string') {
+    throw badRequest(`"operationName" must be a text, not ${kindOf(operationName)}.`);
+  }
+  if (variables !== null && !isObject(variables)) {
+    throw badRequest(`"variables" must be an object, not ${kindOf(variables)}.`);
+  }
+  if (extensions !== null && !isObject(extensions)) {
+    throw badRequest(`"extensions" must be an object, not ${kindOf(extensions)}.`);
+  }
+  return { query, operationName, variables, extensions };
+}
+
+function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badRequest(`${what} is not JSON.`);
+  }
+}
+
+/** The operation in the body of a POST. @throws GraphQLError `BAD_REQUEST`. */
+export const requestOfBody = (body: string): OperationRequest => checkParameters(parseJson(body, 'The body'));
+
+/** The operation in the query string of a GET. @throws GraphQLError `BAD_REQUEST`. */
+export function requestOfQueryString(queryString: string): OperationRequest {
+  const search = new URLSearchParams(queryString);
+  const json = (name: string): unknown => {
+    const text = search.get(name);
+    return text === null || text === '' ? null : parseJson(text, `The parameter "${name}"`);
+  };
+  return checkParameters({
+    query: search.get('query') ?? undefined,
+    operationName: search.get('operationName') ?? null,
+    variables: json('variables'),
+    extensions: json('extensions'),
+  });
+}

@@ -1,0 +1,104 @@
+import { GraphQLError, type ExecutionResult } from 'graphql';
+import { codeOf, retryAfterMsOf } from '../graphql/errors.js';
+
+export const GRAPHQL_RESPONSE = 'application/graphql-response+json';
+export const JSON_RESPONSE = 'application/json';
+
+/** How an answer is to be written. */
+export interface Negotiated {
+  readonly mediaType: typeof GRAPHQL_RESPONSE | typeof JSON_RESPONSE;
+  /** The client accepts nothing but `application/json`: what is wrong with a document is told with status 200. */
+  readonly legacy: boolean;
+}
+
+/** Media types of an `Accept` header that are wanted at all, in lower case. */
+function accepted(header: string): readonly string[] {
+  return header
+    .toLowerCase()
+    .split(',')
+    .map((range) => range.split(';').map((part) => part.trim()))
+    .filter(([, ...parameters]) => !parameters.some((each) => /^q=0(\.0*)?$/.test(each)))
+    .map(([type = '']) => type);
+}
+
+/** Whether the client asks for server-sent events. */
+export const wantsEvents = (accept: string | undefined | null): boolean =>
+  accepted(accept ?? '').includes('text/event-stream');
+
+/** Chooses the form of a JSON answer; null when the client accepts none. */
+export function negotiate(accept: string | undefined | null): Negotiated | null {
+  if (accept === undefined || accept === null || accept.trim() === '') {
+    return { mediaType: JSON_RESPONSE, legacy: false };
+  }
+  const types = accepted(accept);
+  if (types.includes(GRAPHQL_RESPONSE)) return { mediaType: GRAPHQL_RESPONSE, legacy: false };
+  const any = types.includes('*/*') || types.includes('application/*');
+  if (types.includes(JSON_RESPONSE)) return { mediaType: JSON_RESPONSE, legacy: !any };
+  return any ? { mediaType: JSON_RESPONSE, legacy: false } : null;
+}
+
+const STATUS: Readonly<Record<string, number>> = {
+  BAD_REQUEST: 400,
+  UNAUTHENTICATED: 401,
+  RATE_LIMITED: 429,
+  OVERLOADED: 503,
+  UNAVAILABLE: 503,
+  INTERNAL_SERVER_ERROR: 500,
+};
+/** What is wrong with the document itself. */
+const DOCUMENT_STATUS = 400;
+const MS_PER_SECOND = 1000;
+
+interface HttpPart {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const isHttpPart = (value: unknown): value is HttpPart => typeof value === 'object' && value !== null;
+
+/** Status and headers that an error asks for. */
+export function httpOf(error: GraphQLError): {
+  status: number;
+  spec: boolean;
+  headers: Record<string, string>;
+} {
+  const part: unknown = error.extensions['http'];
+  const own = isHttpPart(part) ? part : {};
+  const status = own.status ?? STATUS[codeOf(error)];
+  const headers: Record<string, string> = { ...own.headers };
+  const retryAfterMs = retryAfterMsOf(error);
+  if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterMs / MS_PER_SECOND));
+  if (status === STATUS['UNAUTHENTICATED']) headers['www-authenticate'] = 'Bearer';
+  return { status: status ?? DOCUMENT_STATUS, spec: status === undefined, headers };
+}
+
+/** The error without what is meant for the transport. */
+function forClient(error: GraphQLError): GraphQLError {
+  if (error.extensions['http'] === undefined) return error;
+  const { http: _http, ...extensions } = error.extensions;
+  return new GraphQLError(error.message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+    path: error.path ?? null,
+    extensions,
+  });
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Writes a result as GraphQL over HTTP asks: fields 200, else what the first error says. */
+export function toHttpAnswer(result: ExecutionResult, negotiated: Negotiated): HttpAnswer {
+  const { errors } = result;
+  const first = result.data === undefined ? errors?.[0] : undefined;
+  const http = first === undefined ? { status: 200, spec: false, headers: {} } : httpOf(first);
+  return {
+    status: http.spec && negotiated.legacy ? 200 : http.status,
+    headers: { ...http.headers, 'content-type': `${negotiated.mediaType}; charset=utf-8` },
+    body: JSON.stringify(errors === undefined ? result : { ...result, errors: errors.map(forClient) }),
+  };
+}

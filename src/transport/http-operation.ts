@@ -1,0 +1,65 @@
+import type { IncomingMessage } from 'node:http';
+import { OperationTypeNode, type ExecutionResult, type GraphQLError } from 'graphql';
+import { toClientError } from '../graphql/errors.js';
+import type { OperationRequest, Operations, Prepared, Caller } from '../graphql/operation.js';
+import type { Ids } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { Callers } from './caller.js';
+import { badRequest } from './graphql-request.js';
+
+/** What an HTTP request may do once it is known who asks and what. */
+export interface Admitted {
+  readonly prepared: Prepared;
+  readonly caller: Caller;
+}
+
+/**
+ * Authenticates and prepares the operation of one HTTP request, for the front and for Yoga alike.
+ *
+ * @param events - whether the answer is a stream of events.
+ */
+export function createHttpOperations({
+  operations,
+  callers,
+  log,
+  ids,
+}: {
+  operations: Operations;
+  callers: Callers;
+  log: Logger;
+  ids: Ids;
+}) {
+  async function admit(
+    request: IncomingMessage,
+    params: OperationRequest,
+    events: boolean,
+  ): Promise<Admitted | { errors: readonly GraphQLError[] }> {
+    try {
+      const viewer = await callers.ofRequest(request);
+      const prepared = operations.prepare(params, events ? 'sse' : 'http');
+      if ('errors' in prepared) return prepared;
+      if (request.method === 'GET' && prepared.kind === OperationTypeNode.MUTATION) {
+        return { errors: [badRequest('A mutation must be sent by POST.', 405, { allow: 'POST' })] };
+      }
+      if (prepared.kind === OperationTypeNode.SUBSCRIPTION && !events) {
+        const remedy = 'Subscribe over WebSocket, or with `Accept: text/event-stream`.';
+        return { errors: [badRequest(`A subscription has more than one result. ${remedy}`)] };
+      }
+      return { prepared, caller: { viewer, address: callers.address(request) } };
+    } catch (error) {
+      return { errors: [toClientError(error, { log, requestId: ids.uuid() })] };
+    }
+  }
+
+  return {
+    admit,
+    /** Runs a query or mutation. Never rejects. */
+    async run(request: IncomingMessage, params: OperationRequest): Promise<ExecutionResult> {
+      const admitted = await admit(request, params, false);
+      if ('errors' in admitted) return admitted;
+      return operations.execute(admitted.prepared, operations.contextFor(admitted.caller));
+    },
+  };
+}
+
+export type HttpOperations = ReturnType<typeof createHttpOperations>;

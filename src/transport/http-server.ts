@@ -1,0 +1,40 @@
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+
+const HEADERS_TIMEOUT_MS = 5000;
+const REQUEST_TIMEOUT_MS = 10_000;
+/** How often the two above are looked at: without it a dripping client lives for 30 s. */
+const CHECKING_INTERVAL_MS = 1000;
+const KEEP_ALIVE_MS = 65_000;
+const MAX_HEADER_BYTES = 16_384;
+const MAX_REQUESTS_PER_SOCKET = 1000;
+/** What a stalled socket may hold in our memory. Node 22 and newer would take 64 KiB. */
+const BUFFER_BYTES = 16_384;
+
+const STATUS_OF: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** A plain HTTP server that does not wait for clients that drip, and answers what it cannot read. */
+export function createHttpServer(): Server {
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECKING_INTERVAL_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    highWaterMark: BUFFER_BYTES,
+  });
+  server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
+  server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const status = STATUS_OF[error.code ?? ''] ?? '400 Bad Request';
+    const headers = 'Connection: close\r\nContent-Length: 0\r\nX-Content-Type-Options: nosniff';
+    socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n`);
+  });
+  return server;
+}

@@ -1,0 +1,148 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { lexicographicSortSchema, printSchema, type GraphQLSchema } from 'graphql';
+import type { Operations } from '../graphql/operation.js';
+import type { Ids } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { Callers } from './caller.js';
+import { createClientFiles } from './client-files.js';
+import { createFront, refuse } from './front.js';
+import { badRequest } from './graphql-request.js';
+import { wantsEvents } from './graphql-response.js';
+import { createGraphiql } from './graphiql.js';
+import { createHttpOperations } from './http-operation.js';
+import { corsHeaders } from './origins.js';
+import { COMMON_HEADERS } from './security-headers.js';
+import { createYogaHandler } from './yoga.js';
+
+/** How the server is: `ready` decides the status of `/readyz`, `details` are told with it. */
+export interface Health {
+  readonly ready: boolean;
+  readonly details: Readonly<Record<string, string>>;
+}
+
+const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::(\d{1,5}))?$/i;
+const MAX_PORT = 65_535;
+
+/** A `Host` that can be put into an address; other software would fail on it later, with a 500. */
+function isHost(host: string | undefined): boolean {
+  if (host === undefined) return true;
+  const match = HOST.exec(host);
+  return match !== null && Number(match[2] ?? 0) <= MAX_PORT;
+}
+
+function answerText(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' });
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+}
+
+/**
+ * What each address of the server answers. The path is read by hand: there are targets that `new URL` throws
+ * on.
+ *
+ * @param basePath - empty, or a path that begins with a slash and ends without one.
+ * @param streams - holds the open event streams.
+ */
+export function createRequestHandler(options: {
+  readonly schema: GraphQLSchema;
+  readonly operations: Operations;
+  readonly callers: Callers;
+  readonly log: Logger;
+  readonly ids: Ids;
+  readonly profile: 'public' | 'hardened';
+  readonly basePath: string;
+  readonly allowedOrigins: readonly string[] | null;
+  readonly clientFolder: string;
+  readonly health: () => Health;
+  readonly draining: () => boolean;
+  readonly streams: Set<ServerResponse>;
+}) {
+  const { basePath, allowedOrigins, log, profile, schema, streams } = options;
+  const http = createHttpOperations(options);
+  const front = createFront(http);
+  const yoga = createYogaHandler({ ...options, http, path: `${basePath}/graphql` });
+  const graphiql = createGraphiql();
+  const client = createClientFiles({ folder: options.clientFolder, prefix: `${basePath}/client` });
+  const sdl = profile === 'public' ? `${printSchema(lexicographicSortSchema(schema))}\n` : null;
+
+  async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, headers } = request;
+    const preflight =
+      method === 'OPTIONS' ? (headers['access-control-request-headers'] ?? 'content-type') : undefined;
+    for (const [name, value] of Object.entries(corsHeaders(headers.origin, allowedOrigins, preflight))) {
+      response.setHeader(name, value);
+    }
+    if (method === 'OPTIONS') {
+      response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
+    } else if (method === 'GET' && profile === 'public' && headers.accept?.includes('text/html') === true) {
+      await graphiql(request, response);
+    } else if (method === 'POST' && !wantsEvents(headers.accept)) {
+      await front(request, response);
+    } else if (method === 'POST' || method === 'GET') {
+      if (wantsEvents(headers.accept)) {
+        streams.add(response);
+        response.once('close', () => streams.delete(response));
+      }
+      await yoga(request, response);
+    } else {
+      refuse(response, badRequest('Send a GET or a POST.', 405, { allow: 'GET, POST, OPTIONS' }));
+    }
+  }
+
+  function readyz(response: ServerResponse): void {
+    const { ready, details } = options.health();
+    const status = options.draining() ? 'draining' : ready ? 'ready' : 'unavailable';
+    const body = JSON.stringify({ status, ...details });
+    answerText(response, status === 'ready' ? 200 : 503, 'application/json', `${body}\n`);
+  }
+
+  async function route(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const { method } = request;
+    if (path === '/graphql') return graphql(request, response);
+    if (method !== 'GET' && method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD');
+      return answerText(response, 405, 'text/plain', 'Only GET is answered here.\n');
+    }
+    if (path === '' || path === '/') {
+      response.writeHead(302, { location: `${basePath}/client` }).end();
+      return undefined;
+    }
+    if (path === '/livez') return answerText(response, 200, 'application/json', '{"status":"live"}\n');
+    if (path === '/readyz') return readyz(response);
+    if (path === '/schema.graphql' && sdl !== null) return answerText(response, 200, 'text/plain', sdl);
+    if (client !== null && (path === '/client' || path.startsWith('/client/'))) {
+      return client(request, response, path.slice('/client'.length));
+    }
+    return answerText(response, 404, 'text/plain', 'There is nothing here.\n');
+  }
+
+  /** The path of a request below `basePath`, or null when it lies outside. */
+  function pathOf(request: IncomingMessage): string | null {
+    const [path = ''] = (request.url ?? '').split('?', 1);
+    if (!path.startsWith(basePath)) return null;
+    const rest = path.slice(basePath.length);
+    return rest === '' || rest.startsWith('/') ? rest : null;
+  }
+
+  return {
+    /** Whether a request is for this server, where a host has others beside it. */
+    isOurs: (request: IncomingMessage): boolean => pathOf(request) !== null,
+
+    /** Answers a request. Never throws or rejects. */
+    async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+      try {
+        for (const [name, value] of Object.entries(COMMON_HEADERS)) response.setHeader(name, value);
+        if (options.draining()) response.setHeader('connection', 'close');
+        const path = pathOf(request);
+        if (!isHost(request.headers.host)) {
+          return refuse(response, badRequest('The Host header is not a host.'));
+        }
+        if (path === null) return answerText(response, 404, 'text/plain', 'There is nothing here.\n');
+        return await route(request, response, path);
+      } catch (error) {
+        log.error({ err: error }, 'A request failed unexpectedly');
+        response.destroy();
+        return undefined;
+      }
+    },
+  };
+}

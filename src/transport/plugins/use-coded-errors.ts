@@ -1,0 +1,56 @@
+import { GraphQLError } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import { toClientError } from '../../graphql/errors.js';
+import type { Ids } from '../../lib/ids.js';
+import type { Logger } from '../../lib/logger.js';
+import { badRequest, MAX_BODY_BYTES } from '../graphql-request.js';
+import { negotiate, toHttpAnswer, JSON_RESPONSE } from '../graphql-response.js';
+
+const TOO_LARGE = 413;
+
+const statusOf = (error: GraphQLError): number | undefined => {
+  const http: unknown = error.extensions['http'];
+  if (typeof http !== 'object' || http === null || !('status' in http)) return undefined;
+  return typeof http.status === 'number' ? http.status : undefined;
+};
+
+/** Gives an error that Yoga itself made one of our codes; ours pass as they are. */
+export function createErrorMask({ log, ids }: { log: Logger; ids: Ids }) {
+  return (error: unknown): GraphQLError => {
+    const status = error instanceof GraphQLError ? statusOf(error) : undefined;
+    if (!(error instanceof GraphQLError) || status === undefined) {
+      return toClientError(error, { log, requestId: ids.uuid() });
+    }
+    if (error.extensions['code'] === 'BAD_REQUEST') return error;
+    if (status === TOO_LARGE) {
+      return badRequest(`The body is larger than ${MAX_BODY_BYTES} bytes. Send less at once.`, status);
+    }
+    return badRequest(error.message, status);
+  };
+}
+
+/**
+ * Writes every answer that is no stream by the rules of graphql-response.ts, so that the front and Yoga agree
+ * on status, media type and form.
+ */
+export function useCodedErrors(): Plugin {
+  return {
+    onResultProcess(processing) {
+      const { request, result } = processing;
+      if (Array.isArray(result) || Symbol.asyncIterator in result) return;
+      const accept = request.headers.get('accept');
+      if (accept?.includes('text/event-stream') === true) return;
+      const negotiated = negotiate(accept);
+      const refusal = badRequest('The answer is JSON: accept application/graphql-response+json.', 406);
+      const answer =
+        negotiated === null
+          ? toHttpAnswer({ errors: [refusal] }, { mediaType: JSON_RESPONSE, legacy: false })
+          : toHttpAnswer(result, negotiated);
+      processing.setResultProcessor(
+        (_result, fetchAPI) =>
+          new fetchAPI.Response(answer.body, { status: answer.status, headers: { ...answer.headers } }),
+        'application/json',
+      );
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import type { GraphQLParams, Plugin } from 'graphql-yoga';
+import type { OperationRequest } from '../../graphql/operation.js';
+import { badRequest, contentTypeProblem, requestOfBody, requestOfQueryString } from '../graphql-request.js';
+
+/** The same request in Yoga's words. */
+const toParams = ({ query, operationName, variables, extensions }: OperationRequest): GraphQLParams => ({
+  query,
+  ...(typeof operationName === 'string' ? { operationName } : {}),
+  ...(variables === null || variables === undefined ? {} : { variables }),
+  ...(extensions === null || extensions === undefined ? {} : { extensions }),
+});
+
+/**
+ * Reads requests by the rules of this server rather than Yoga's: GET with a query string, POST with a JSON
+ * body, and nothing else. Forms, multipart, plain text and batches are refused, with the remedy.
+ *
+ * @param needsHeader - whether a GET needs a header that no page of another origin can send unasked.
+ */
+export function useJsonRequests({ needsHeader }: { needsHeader: boolean }): Plugin {
+  return {
+    onRequestParse({ request, setRequestParser }) {
+      if (request.method !== 'GET' && request.method !== 'POST') {
+        throw badRequest('Send a GET or a POST.', 405, { allow: 'GET, POST' });
+      }
+      if (request.method === 'POST') {
+        const { headers } = request;
+        const problem = contentTypeProblem(headers.get('content-type'), headers.get('content-encoding'));
+        if (problem !== null) throw problem;
+        setRequestParser(async () => toParams(requestOfBody(await request.text())));
+        return;
+      }
+      const known = request.headers.has('authorization') || request.headers.has('x-graphql-yoga-csrf');
+      if (needsHeader && !known) {
+        throw badRequest('A GET needs the header `X-Graphql-Yoga-Csrf` or `Authorization` here.');
+      }
+      const start = request.url.indexOf('?');
+      const queryString = start === -1 ? '' : request.url.slice(start + 1);
+      setRequestParser(() => toParams(requestOfQueryString(queryString)));
+    },
+  };
+}

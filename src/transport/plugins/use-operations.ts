@@ -1,0 +1,56 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { OperationTypeNode, type ExecutionResult, type GraphQLError } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import type { Operations } from '../../graphql/operation.js';
+import { checkParameters } from '../graphql-request.js';
+import { httpOf, wantsEvents } from '../graphql-response.js';
+import type { HttpOperations } from '../http-operation.js';
+import { createEventSink } from '../event-sink.js';
+
+/** What Yoga's Node handler knows of a request. */
+export interface NodeContext {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+}
+
+/** Tells Yoga the status that an error asks for. */
+const withHttp = (error: GraphQLError): GraphQLError => {
+  const { status, spec, headers } = httpOf(error);
+  return Object.assign(error, { extensions: { ...error.extensions, http: { status, spec, headers } } });
+};
+
+/**
+ * Runs every operation through `prepare`, `execute` and `subscribe` of graphql/operation.ts; Yoga's own parse,
+ * validation and execution are never reached.
+ */
+export function useOperations({
+  http,
+  operations,
+}: {
+  http: HttpOperations;
+  operations: Operations;
+}): Plugin<object, NodeContext> {
+  const refused = (errors: readonly GraphQLError[]): ExecutionResult => ({ errors: errors.map(withHttp) });
+
+  return {
+    onParams({ context: { req, res }, setParamsHandler }) {
+      setParamsHandler(async ({ params }) => {
+        const admitted = await http.admit(req, checkParameters(params), wantsEvents(req.headers.accept));
+        if ('errors' in admitted) return refused(admitted.errors);
+        const operationContext = operations.contextFor(admitted.caller);
+        if (admitted.prepared.kind !== OperationTypeNode.SUBSCRIPTION) {
+          const result = await operations.execute(admitted.prepared, operationContext);
+          return result.data === undefined ? refused(result.errors ?? []) : result;
+        }
+        const sink = createEventSink();
+        const joined = await operations.subscribe(admitted.prepared, operationContext, sink);
+        if ('errors' in joined) return refused(joined.errors);
+        sink.onEnd(() => joined.leave());
+        // A client that goes before the stream is read never calls `return`.
+        if (res.closed) sink.end();
+        res.once('close', () => sink.end());
+        return sink.results;
+      });
+    },
+  };
+}

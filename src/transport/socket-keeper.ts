@@ -1,0 +1,74 @@
+import type { Clock } from '../lib/clock.js';
+import type { Connection } from './connection.js';
+
+/** Each socket is pinged this often; one that stays silent until the next ping is gone. */
+const PING_INTERVAL_MS = 12_000;
+/** The sockets are visited in as many parts, one after the other, so that no turn is long. */
+const PARTS = 12;
+/** A socket without an operation is closed after this. */
+const IDLE_MS = 300_000;
+
+/**
+ * Looks after all open sockets with one timer: pings them, ends those that do not answer, closes those that do
+ * nothing and those whose token has ended.
+ */
+export function createSocketKeeper({ clock }: { clock: Clock }) {
+  const parts = Array.from({ length: PARTS }, () => new Set<Connection>());
+  let part = 0;
+  let placed = 0;
+  let cancel: () => void = () => undefined;
+
+  function expire(connection: Connection): void {
+    connection.cancelExpiry();
+    const { expiresAt } = connection;
+    if (expiresAt === null) return;
+    const left = expiresAt - clock.now();
+    // Timers reach no further than 24 days, and most tokens much further than the next visit.
+    if (left <= 2 * PING_INTERVAL_MS) {
+      connection.cancelExpiry = clock.after(Math.max(left, 0), () => {
+        if ((connection.expiresAt ?? Number.POSITIVE_INFINITY) <= clock.now()) {
+          connection.close(4403, 'The token has expired');
+        } else {
+          expire(connection);
+        }
+      });
+    }
+  }
+
+  function visit(connection: Connection): void {
+    if (!connection.alive) return connection.ws.terminate();
+    const idle = connection.operations() === 0 && clock.monotonic() - connection.activeAt >= IDLE_MS;
+    if (idle) return connection.close(1000, 'Nothing to do');
+    connection.alive = false;
+    connection.ws.ping();
+    expire(connection);
+  }
+
+  function tick(): void {
+    for (const connection of parts[part] ?? []) visit(connection);
+    part = (part + 1) % PARTS;
+    cancel = clock.after(PING_INTERVAL_MS / PARTS, tick);
+  }
+
+  return {
+    start: () => void (cancel = clock.after(PING_INTERVAL_MS / PARTS, tick)),
+    stop: () => cancel(),
+    /** Looks after the socket until the returned function is called. */
+    add(connection: Connection): () => void {
+      const own = parts[placed % PARTS];
+      placed += 1;
+      own?.add(connection);
+      return () => {
+        own?.delete(connection);
+        connection.cancelExpiry();
+      };
+    },
+    /** The token of this socket ends then; null: never. */
+    expiresAt(connection: Connection, expiresAt: Date | null): void {
+      connection.expiresAt = expiresAt?.getTime() ?? null;
+      expire(connection);
+    },
+  };
+}
+
+export type SocketKeeper = ReturnType<typeof createSocketKeeper>;

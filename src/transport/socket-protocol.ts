@@ -1,0 +1,115 @@
+import { OperationTypeNode, type ExecutionArgs, type ExecutionResult, type GraphQLError } from 'graphql';
+import { makeServer, type Context as ProtocolContext, type SubscribePayload } from 'graphql-ws';
+import { codedGraphQLError } from '../graphql/errors.js';
+import type { Operations } from '../graphql/operation.js';
+import type { Clock } from '../lib/clock.js';
+import type { Metrics } from '../lib/metrics.js';
+import type { Callers } from './caller.js';
+import type { Connection } from './connection.js';
+import { createSocketSink } from './socket-sink.js';
+
+const INIT_WAIT_MS = 3000;
+
+export interface Extra {
+  readonly connection: Connection;
+}
+
+type Context = ProtocolContext<Record<string, unknown>, Extra>;
+
+/** What graphql-ws is given to run: it only hands back what has already been begun. */
+interface Begun extends ExecutionArgs {
+  readonly outcome: ExecutionResult | AsyncGenerator<ExecutionResult, undefined, undefined>;
+}
+
+const isBegun = (args: ExecutionArgs): args is Begun => 'outcome' in args;
+const outcomeOf = (args: ExecutionArgs) =>
+  isBegun(args) ? args.outcome : { errors: [codedGraphQLError('INTERNAL_SERVER_ERROR', 'Nothing to run.')] };
+
+/**
+ * graphql-transport-ws by graphql-ws, which keeps the protocol, over the operations of this server. What an
+ * operation is refused for is an `error` message of that operation alone; the socket and its other
+ * subscriptions go on.
+ */
+export function createSocketProtocol({
+  operations,
+  callers,
+  clock,
+  metrics,
+  maxOperations,
+  onIdentity,
+}: {
+  operations: Operations;
+  callers: Callers;
+  clock: Clock;
+  metrics: Metrics;
+  maxOperations: number;
+  /** Hears when the token of a socket ends, at its start and whenever that moves. */
+  onIdentity: (connection: Connection, expiresAt: Date | null) => void;
+}) {
+  const onSent = (bytes: number) => metrics.wsOutboundBytes.inc(bytes);
+
+  async function begin(
+    connection: Connection,
+    id: string,
+    payload: SubscribePayload,
+  ): Promise<Begun | readonly GraphQLError[]> {
+    const prepared = operations.prepare(payload, 'ws');
+    if ('errors' in prepared) return prepared.errors;
+    const { viewer, address } = connection;
+    const tokenIssued = (expiresAt: Date) => onIdentity(connection, expiresAt);
+    const context = operations.contextFor({ viewer, address, tokenIssued });
+    const args = {
+      schema: operations.schema,
+      document: prepared.checked.document,
+      operationName: prepared.operation.name?.value,
+    };
+    if (prepared.kind === OperationTypeNode.SUBSCRIPTION) {
+      const receiver = createSocketSink(connection, id, onSent);
+      const subscription = await operations.subscribe(prepared, context, receiver.sink);
+      if ('errors' in subscription) return subscription.errors;
+      receiver.joined(() => subscription.leave());
+      return { ...args, outcome: receiver.lifecycle };
+    }
+    const running = operations.execute(prepared, context);
+    if (prepared.kind === OperationTypeNode.MUTATION) {
+      connection.mutations.add(running);
+      void running.then(() => connection.mutations.delete(running));
+    }
+    const outcome = await running;
+    return outcome.data === undefined && outcome.errors !== undefined ? outcome.errors : { ...args, outcome };
+  }
+
+  return makeServer<Record<string, unknown>, Extra>({
+    connectionInitWaitTimeout: INIT_WAIT_MS,
+
+    async onConnect(context: Context) {
+      const { connection } = context.extra;
+      connection.operations = () => Object.keys(context.subscriptions).length;
+      const { request, address } = connection;
+      const identity = await callers.ofSocket(request, context.connectionParams, address);
+      connection.viewer = identity.viewer;
+      onIdentity(connection, identity.expiresAt);
+      return identity.ack;
+    },
+
+    async onSubscribe({ extra: { connection } }: Context, id, payload) {
+      if (connection.operations() > maxOperations) {
+        metrics.limitRejections.inc({ rule: 'operations', transport: 'ws' });
+        const message = `A socket may have ${maxOperations} operations open. Close one first.`;
+        return [codedGraphQLError('TOO_MANY_OPERATIONS', message)];
+      }
+      connection.operationsSeen += 1;
+      connection.activeAt = clock.monotonic();
+      const begun = await begin(connection, id, payload);
+      return 'outcome' in begun ? begun : [...begun];
+    },
+
+    execute: outcomeOf,
+    subscribe: outcomeOf,
+    onOperation: () => metrics.wsOperationsActive.inc(),
+    onComplete({ extra: { connection } }: Context) {
+      connection.activeAt = clock.monotonic();
+      metrics.wsOperationsActive.dec();
+    },
+  });
+}

@@ -1,0 +1,114 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { GraphQLSchema } from 'graphql';
+import type { Services } from '../context.js';
+import type { Operations } from '../graphql/operation.js';
+import type { Clock } from '../lib/clock.js';
+import type { Ids } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { Metrics } from '../lib/metrics.js';
+import { firstLine, StartError } from '../lib/start-error.js';
+import { createCallers, type Identify } from './caller.js';
+import { createDrain, type DrainOptions } from './drain.js';
+import { createHttpServer } from './http-server.js';
+import { createRequestHandler, type Health } from './http.js';
+import { createWebSockets } from './websocket.js';
+
+/** Connections that wait to be accepted, as in a storm of reconnects. */
+const BACKLOG = 4096;
+
+export interface TransportOptions {
+  readonly operations: Operations;
+  readonly schema: GraphQLSchema;
+  readonly services: Services;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** A host's server, which it opens and closes itself; by default one is made. */
+  readonly server?: Server | undefined;
+  /** A host's own idea of who is calling; by default visitors bring tokens. */
+  readonly identify?: Identify | undefined;
+  /** Empty, or a path that begins with a slash and ends without one. */
+  readonly basePath: string;
+  readonly profile: 'public' | 'hardened';
+  readonly allowedOrigins: readonly string[] | null;
+  readonly trustProxyHops: number;
+  readonly maxSockets: number;
+  readonly maxSocketsPerAddress: number;
+  readonly maxOperationsPerSocket: number;
+  /** Where the built web client lies. */
+  readonly clientFolder: string;
+  readonly health: () => Health;
+}
+
+/** HTTP, server-sent events and WebSocket, on one server. */
+export function createTransport(options: TransportOptions) {
+  const { basePath, clock, services } = options;
+  const ownsServer = options.server === undefined;
+  const server = options.server ?? createHttpServer();
+  const streams = new Set<ServerResponse>();
+  const callers = createCallers({ ...options, visitors: services.visitors });
+  const path = `${basePath}/graphql`;
+  const sockets = createWebSockets({
+    ...options,
+    callers,
+    limits: services.limits,
+    path,
+    refusing: () => drain.refusing(),
+  });
+  const drain = createDrain({ clock, server, ownsServer, connections: sockets.connections, streams });
+  const handler = createRequestHandler({ ...options, callers, streams, draining: () => drain.draining() });
+
+  function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    if (ownsServer || handler.isOurs(request)) void handler.handle(request, response);
+  }
+
+  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const [target] = (request.url ?? '').split('?', 1);
+    if (ownsServer || target === path) void sockets.upgrade(request, socket, head);
+  }
+
+  return {
+    server,
+
+    /** Begins to answer on the server, which may not listen yet. */
+    start(): void {
+      server.on('request', onRequest);
+      server.on('upgrade', onUpgrade);
+      sockets.start();
+    },
+
+    /**
+     * Opens our own server and resolves with its port.
+     *
+     * @throws StartError that names the setting.
+     */
+    listen(port: number, host: string): Promise<number> {
+      return new Promise((resolve, reject) => {
+        const failed = (error: Error & { code?: string }) => {
+          const taken = `PORT ${port} on ${host} is in use. Choose another, or 0 for a free one`;
+          const message = error.code === 'EADDRINUSE' ? taken : `HOST and PORT: ${firstLine(error)}`;
+          reject(new StartError(message, { cause: error }));
+        };
+        server.once('error', failed);
+        server.listen({ port, host, backlog: BACKLOG }, () => {
+          server.off('error', failed);
+          const address: AddressInfo | string | null = server.address();
+          resolve(address !== null && typeof address === 'object' ? address.port : port);
+        });
+      });
+    },
+
+    /** Ends every connection, spread over a window; see `createDrain`. */
+    async drain(drainOptions: DrainOptions): Promise<void> {
+      await drain.drain(drainOptions);
+      sockets.stop();
+      server.off('request', onRequest);
+      server.off('upgrade', onUpgrade);
+    },
+  };
+}
+
+export type Transport = ReturnType<typeof createTransport>;

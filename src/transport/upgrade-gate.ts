@@ -1,0 +1,122 @@
+import type { IncomingMessage } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
+import type { RateLimits } from '../limits/rate-limits.js';
+import { originAllowed } from './origins.js';
+
+/** Why an upgrade was refused, or that it was not; the values of the metric. */
+export type UpgradeResult =
+  'accepted' | 'path' | 'protocol' | 'origin' | 'address' | 'capacity' | 'rate' | 'overload' | 'drain';
+
+interface Refusal {
+  readonly result: UpgradeResult;
+  readonly status: number;
+  readonly message: string;
+  readonly retryAfterSeconds?: number;
+}
+
+const MS_PER_SECOND = 1000;
+
+/** Answers an upgrade with plain HTTP and closes. */
+export function refuseUpgrade(socket: Duplex, { status, message, retryAfterSeconds }: Refusal): void {
+  const body = `${message}\n`;
+  const headers = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Connection: close',
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'X-Content-Type-Options: nosniff',
+    ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
+  ];
+  socket.once('finish', () => socket.destroy());
+  socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`);
+}
+
+const subprotocols = (header: string | undefined): readonly string[] =>
+  (header ?? '').split(',').map((name) => name.trim());
+
+/**
+ * Decides about upgrades before the handshake, so that a refusal costs next to nothing and is an HTTP status
+ * that proxies and clients understand.
+ */
+export function createUpgradeGate({
+  path,
+  allowedOrigins,
+  limits,
+  maxSockets,
+  maxSocketsPerAddress,
+  refusing,
+}: {
+  path: string;
+  allowedOrigins: readonly string[] | null;
+  limits: RateLimits;
+  maxSockets: number;
+  maxSocketsPerAddress: number;
+  /** Whether the server is going away. */
+  refusing: () => boolean;
+}) {
+  const perAddress = new Map<string, number>();
+  let sockets = 0;
+
+  function byRequest(request: IncomingMessage): Refusal | null {
+    const [target] = (request.url ?? '').split('?', 1);
+    if (target !== path) return { result: 'path', status: 404, message: `Sockets are at ${path}.` };
+    if (!originAllowed(request.headers.origin, allowedOrigins)) {
+      return { result: 'origin', status: 403, message: 'This origin may not connect.' };
+    }
+    if (!subprotocols(request.headers['sec-websocket-protocol']).includes(GRAPHQL_TRANSPORT_WS_PROTOCOL)) {
+      const message = `Ask for the subprotocol ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`;
+      return { result: 'protocol', status: 400, message };
+    }
+    return null;
+  }
+
+  function byCapacity(address: string): Refusal | null {
+    if (refusing()) {
+      return { result: 'drain', status: 503, message: 'Going away; connect again.', retryAfterSeconds: 1 };
+    }
+    if (sockets >= maxSockets) {
+      return { result: 'capacity', status: 503, message: 'No room for more sockets.', retryAfterSeconds: 5 };
+    }
+    if ((perAddress.get(address) ?? 0) >= maxSocketsPerAddress) {
+      const message = 'Too many sockets from this address.';
+      return { result: 'address', status: 429, message, retryAfterSeconds: 5 };
+    }
+    return null;
+  }
+
+  async function byRate(address: string): Promise<Refusal | null> {
+    const own = await limits.consume('connectPerAddress', address);
+    const wait = own ?? (await limits.consume('upgradePerInstance', 'all'));
+    if (wait === null) return null;
+    return {
+      result: 'rate',
+      status: own === null ? 503 : 429,
+      message: 'Too many new sockets at once.',
+      retryAfterSeconds: Math.ceil(wait / MS_PER_SECOND),
+    };
+  }
+
+  function leave(address: string): void {
+    sockets -= 1;
+    const left = (perAddress.get(address) ?? 1) - 1;
+    if (left <= 0) perAddress.delete(address);
+    else perAddress.set(address, left);
+  }
+
+  return {
+    /** A place for a socket, to be given back with `leave`, or why there is none. */
+    async enter(request: IncomingMessage, address: string): Promise<{ leave: () => void } | Refusal> {
+      const refusal = byRequest(request) ?? byCapacity(address);
+      if (refusal !== null) return refusal;
+      // Taken before anything is awaited, or a hundred at once would all find the last place free.
+      sockets += 1;
+      perAddress.set(address, (perAddress.get(address) ?? 0) + 1);
+      const limited = await byRate(address);
+      if (limited === null) return { leave: () => leave(address) };
+      leave(address);
+      return limited;
+    },
+  };
+}

@@ -1,0 +1,474 @@
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildSchema } from 'graphql';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { openSocket, raw, startServer } from './kit/server.ts';
+
+const patient = { timeout: 20_000 };
+const json = { 'content-type': 'application/json' };
+const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
+  fetch(url, {
+    method: 'POST',
+    headers: { ...json, ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+
+interface Answer {
+  data?: unknown;
+  errors?: { message: string; extensions: Record<string, unknown> }[];
+}
+const codeOf = async (response: Response) =>
+  ((await response.json()) as Answer).errors?.map(({ extensions }) => extensions['code']);
+
+describe('POST /graphql', () => {
+  it('runs a query and a mutation', async () => {
+    const { url } = await startServer();
+    const response = await post(url, { query: '{ hello(name: "é☃") }' });
+    expect([response.status, await response.json()]).toEqual([200, { data: { hello: 'hello é☃' } }]);
+    expect(await (await post(url, { query: 'mutation { add(count: 2) }' })).json()).toEqual({
+      data: { add: 2 },
+    });
+  });
+
+  it.each<[string, string | undefined, string, number]>([
+    ['nothing in particular', undefined, 'application/json', 400],
+    ['anything', '*/*', 'application/json', 400],
+    ['JSON alone', 'application/json', 'application/json', 200],
+    ['JSON before anything', 'application/json, */*;q=0.1', 'application/json', 400],
+    [
+      'the media type of GraphQL',
+      'application/graphql-response+json',
+      'application/graphql-response+json',
+      400,
+    ],
+    [
+      'both',
+      'application/graphql-response+json, application/json;q=0.9',
+      'application/graphql-response+json',
+      400,
+    ],
+  ])('answers a client that accepts %s in its way', async (_name, accept, type, status) => {
+    const { url } = await startServer();
+    const headers = accept === undefined ? {} : { accept };
+    const response = await post(url, { query: '{ nope }' }, headers);
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      status,
+      `${type}; charset=utf-8`,
+    ]);
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(response.headers.get('x-powered-by')).toBeNull();
+  });
+
+  it.each<[string, unknown, Record<string, string>, number]>([
+    ['no JSON', '{"query":', {}, 400],
+    ['an empty body', '', {}, 400],
+    ['a batch', [{ query: '{ hello }' }], {}, 400],
+    ['null', null, {}, 400],
+    ['no query', { variables: {} }, {}, 400],
+    ['a query that is no text', { query: 7 }, {}, 400],
+    ['variables that are no object', { query: '{ hello }', variables: [1] }, {}, 400],
+    ['an unknown parameter', { query: '{ hello }', nonsense: 1 }, {}, 400],
+    ['a form', 'query=%7Bhello%7D', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
+    ['plain text', '{"query":"{hello}"}', { 'content-type': 'text/plain' }, 415],
+    ['multipart', '--x--', { 'content-type': 'multipart/form-data; boundary=x' }, 415],
+    ['a document as a body', '{ hello }', { 'content-type': 'application/graphql' }, 415],
+    ['another charset', { query: '{ hello }' }, { 'content-type': 'application/json; charset=latin1' }, 415],
+    ['a compressed body', { query: '{ hello }' }, { 'content-encoding': 'gzip' }, 415],
+    ['an answer that is no JSON', { query: '{ hello }' }, { accept: 'image/png' }, 406],
+    ['a subscription without events', { query: 'subscription { counted { number } }' }, {}, 400],
+  ])('refuses %s as BAD_REQUEST', async (_name, body, headers, status) => {
+    const { url } = await startServer();
+    const response = await post(url, body, headers);
+    expect(response.status).toBe(status);
+    expect(await codeOf(response)).toEqual(['BAD_REQUEST']);
+  });
+
+  it.each<[string, boolean]>([
+    ['that tells its length', true],
+    ['in pieces', false],
+  ])('refuses a body above 64 KiB %s with 413, and takes one just below', async (_name, told) => {
+    const { url } = await startServer();
+    const send = (size: number) => {
+      const frame = JSON.stringify({ query: '{ hello }', variables: { x: '' } });
+      const text = frame.replace('""', `"${'x'.repeat(size - frame.length)}"`);
+      const stream = new ReadableStream({
+        start(controller) {
+          for (let at = 0; at < text.length; at += 8192) {
+            controller.enqueue(new TextEncoder().encode(text.slice(at, at + 8192)));
+          }
+          controller.close();
+        },
+      });
+      const init = { method: 'POST', headers: json, body: told ? text : stream, duplex: 'half' };
+      return fetch(url, init);
+    };
+    expect((await send(65_536)).status).toBe(200);
+    const refused = await send(65_537);
+    expect([refused.status, await codeOf(refused)]).toEqual([413, ['BAD_REQUEST']]);
+  });
+
+  it('tells the time to wait of a whole request in its headers too', async () => {
+    const { url, limits } = await startServer();
+    limits.refuse.set('queryPerCaller', 1200);
+    const response = await post(url, { query: '{ hello }' }, { accept: 'application/json' });
+    expect([response.status, response.headers.get('retry-after')]).toEqual([429, '2']);
+    expect(await response.json()).toMatchObject({
+      errors: [{ extensions: { code: 'RATE_LIMITED', retryAfterMs: 1200 } }],
+    });
+  });
+
+  it.each(['nonsense', 'Bearer', 'Bearer ', 'Bearer nonsense', 'Basic eDp5', ''])(
+    'refuses the header "Authorization: %s" with 401 and runs nothing',
+    async (authorization) => {
+      const { url, source } = await startServer();
+      const response = await post(url, { query: 'mutation { add }' }, { authorization });
+      expect([response.status, await codeOf(response)]).toEqual([401, ['UNAUTHENTICATED']]);
+      expect(source.head()).toBe(0);
+    },
+  );
+
+  it('takes a bearer token from the header alone', async () => {
+    const { url, schema } = await startServer();
+    schema.getQueryType()!.getFields()['hello']!.resolve = (_root, _args, { viewer }) =>
+      (viewer as { id: string } | null)?.id ?? 'nobody';
+    const ask = async (suffix: string, headers: Record<string, string>) =>
+      (
+        (await (await post(`${url}${suffix}`, { query: '{ hello }' }, headers)).json()) as {
+          data: { hello: string };
+        }
+      ).data.hello;
+    expect(await ask('', { authorization: 'bearer token-ann' })).toBe('ann');
+    expect(await ask('?token=token-ann', { cookie: 'token=token-ann' })).toBe('nobody');
+  });
+});
+
+describe('GET /graphql', () => {
+  it('answers queries, and no mutation', async () => {
+    const { url } = await startServer();
+    const ask = (query: string, more = '') => fetch(`${url}?query=${encodeURIComponent(query)}${more}`);
+    const answer = await ask('query($n: String!) { hello(name: $n) }', '&variables={"n":"me"}');
+    expect(await answer.json()).toEqual({ data: { hello: 'hello me' } });
+    const mutation = await ask('mutation { add }');
+    expect([mutation.status, mutation.headers.get('allow'), await codeOf(mutation)]).toEqual([
+      405,
+      'POST',
+      ['BAD_REQUEST'],
+    ]);
+    expect((await ask('{ nope }')).status).toBe(400);
+  });
+
+  it.each<[string, number]>([
+    ['', 400],
+    ['?query=', 400],
+    ['?query=%7Bhello%7D&variables=%7B', 400],
+    ['?query=%7Bhello%7D&variables=[1]', 400],
+    ['?query=%7Bhello%7D&utm_source=x', 200],
+  ])('answers the query string "%s" with %i', async (queryString, status) => {
+    const { url } = await startServer();
+    expect((await fetch(`${url}${queryString}`)).status).toBe(status);
+  });
+
+  it('asks for a header in the hardened profile', async () => {
+    const { url } = await startServer({ profile: 'hardened' });
+    const target = `${url}?query=%7Bhello%7D`;
+    expect(await codeOf(await fetch(target))).toEqual(['BAD_REQUEST']);
+    expect((await fetch(target, { headers: { 'x-graphql-yoga-csrf': '1' } })).status).toBe(200);
+    expect((await fetch(target, { headers: { authorization: 'Bearer token-ann' } })).status).toBe(200);
+  });
+
+  it.each(['PUT', 'DELETE', 'PATCH', 'HEAD'])('refuses %s', async (method) => {
+    const { url } = await startServer();
+    expect((await fetch(url, { method })).status).toBe(405);
+  });
+});
+
+/** Events of a stream as they come. */
+async function* events(response: Response): AsyncGenerator<{ event: string; data: string }> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(chunk, { stream: true });
+    for (let end = text.indexOf('\n\n'); end !== -1; end = text.indexOf('\n\n')) {
+      const lines = text.slice(0, end).split('\n');
+      text = text.slice(end + 2);
+      const value = (name: string) =>
+        lines
+          .find((line) => line.startsWith(`${name}:`))
+          ?.slice(name.length + 1)
+          .trim() ?? '';
+      if (value('event') !== '') yield { event: value('event'), data: value('data') };
+    }
+  }
+}
+
+describe('server-sent events', () => {
+  const sse = { accept: 'text/event-stream' };
+  const COUNT = 'subscription($after: String) { counted(after: $after) { number } }';
+
+  it.each<[string, (url: string) => Promise<Response>]>([
+    ['POST', (url) => post(url, { query: COUNT, variables: { after: '0' } }, sse)],
+    [
+      'GET',
+      (url) => fetch(`${url}?query=${encodeURIComponent(COUNT)}&variables={"after":"0"}`, { headers: sse }),
+    ],
+  ])('stream a subscription by %s and count it out when the client goes', async (_name, open) => {
+    const { url, source, calls } = await startServer();
+    source.append(200);
+    const response = await open(url);
+    expect(response.headers.get('content-type')).toContain('text/event-stream');
+    const seen: number[] = [];
+    for await (const { event, data } of events(response)) {
+      expect(event).toBe('next');
+      seen.push((JSON.parse(data) as { data: { counted: { number: number } } }).data.counted.number);
+      if (seen.length === 200) source.append(3);
+      if (seen.length === 203) break;
+    }
+    expect(seen).toEqual(Array.from({ length: 203 }, (_, i) => i + 1));
+    await vi.waitFor(() => expect(calls.leaves).toHaveLength(1), patient);
+    expect(calls.joins).toHaveLength(1);
+    expect(source.state.closed).toBe(1);
+  });
+
+  it('share the executions of sockets', async () => {
+    const { url, source, calls } = await startServer();
+    const socket = openSocket(url);
+    await socket.init();
+    socket.subscribe('1', COUNT, { after: '0' });
+    const response = await post(url, { query: COUNT, variables: { after: null } }, sse);
+    await vi.waitFor(() => expect(calls.joins).toHaveLength(2), patient);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    source.append(3);
+    let left = 3;
+    for await (const { event } of events(response)) {
+      if (event === 'next') left -= 1;
+      if (left === 0) break;
+    }
+    await vi.waitFor(() => expect(socket.of('1')).toHaveLength(3), patient);
+    expect(calls.executions).toBe(3);
+  });
+
+  it.each<[string, string, string]>([
+    ['syntax', '{ hello', 'GRAPHQL_PARSE_FAILED'],
+    ['an unknown field', '{ nope }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['its room', 'subscription { counted(room: "none") { number } }', 'ROOM_NOT_FOUND'],
+  ])('tell what is wrong with %s as next and complete', async (_name, query, code) => {
+    const { url } = await startServer();
+    const response = await post(url, { query }, sse);
+    expect(response.status).toBe(200);
+    const all = [];
+    for await (const event of events(response)) all.push(event);
+    expect(all.map(({ event }) => event)).toEqual(['next', 'complete']);
+    expect(JSON.parse(all[0]!.data)).toMatchObject({ errors: [{ extensions: { code } }] });
+  });
+
+  it('answer a bad token with 401', async () => {
+    const { url } = await startServer();
+    expect((await post(url, { query: COUNT }, { ...sse, authorization: 'Bearer no' })).status).toBe(401);
+  });
+
+  it('answer a query with its one result', async () => {
+    const { url } = await startServer();
+    const all = [];
+    for await (const event of events(await post(url, { query: '{ hello }' }, sse))) all.push(event);
+    expect(all).toEqual([
+      { event: 'next', data: '{"data":{"hello":"hello you"}}' },
+      { event: 'complete', data: '' },
+    ]);
+  });
+
+  it('end with the error of a cursor that is gone', async () => {
+    const { url, source } = await startServer();
+    const response = await post(url, { query: COUNT }, sse);
+    source.state.expired = true;
+    source.append();
+    const all = [];
+    for await (const event of events(response)) all.push(event);
+    expect(JSON.parse(all[0]!.data)).toMatchObject({ errors: [{ extensions: { code: 'CURSOR_EXPIRED' } }] });
+    expect(all.map(({ event }) => event)).toEqual(['next', 'complete']);
+  });
+
+  it('are not written faster than they are read', async () => {
+    const { url, source, calls } = await startServer({ ring: 1e6 });
+    source.append(20_000);
+    const query = 'subscription($t: String) { counted(after: "0") { number echo(text: $t) } }';
+    const response = await post(url, { query, variables: { t: 'x'.repeat(4000) } }, sse);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(calls.executions).toBeLessThan(10_000);
+    let next = 1;
+    for await (const { data } of events(response)) {
+      expect((JSON.parse(data) as { data: { counted: { number: number } } }).data.counted.number).toBe(next);
+      next += 1;
+      if (next > 3000) break;
+    }
+  });
+});
+
+describe('the edge', () => {
+  it.each<[string, string]>([
+    ['a target that no URL can hold', 'GET //[ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
+    ['a double slash', 'GET //graphql HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
+    [
+      'another origin as target',
+      'GET http://evil.example/graphql HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    ],
+  ])('answers %s with 404', async (_name, request) => {
+    const { port } = await startServer();
+    expect(await raw(port, request)).toMatch(/^HTTP\/1.1 404 /);
+  });
+
+  it.each(['[', 'x:99999', 'a b', 'x/y', '<script>', 'x:'])(
+    'answers the Host "%s" with 400',
+    async (host) => {
+      const { port } = await startServer();
+      for (const path of ['/graphql?query=%7Bhello%7D', '/client', '/livez']) {
+        const answer = await raw(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+        expect(answer).toMatch(/^HTTP\/1.1 400 /);
+      }
+    },
+  );
+
+  it('answers what is no HTTP with 400 and nosniff', async () => {
+    const { port } = await startServer();
+    expect((await raw(port, 'nonsense\r\n\r\n')).toLowerCase()).toContain('x-content-type-options: nosniff');
+  });
+
+  it('closes a client that drips its headers within 10 s', async () => {
+    const { port } = await startServer();
+    expect(await raw(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nX-Drip: ')).toMatch(/^HTTP\/1.1 408 |^$/);
+  });
+
+  it.each<[readonly string[] | null, string | undefined, string | null]>([
+    [null, 'https://any.example', '*'],
+    [null, undefined, null],
+    [['https://chat.example'], 'https://chat.example', 'https://chat.example'],
+    [['https://chat.example'], 'https://chat.example.evil.example', null],
+    [['https://chat.example'], 'null', null],
+  ])(
+    'with the origins %s allows %s as %s, never with credentials',
+    async (allowedOrigins, origin, allowed) => {
+      const { url } = await startServer({ allowedOrigins });
+      const headers = {
+        ...(origin === undefined ? {} : { origin }),
+        'access-control-request-headers': 'authorization,content-type',
+        'access-control-request-method': 'POST',
+      };
+      const preflight = await fetch(url, { method: 'OPTIONS', headers });
+      expect([preflight.status, preflight.headers.get('access-control-allow-origin')]).toEqual([
+        204,
+        allowed,
+      ]);
+      expect(preflight.headers.get('access-control-allow-credentials')).toBeNull();
+      const expected = allowed === null ? null : 'authorization,content-type';
+      expect(preflight.headers.get('access-control-allow-headers')).toBe(expected);
+      const answer = await post(url, { query: '{ hello }' }, origin === undefined ? {} : { origin });
+      expect(answer.headers.get('access-control-allow-origin')).toBe(allowed);
+    },
+  );
+
+  it('lives under its base path, with or without a final slash, and nowhere else', async () => {
+    const { base, port } = await startServer({ basePath: '/chat' });
+    const status = async (path: string) =>
+      (await fetch(`http://127.0.0.1:${port}${path}`, { redirect: 'manual' })).status;
+    expect(await status('/chat')).toBe(302);
+    const root = await fetch(`${base}/`, { redirect: 'manual' });
+    expect([root.status, root.headers.get('location')]).toEqual([302, '/chat/client']);
+    expect(await status('/chat/livez')).toBe(200);
+    expect(await status('/chat/graphql?query=%7Bhello%7D')).toBe(200);
+    for (const path of ['/', '/graphql', '/livez', '/chatter', '/chatgraphql'])
+      expect(await status(path)).toBe(404);
+    await openSocket(`${base}/graphql`).init();
+  });
+
+  it('stands beside the addresses of a host whose server it shares', async () => {
+    const server = createServer();
+    server.on('request', (request, response) => {
+      if (request.url === '/own') response.end('mine');
+    });
+    const { transport } = await startServer({ server, basePath: '/chat' });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    onTestFinished(() => void server.close());
+    expect(await (await fetch(`${base}/own`)).text()).toBe('mine');
+    expect((await fetch(`${base}/chat/livez`)).status).toBe(200);
+    await openSocket(`${base}/chat/graphql`).init();
+    await transport.drain({ delayMs: 0, windowMs: 0 });
+    expect(await (await fetch(`${base}/own`)).text()).toBe('mine');
+  });
+});
+
+describe('the other addresses', () => {
+  it('tell the schema in the public profile, and not in the hardened one', async () => {
+    const open = await startServer();
+    const sdl = await (await fetch(`${open.base}/schema.graphql`)).text();
+    expect(Object.keys(buildSchema(sdl).getSubscriptionType()!.getFields())).toContain('counted');
+    const hardened = await startServer({ profile: 'hardened' });
+    expect((await fetch(`${hardened.base}/schema.graphql`)).status).toBe(404);
+  });
+
+  it('tell that it lives always, and that it is ready when it is', async () => {
+    const { base, health } = await startServer();
+    const ready = await fetch(`${base}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', redis: 'ok' }]);
+    health.ready = false;
+    health.details.redis = 'degraded';
+    const away = await fetch(`${base}/readyz`);
+    expect([away.status, await away.json()]).toEqual([503, { status: 'unavailable', redis: 'degraded' }]);
+    expect((await fetch(`${base}/livez`)).status).toBe(200);
+  });
+
+  it('serve the client with its policy, deep links too, and its hashed files for ever', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'madang-client-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    mkdirSync(join(folder, 'assets'));
+    writeFileSync(
+      join(folder, 'index.html'),
+      '<script type="module" src="/client/assets/index-abc.js"></script>',
+    );
+    writeFileSync(join(folder, 'assets/index-abc.js'), 'export {};');
+    const { base, port } = await startServer({ clientFolder: folder, basePath: '/chat' });
+    for (const path of ['/client', '/client/', '/client/rooms/abc', '/client/index.html']) {
+      const page = await fetch(`${base}${path}`);
+      expect(await page.text()).toContain('src="/chat/client/assets/index-abc.js"');
+      expect(page.headers.get('content-security-policy')).toContain(
+        `connect-src 'self' ws://127.0.0.1:${port} wss://127.0.0.1:${port};`,
+      );
+      expect(Object.fromEntries(page.headers)).toMatchObject({
+        'cache-control': 'no-cache',
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'cross-origin-opener-policy': 'same-origin',
+      });
+    }
+    const asset = await fetch(`${base}/client/assets/index-abc.js`);
+    expect([asset.status, asset.headers.get('cache-control')]).toEqual([
+      200,
+      'public, max-age=31536000, immutable',
+    ]);
+    expect((await fetch(`${base}/client/assets/none.js`)).status).toBe(404);
+    expect(
+      await raw(
+        port,
+        'GET /chat/client/..%2f..%2fetc/passwd.x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      ),
+    ).toMatch(/^HTTP\/1.1 404 /);
+    expect((await fetch(`${base}/client`, { method: 'POST' })).status).toBe(405);
+  });
+
+  it('serve GraphiQL from here alone, compressed and to be kept', async () => {
+    const { url } = await startServer();
+    const page = await fetch(url, { headers: { accept: 'text/html', 'accept-encoding': 'gzip' } });
+    const html = await page.text();
+    expect(html).toContain('defaultTabs');
+    expect(html).not.toMatch(/<(script|link)[^>]+(src|href)="https?:/);
+    expect(page.headers.get('content-encoding')).toBe('gzip');
+    const etag = page.headers.get('etag')!;
+    const again = await fetch(url, { headers: { accept: 'text/html', 'if-none-match': etag } });
+    expect(again.status).toBe(304);
+    expect(page.headers.get('content-security-policy')).toMatch(/script-src 'sha256-[^']+' blob:/);
+    const hardened = await startServer({ profile: 'hardened' });
+    expect((await fetch(hardened.url, { headers: { accept: 'text/html' } })).status).not.toBe(200);
+  });
+});

@@ -1,0 +1,366 @@
+import { describe, expect, it, vi } from 'vitest';
+import { openSocket, refusedUpgrade, startServer } from './kit/server.ts';
+
+const COUNT = 'subscription($after: String) { counted(after: $after) { number } }';
+const patient = { timeout: 20_000 };
+const numbers = (frames: readonly { type: string; payload?: never }[]) =>
+  frames
+    .filter(({ type }) => type === 'next')
+    .map(
+      ({ payload }) => (payload as unknown as { data: { counted: { number: number } } }).data.counted.number,
+    );
+
+describe('an upgrade', () => {
+  it.each<[string, string, Record<string, string>, number]>([
+    ['on another path', '/graphql/', {}, 404],
+    ['on a path that no URL can hold', '//[', {}, 404],
+    ['without our subprotocol', '/graphql', { 'sec-websocket-protocol': 'graphql-ws' }, 400],
+    ['from an origin that is not allowed', '/graphql', { origin: 'https://evil.example' }, 403],
+    [
+      'from an origin that begins like an allowed one',
+      '/graphql',
+      { origin: 'https://chat.example.evil.example' },
+      403,
+    ],
+    ['from an allowed host by another scheme', '/graphql', { origin: 'http://chat.example' }, 403],
+    ['from an empty origin', '/graphql', { origin: '' }, 403],
+    ['from two origins', '/graphql', { origin: 'https://chat.example, https://evil.example' }, 403],
+    ['from an allowed origin', '/graphql', { origin: 'https://chat.example' }, 101],
+    ['without an origin', '/graphql?some=query', {}, 101],
+  ])('%s gets its status', async (_name, path, headers, status) => {
+    const { port } = await startServer({ allowedOrigins: ['https://chat.example'] });
+    expect((await refusedUpgrade(port, path, headers)).status).toBe(status);
+  });
+
+  it('does not negotiate compression', async () => {
+    const { port } = await startServer();
+    const { status, headers } = await refusedUpgrade(port, '/graphql', {
+      'sec-websocket-extensions': 'permessage-deflate',
+    });
+    expect([status, headers['sec-websocket-extensions']]).toEqual([101, undefined]);
+  });
+
+  it('is refused above the caps of the instance and of one address, and a place given back is free', async () => {
+    const { port, url } = await startServer({ maxSockets: 3, maxSocketsPerAddress: 2, trustProxyHops: 1 });
+    const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
+    const first = openSocket(url, from('192.0.2.1'));
+    const second = openSocket(url, from('192.0.2.1'));
+    await Promise.all([first.opened, second.opened]);
+    const again = await refusedUpgrade(port, '/graphql', { 'x-forwarded-for': '192.0.2.1' });
+    expect([again.status, again.headers['retry-after']]).toEqual([429, '5']);
+    await openSocket(url, from('192.0.2.2')).opened;
+    expect((await refusedUpgrade(port, '/graphql', { 'x-forwarded-for': '192.0.2.3' })).status).toBe(503);
+    first.ws.close();
+    await vi.waitFor(async () => {
+      expect((await refusedUpgrade(port, '/graphql', { 'x-forwarded-for': '192.0.2.1' })).status).toBe(101);
+    }, patient);
+  });
+
+  it('counts places taken while limits are asked', async () => {
+    const { url } = await startServer({ maxSocketsPerAddress: 5 });
+    const tried = await Promise.allSettled(Array.from({ length: 20 }, () => openSocket(url).opened));
+    expect(tried.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
+  });
+
+  it('is refused at the rate limits with the time to wait', async () => {
+    const { port, limits } = await startServer();
+    limits.refuse.set('connectPerAddress', 2500);
+    const own = await refusedUpgrade(port, '/graphql');
+    expect([own.status, own.headers['retry-after']]).toEqual([429, '3']);
+    limits.refuse.clear();
+    limits.refuse.set('upgradePerInstance', 900);
+    const instance = await refusedUpgrade(port, '/graphql');
+    expect([instance.status, instance.headers['retry-after']]).toEqual([503, '1']);
+  });
+});
+
+describe('connection_init', () => {
+  it('without a token makes a visitor and hands out its token', async () => {
+    const { url } = await startServer();
+    const ack = await openSocket(url).init();
+    expect(ack).toMatchObject({ token: 'token-new-1', visitor: { displayName: 'Name of new-1' } });
+    expect(new Date(ack['expiresAt']!).getTime()).toBeGreaterThan(Date.now());
+  });
+
+  it.each<[string, unknown]>([
+    ['token', { token: 'token-ann' }],
+    ['a token in another case', { Token: 'token-ann' }],
+    ['Authorization', { Authorization: 'Bearer token-ann' }],
+    ['authorization in another case', { AUTHORIZATION: 'bearer token-ann' }],
+    ['the same token twice', { token: 'token-ann', authorization: 'Bearer token-ann' }],
+    ['a token beside a null', { token: null, authorization: 'Bearer token-ann' }],
+  ])('with %s is that visitor', async (_name, payload) => {
+    const { url } = await startServer();
+    expect(await openSocket(url).init(payload)).toMatchObject({
+      token: 'token-ann',
+      visitor: { displayName: 'Name of ann' },
+    });
+  });
+
+  it('gives a renewed token once half of the life of the old one is over', async () => {
+    const { url, visitors } = await startServer();
+    visitors.renew = true;
+    expect(await openSocket(url).init({ token: 'token-ann' })).toMatchObject({ token: 'token-ann-again' });
+  });
+
+  it.each<[string, unknown]>([
+    ['an invalid token', { token: 'nonsense' }],
+    ['an empty token', { token: '' }],
+    ['a token that is no text', { token: 7 }],
+    ['two different tokens', { token: 'token-ann', Authorization: 'Bearer token-bob' }],
+    ['an Authorization that is no bearer token', { Authorization: 'Basic eDp5' }],
+  ])('with %s is refused with 4403', async (_name, payload) => {
+    const { url } = await startServer();
+    const socket = openSocket(url);
+    await socket.opened;
+    socket.send({ type: 'connection_init', payload });
+    expect((await socket.closed()).code).toBe(4403);
+  });
+
+  it('above the limit of new visitors is refused with 1013', async () => {
+    const { url, visitors } = await startServer();
+    visitors.refuseNew = true;
+    const socket = openSocket(url);
+    await socket.opened;
+    socket.send({ type: 'connection_init' });
+    expect((await socket.closed()).code).toBe(1013);
+  });
+
+  it('by a host that identifies its callers acknowledges the visitor alone', async () => {
+    const { url } = await startServer({ identify: () => ({ subject: 'ann' }) });
+    expect(Object.keys(await openSocket(url).init())).toEqual(['visitor']);
+  });
+
+  it('does not come: 4408', async () => {
+    const { url } = await startServer();
+    expect((await openSocket(url).closed()).code).toBe(4408);
+  });
+});
+
+describe('a token that ends', () => {
+  it('closes its socket with 4403', async () => {
+    const { url, visitors } = await startServer();
+    visitors.expiresInMs = 300;
+    const socket = openSocket(url);
+    await socket.init({ token: 'token-ann' });
+    expect((await socket.closed()).code).toBe(4403);
+  });
+
+  it('is moved by a token that is issued over the socket', async () => {
+    const server = await startServer();
+    server.visitors.expiresInMs = 400;
+    const mutation = server.schema.getMutationType()!.getFields()['add']!;
+    mutation.resolve = (_root, _args, context: { tokenIssued: (at: Date) => void }) => {
+      context.tokenIssued(new Date(Date.now() + 1e9));
+      return 1;
+    };
+    const socket = openSocket(server.url);
+    await socket.init({ token: 'token-ann' });
+    socket.subscribe('1', 'mutation { add }');
+    await socket.frame('complete', '1');
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    expect(socket.ws.readyState).toBe(socket.ws.OPEN);
+  });
+});
+
+describe('abuse', () => {
+  it.each<[string, (socket: ReturnType<typeof openSocket>) => void, number]>([
+    ['a frame that is no JSON', (s) => s.send('{"type":'), 4400],
+    ['an array', (s) => s.send('[]'), 4400],
+    ['null', (s) => s.send('null'), 4400],
+    ['an unknown type', (s) => s.send({ type: 'start', id: '1' }), 4400],
+    ['a frame of the server: next', (s) => s.send({ type: 'next', id: '1', payload: {} }), 4400],
+    [
+      'a frame of the server: error',
+      (s) => s.send({ type: 'error', id: '1', payload: [{ message: 'x' }] }),
+      4400,
+    ],
+    ['a frame of the server: connection_ack', (s) => s.send({ type: 'connection_ack' }), 4400],
+    ['subscribe without an id', (s) => s.send({ type: 'subscribe', payload: { query: '{ hello }' } }), 4400],
+    ['subscribe without a query', (s) => s.send({ type: 'subscribe', id: '1', payload: {} }), 4400],
+    ['a binary frame', (s) => s.ws.send(Buffer.from('{"type":"ping"}')), 4400],
+    ['a second init', (s) => s.send({ type: 'connection_init' }), 4429],
+    ['a frame above 64 KiB', (s) => s.send({ type: 'ping', payload: { x: 'x'.repeat(70_000) } }), 1009],
+    [
+      'the same id twice, a long one',
+      (s) => {
+        s.subscribe('x'.repeat(500), COUNT);
+        s.subscribe('x'.repeat(500), COUNT);
+      },
+      4409,
+    ],
+    [
+      'more fragments than 16',
+      (s) => {
+        for (let i = 0; i < 40; i += 1) s.ws.send('x', { fin: false });
+      },
+      1008,
+    ],
+  ])('%s closes that socket with the right code and no other', async (_name, abuse, code) => {
+    const { url, source } = await startServer();
+    const neighbour = openSocket(url);
+    await neighbour.init();
+    neighbour.subscribe('n', COUNT);
+    const socket = openSocket(url);
+    await socket.init();
+    abuse(socket);
+    expect((await socket.closed()).code).toBe(code);
+    source.append();
+    await neighbour.frame('next', 'n');
+  });
+
+  it('a subscription before the acknowledgement: 4401', async () => {
+    const { url } = await startServer();
+    const socket = openSocket(url);
+    await socket.opened;
+    socket.subscribe('1', COUNT);
+    expect((await socket.closed()).code).toBe(4401);
+  });
+
+  it('ids that are names of object properties are ids like others', async () => {
+    const { url } = await startServer();
+    const socket = openSocket(url);
+    await socket.init();
+    for (const id of ['__proto__', 'toString', 'constructor', '"\\', 'é☃']) {
+      socket.subscribe(id, '{ hello }');
+      await socket.frame('complete', id);
+      expect(socket.of(id)[0]).toEqual({ id, type: 'next', payload: { data: { hello: 'hello you' } } });
+    }
+  });
+
+  it('too many frames: 1013, pings too', async () => {
+    const { url, limits } = await startServer();
+    const socket = openSocket(url);
+    const pinging = openSocket(url);
+    await Promise.all([socket.init(), pinging.init()]);
+    limits.refuse.set('framePerSocket', 1000);
+    socket.send({ type: 'ping' });
+    pinging.ws.ping();
+    expect((await socket.closed()).code).toBe(1013);
+    expect((await pinging.closed()).code).toBe(1013);
+  });
+});
+
+describe('an operation on a socket', () => {
+  it.each<[string, string, string]>([
+    ['syntax', '{ hello', 'GRAPHQL_PARSE_FAILED'],
+    ['an unknown field', '{ nope }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['a limit of the parser', `{ ${'hello '.repeat(400)} }`, 'OPERATION_TOO_COMPLEX'],
+    [
+      'a limit that throws',
+      `{ ${Array.from({ length: 20 }, (_, i) => `a${i}: hello`).join(' ')} }`,
+      'OPERATION_TOO_COMPLEX',
+    ],
+    ['a variable', 'query($v: Int!) { needs(value: $v) }', 'BAD_USER_INPUT'],
+    ['its room', 'subscription { counted(room: "none") { number } }', 'ROOM_NOT_FOUND'],
+    ['its cursor', 'subscription { counted(after: "nonsense") { number } }', 'BAD_CURSOR'],
+  ])('refused for %s is an error of that operation, and the others go on', async (_name, query, code) => {
+    const { url, source } = await startServer();
+    const socket = openSocket(url);
+    await socket.init();
+    socket.subscribe('live', COUNT);
+    socket.subscribe('bad', query);
+    const { payload } = await socket.frame('error', 'bad');
+    expect(payload).toMatchObject([{ extensions: { code } }]);
+    source.append();
+    await socket.frame('next', 'live');
+    expect(socket.of('bad').map(({ type }) => type)).toEqual(['error']);
+    socket.subscribe('bad', '{ hello }');
+    await socket.frame('complete', 'bad');
+  });
+
+  it('is one too many above the cap, until another ends', async () => {
+    const { url } = await startServer({ maxOperationsPerSocket: 3 });
+    const socket = openSocket(url);
+    await socket.init();
+    for (const id of ['1', '2', '3', '4']) socket.subscribe(id, COUNT);
+    const { payload } = await socket.frame('error', '4');
+    expect(payload).toMatchObject([{ extensions: { code: 'TOO_MANY_OPERATIONS' } }]);
+    socket.send({ type: 'complete', id: '2' });
+    socket.subscribe('5', '{ hello }');
+    await socket.frame('complete', '5');
+  });
+
+  it('answers queries and mutations with their result and complete', async () => {
+    const { url } = await startServer();
+    const socket = openSocket(url);
+    await socket.init();
+    socket.subscribe('q', '{ hello boom }');
+    socket.subscribe('m', 'mutation { add }');
+    await Promise.all([socket.frame('complete', 'q'), socket.frame('complete', 'm')]);
+    expect(socket.of('q')[0]?.payload).toMatchObject({
+      data: { hello: 'hello you', boom: null },
+      errors: [{ path: ['boom'], extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
+    });
+    expect(socket.of('m').map(({ type }) => type)).toEqual(['next', 'complete']);
+  });
+
+  it('delivers each event once, after the cursor that it names, also beside others on the same socket', async () => {
+    const { url, source, calls } = await startServer();
+    source.append(5);
+    const socket = openSocket(url);
+    await socket.init();
+    socket.subscribe('a', COUNT, { after: '2' });
+    socket.subscribe('b', COUNT);
+    await socket.frame('next', 'a');
+    await vi.waitFor(() => expect(calls.joins).toHaveLength(2), patient);
+    source.append(3);
+    await vi.waitFor(() => {
+      expect(numbers(socket.of('a'))).toEqual([3, 4, 5, 6, 7, 8]);
+      expect(numbers(socket.of('b'))).toEqual([6, 7, 8]);
+    }, patient);
+  });
+
+  it.each<[string, (socket: ReturnType<typeof openSocket>) => void]>([
+    ['its client completes it', (s) => s.send({ type: 'complete', id: '1' })],
+    ['its socket is closed', (s) => s.ws.close()],
+    ['its socket dies', (s) => s.ws.terminate()],
+  ])('is counted out once when %s', async (_name, end) => {
+    const { url, calls, source } = await startServer();
+    const socket = openSocket(url);
+    await socket.init({ token: 'token-ann' });
+    socket.subscribe('1', COUNT);
+    await vi.waitFor(() => expect(calls.joins).toEqual(['ann']), patient);
+    end(socket);
+    await vi.waitFor(() => expect(calls.leaves).toEqual(['ann']), patient);
+    await vi.waitFor(() => expect(source.state.closed).toBe(1), patient);
+    expect(calls.leaves).toEqual(['ann']);
+    expect(socket.of('1').filter(({ type }) => type === 'complete')).toEqual([]);
+  });
+
+  it('ends with an error of its own when its cursor is gone', async () => {
+    const { url, calls, source } = await startServer();
+    const socket = openSocket(url);
+    await socket.init({ token: 'token-ann' });
+    socket.subscribe('1', COUNT);
+    await vi.waitFor(() => expect(calls.joins).toEqual(['ann']), patient);
+    source.state.expired = true;
+    source.append();
+    const { payload } = await socket.frame('error', '1');
+    expect(payload).toMatchObject([{ extensions: { code: 'CURSOR_EXPIRED' } }]);
+    expect(calls.leaves).toEqual(['ann']);
+    socket.subscribe('2', '{ hello }');
+    await socket.frame('complete', '2');
+    expect(socket.of('1').map(({ type }) => type)).toEqual(['error']);
+  });
+
+  it('of a socket that does not read costs one write, and goes on exactly when it reads again', async () => {
+    const { url, source, calls } = await startServer({ ring: 100_000 });
+    const query = 'subscription($t: String) { counted { number echo(text: $t) } }';
+    const socket = openSocket(url);
+    await socket.init();
+    socket.subscribe('1', query, { t: 'x'.repeat(4000) });
+    await vi.waitFor(() => expect(calls.joins).toHaveLength(1), patient);
+    socket.ws.pause();
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 60; i += 1) {
+      source.append(200);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(calls.executions).toBeLessThan(12_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000);
+    socket.ws.resume();
+    await vi.waitFor(() => expect(numbers(socket.of('1')).at(-1)).toBe(12_000), { timeout: 40_000 });
+    expect(numbers(socket.of('1'))).toEqual(Array.from({ length: 12_000 }, (_, i) => i + 1));
+  }, 90_000);
+});
