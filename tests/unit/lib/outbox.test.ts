@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../src/lib/logger.js';
+import { createOutbox } from '../../../src/lib/outbox.js';
+import { createManualClock } from '../../testkit/manual-clock.js';
+
+const DELAY_MS = 10;
+const RETRY_MS = 100;
+
+/** An outbox of numbers that keeps the highest, and a receiver that can be away or slow. */
+function createWorld() {
+  const clock = createManualClock();
+  const sent: string[][] = [];
+  const state = {
+    away: false,
+    answer: Promise.resolve(),
+    again: (batch: readonly string[]): readonly string[] => batch.slice(batch.length),
+  };
+  const outbox = createOutbox<{ key: string; value: number }>({
+    name: 'test',
+    clock,
+    log: silentLogger,
+    delayMs: DELAY_MS,
+    retryMs: RETRY_MS,
+    maxBatch: 3,
+    merge: (a, b) => ({ key: a.key, value: Math.max(a.value, b.value) }),
+    async send(items) {
+      const batch = items.map(({ key, value }) => `${key}${value}`);
+      sent.push(batch);
+      await state.answer;
+      if (state.away) throw new Error('away');
+      const again = state.again(batch);
+      return items.filter(({ key, value }) => again.includes(`${key}${value}`));
+    },
+  });
+  return { clock, outbox, sent, state, put: (key: string, value: number) => outbox.put(key, { key, value }) };
+}
+
+describe('an outbox', () => {
+  it('collects for a moment, merges what is under one key, and sends in batches', async () => {
+    const { clock, put, sent } = createWorld();
+    for (const [key, value] of Object.entries({ a: 1, b: 1, c: 1, d: 1 })) put(key, value);
+    put('a', 3);
+    put('a', 2);
+    expect(sent).toEqual([]);
+    await clock.advance(DELAY_MS);
+    expect(sent).toEqual([['a3', 'b1', 'c1'], ['d1']]);
+    await clock.advance(1000);
+    expect(sent).toHaveLength(2);
+  });
+
+  it('keeps what was not acknowledged, merged with what came meanwhile, and sends it again', async () => {
+    const { clock, put, sent, state } = createWorld();
+    state.away = true;
+    put('a', 5);
+    await clock.advance(DELAY_MS);
+    put('a', 3);
+    put('b', 1);
+    await clock.advance(RETRY_MS);
+    state.away = false;
+    await clock.advance(RETRY_MS);
+    expect(sent).toEqual([['a5'], ['a5', 'b1'], ['a5', 'b1']]);
+    await clock.advance(1000);
+    expect(sent).toHaveLength(3);
+  });
+
+  it('sends what was put during a send in a turn of its own', async () => {
+    const { clock, put, sent, state } = createWorld();
+    let answer = (): void => undefined;
+    state.answer = new Promise((resolve) => (answer = resolve));
+    put('a', 1);
+    await clock.advance(DELAY_MS);
+    put('a', 2);
+    answer();
+    await clock.advance(0);
+    expect(sent).toEqual([['a1']]);
+    await clock.advance(DELAY_MS);
+    expect(sent).toEqual([['a1'], ['a2']]);
+  });
+
+  it('sends again what the receiver asks for', async () => {
+    const { clock, put, sent, state } = createWorld();
+    state.again = (batch) => (sent.length === 1 ? batch.slice(0, 1) : []);
+    put('a', 1);
+    put('b', 1);
+    await clock.advance(DELAY_MS * 3);
+    expect(sent).toEqual([['a1', 'b1'], ['a1']]);
+  });
+
+  it('says when something is settled: acknowledged, or known to come later', async () => {
+    const { clock, outbox, put, state } = createWorld();
+    const settled: string[] = [];
+    const watch = (name: string) => void outbox.settled('a').then(() => settled.push(name));
+    watch('nothing waits');
+    put('a', 1);
+    watch('acknowledged');
+    await clock.advance(DELAY_MS - 1);
+    expect(settled).toEqual(['nothing waits']);
+    await clock.advance(1);
+    expect(settled).toEqual(['nothing waits', 'acknowledged']);
+
+    state.away = true;
+    put('a', 2);
+    watch('failed');
+    await clock.advance(DELAY_MS);
+    expect(settled).toContain('failed');
+    watch('away');
+    await clock.advance(0);
+    expect(settled).toContain('away');
+
+    state.away = false;
+    await clock.advance(RETRY_MS);
+    state.answer = new Promise(() => undefined);
+    put('a', 3);
+    watch('no answer');
+    await clock.advance(499);
+    expect(settled).not.toContain('no answer');
+    await clock.advance(1);
+    expect(settled).toContain('no answer');
+  });
+
+  it('drains all that waits, and gives up at a failure', async () => {
+    const { outbox, put, sent, state } = createWorld();
+    for (const key of 'abcdefg') put(key, 1);
+    await outbox.drain();
+    expect(sent.flat()).toHaveLength(7);
+    state.away = true;
+    put('a', 2);
+    await outbox.drain();
+    expect(sent.at(-1)).toEqual(['a2']);
+  });
+
+  it('sends nothing by itself once it was stopped', async () => {
+    const { clock, outbox, put, sent } = createWorld();
+    put('a', 1);
+    outbox.stop();
+    put('b', 1);
+    await clock.advance(1000);
+    expect(sent).toEqual([]);
+  });
+});
