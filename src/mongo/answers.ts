@@ -32,6 +32,12 @@ const NOT_NOW: ReadonlySet<number> = new Set([
   13_436, // NotPrimaryOrSecondary
 ]);
 
+const isSocketError = (error: unknown): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  typeof error.code === 'string' &&
+  /^(E[A-Z]+|ERR_(STREAM|SOCKET|TLS)_[A-Z_]+)$/.test(error.code);
+
 /** Whether the error says that there is no answer now, rather than that the question was wrong. */
 export function isNotNow(error: unknown): boolean {
   if (error instanceof MongoServerError) {
@@ -39,8 +45,9 @@ export function isNotNow(error: unknown): boolean {
       NOT_NOW.has(Number(error.code)) || error.errorLabels.some((label) => label.startsWith('Retryable'))
     );
   }
-  // The driver's own: no server, no connection, no free place in the pool, a closed client.
-  return error instanceof MongoError;
+  // The driver's own: no server, no connection, no free place in the pool, a closed client. An error of the
+  // socket sometimes comes through as Node made it.
+  return error instanceof MongoError || isSocketError(error);
 }
 
 /**

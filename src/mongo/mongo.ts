@@ -49,48 +49,48 @@ export async function openMongo(deps: {
   log: Logger;
   signal: AbortSignal;
 }): Promise<Mongo> {
-  const client = newClient(deps.url);
-  const hosts = client.options.srvHost ?? client.options.hosts.join(', ');
-
-  async function tryToStart(): Promise<Mongo> {
-    const hello = await client.db('admin').command({ hello: 1 });
-    if (hello['isWritablePrimary'] !== true) throw new NoPrimaryError('no primary yet');
-    const isReplicated = hello['setName'] !== undefined || hello['msg'] === 'isdbgrid';
-    // A standalone has no majority to read from.
-    const readConcern = new ReadConcern(isReplicated ? 'majority' : 'local');
-    const db = client.db(databaseName(deps.url), { readConcern });
-    await prepareDatabase(db, deps.keepVisitsMs);
-    return {
-      db,
-      client,
-      surest: isReplicated ? 'linearizable' : 'local',
-      async ping(signal) {
-        await within(signal, () => db.command({ ping: 1 }, { signal }));
-      },
-      stop: () => client.close(),
-    };
-  }
-
-  const { clock, log, signal } = deps;
+  const { url, keepVisitsMs, clock, log, signal } = deps;
   let reportedAt = Number.NEGATIVE_INFINITY;
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      try {
-        return await tryToStart();
-      } catch (error) {
-        if (!isNotNow(error) && !(error instanceof NoPrimaryError)) throw refusal(hosts, error);
-        if (clock.monotonic() - reportedAt >= REPORT_MS) {
-          reportedAt = clock.monotonic();
-          log.warn({ reason: firstLine(error) }, `waiting for MongoDB at ${hosts} (MONGODB_URL)`);
-        }
+  for (;;) {
+    signal.throwIfAborted();
+    // A new one each time: a client whose first connection failed never connects again (mongodb 7.9).
+    const client = newClient(url);
+    try {
+      return await start(client, databaseName(url), keepVisitsMs, signal);
+    } catch (error) {
+      await client.close();
+      const hosts = client.options.srvHost ?? client.options.hosts.join(', ');
+      if (!isNotNow(error) && !(error instanceof NoPrimaryError)) throw refusal(hosts, error);
+      if (clock.monotonic() - reportedAt >= REPORT_MS) {
+        reportedAt = clock.monotonic();
+        log.warn({ reason: firstLine(error) }, `waiting for MongoDB at ${hosts} (MONGODB_URL)`);
       }
-      await sleep(clock, RETRY_MS);
     }
-  } catch (error) {
-    await client.close();
-    throw error;
+    await sleep(clock, RETRY_MS);
   }
+}
+
+async function start(
+  client: MongoClient,
+  database: string,
+  keepVisitsMs: number,
+  signal: AbortSignal,
+): Promise<Mongo> {
+  const hello = await client.db('admin').command({ hello: 1 }, { signal });
+  if (hello['isWritablePrimary'] !== true) throw new NoPrimaryError('no primary yet');
+  const isReplicated = hello['setName'] !== undefined || hello['msg'] === 'isdbgrid';
+  // A standalone has no majority to read from.
+  const db = client.db(database, { readConcern: new ReadConcern(isReplicated ? 'majority' : 'local') });
+  await prepareDatabase(db, keepVisitsMs);
+  return {
+    db,
+    client,
+    surest: isReplicated ? 'linearizable' : 'local',
+    async ping(signal) {
+      await within(signal, () => db.command({ ping: 1 }, { signal }));
+    },
+    stop: () => client.close(),
+  };
 }
 
 /** What ends the start rather than delays it, in words for the operator. */

@@ -62,16 +62,16 @@ async function refuseNewer(db: Db): Promise<void> {
 
 /** Writes our version unless a newer one is there, and gives the one that is there then. */
 async function raiseVersion(meta: Collection<MetaDocument>): Promise<number | undefined> {
-  const options = { upsert: true, returnDocument: 'after' } as const;
-  const raise = () =>
-    meta.findOneAndUpdate({ _id: { $eq: SCHEMA_ID } }, { $max: { version: SCHEMA_VERSION } }, options);
+  const filter = { _id: { $eq: SCHEMA_ID } };
+  const raise = () => meta.updateOne(filter, { $max: { version: SCHEMA_VERSION } }, { upsert: true });
   try {
-    return (await raise())?.version;
+    await raise();
   } catch (error) {
     // Two instances made it at once; now both find it.
     if (!isDuplicate(error)) throw error;
-    return (await raise())?.version;
+    await raise();
   }
+  return (await meta.findOne(filter))?.version;
 }
 
 async function ensureIndex(db: Db, index: Index): Promise<void> {

@@ -1,0 +1,127 @@
+import { MongoClient } from 'mongodb';
+import { afterEach, describe, expect, test } from 'vitest';
+import { systemIds } from '../../src/lib/ids.js';
+import { StartError } from '../../src/lib/start-error.js';
+import { createMongoMessageStore } from '../../src/messages/message-store.mongo.js';
+import { SCHEMA_VERSION } from '../../src/mongo/schema.js';
+import { createMongoRoomStore } from '../../src/rooms/room-store.mongo.js';
+import { mongoForTests } from '../testkit/services/index.js';
+import { connect, newMongo } from './worlds/mongo.js';
+
+const HOUR_MS = 3_600_000;
+const HOUR_SECONDS = 3600;
+const soon = (): AbortSignal => AbortSignal.timeout(30_000);
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+/** An empty database, and a client that meets it before we do. */
+async function emptyDatabase() {
+  const { url, dispose } = await mongoForTests();
+  const client = new MongoClient(url);
+  cleanups.push(dispose, () => client.close());
+  return { url, db: client.db() };
+}
+
+async function open(...args: Parameters<typeof connect>) {
+  const mongo = await connect(...args);
+  cleanups.push(() => mongo.stop());
+  return mongo;
+}
+
+describe('starting on MongoDB', () => {
+  test('many instances start at once on an empty database, and again on it', async () => {
+    const { url, db } = await emptyDatabase();
+    for (const _round of [1, 2]) {
+      const all = await Promise.all(Array.from({ length: 6 }, () => open(url)));
+      for (const mongo of all) await mongo.ping(soon());
+    }
+    const indexes = await db.collection('messages').listIndexes().toArray();
+    expect(indexes.filter((index) => index['unique'] === true)).toMatchObject([
+      { name: 'messages_key', key: { roomId: 1, authorId: 1, key: 1 } },
+      { name: 'messages_number', key: { roomId: 1, number: 1 } },
+    ]);
+    const meta = await db.collection<{ _id: string }>('meta').find().toArray();
+    expect(meta).toEqual([{ _id: 'schema', version: SCHEMA_VERSION }]);
+  });
+
+  test('a database that a newer release wrote is refused with words and left as it is', async () => {
+    const { url, db } = await emptyDatabase();
+    await db.collection<{ _id: string; version: number }>('meta').insertOne({ _id: 'schema', version: 99 });
+    const refusal = connect(url);
+    await expect(refusal).rejects.toThrow(StartError);
+    await expect(refusal).rejects.toThrow(/MONGODB_URL.*newer release \(schema 99/);
+    const collections = await db.listCollections().toArray();
+    expect(collections.map(({ name }) => name)).toEqual(['meta']);
+  });
+
+  test.each([
+    ['is not unique', { roomId: 1, number: 1 }, {}],
+    ['is on other fields', { roomId: 1 }, { unique: true }],
+    [
+      'leaves out some documents',
+      { roomId: 1, number: 1 },
+      { unique: true, partialFilterExpression: { number: 1 } },
+    ],
+  ] as const)('an index of our name that %s is refused with words', async (_, key, options) => {
+    const { url, db } = await emptyDatabase();
+    await db.collection('messages').createIndex(key, { name: 'messages_number', ...options });
+    const refusal = connect(url);
+    await expect(refusal).rejects.toThrow(StartError);
+    await expect(refusal).rejects.toThrow(/MONGODB_URL: index messages_number .* cannot be made/);
+  });
+
+  test('a unique index that what is stored breaks is refused with words', async () => {
+    const { url, db } = await emptyDatabase();
+    await db.collection('rooms').insertMany([{ nameKey: 'same' }, { nameKey: 'same' }], { ordered: true });
+    const refusal = connect(url);
+    await expect(refusal).rejects.toThrow(StartError);
+    await expect(refusal).rejects.toThrow(/MONGODB_URL: index rooms_name .* cannot be made/);
+  });
+
+  test('how long visits are kept follows the setting', async () => {
+    const { url, db } = await emptyDatabase();
+    for (const hours of [1, 2]) {
+      await open(url, { keepVisitsMs: hours * HOUR_MS });
+      const indexes = await db.collection('visits').listIndexes().toArray();
+      expect(indexes.find(({ name }) => name === 'visits_at')).toMatchObject({
+        expireAfterSeconds: hours * HOUR_SECONDS,
+      });
+    }
+  });
+
+  test.each([
+    'mongodb://user:s3cret@host:99999/',
+    'mongodb://user:s3cret@/x',
+    'mongodb://user:s3cret@a/?w=1&x=2',
+  ])('a URL that makes no sense is refused without its password (%s)', async (url) => {
+    const error: unknown = await connect(url).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(StartError);
+    expect(String(error)).toContain('MONGODB_URL');
+    expect(String(error)).not.toContain('s3cret');
+  });
+});
+
+describe('what users type', () => {
+  test('is compared, never run, even if it is no text at all', async () => {
+    const { mongo, stop } = await newMongo();
+    cleanups.push(stop);
+    const rooms = createMongoRoomStore({ mongo });
+    const messages = createMongoMessageStore({ mongo });
+    const id = systemIds.uuid();
+    const room = { id, name: 'Lobby', nameKey: 'lobby', createdAt: new Date(), creatorId: systemIds.uuid() };
+    await rooms.create(room, soon());
+    const record = { logId: id, number: 1, authorId: 'author', key: 'c:key', call: '0'.repeat(16) };
+    await messages.append([{ ...record, text: 'hi', createdAt: new Date() }], messages.session(), soon());
+    const anything = { $gt: '' } as unknown as string;
+    expect(await rooms.byNameKey(anything, soon())).toBeNull();
+    await expect(rooms.byIds([anything], soon())).rejects.toThrow('cannot nest $');
+    expect(await messages.byKey(id, anything, 'c:key', null, soon())).toBeNull();
+    expect(await messages.byKey(id, 'author', anything, null, soon())).toBeNull();
+    expect(await messages.newest(anything, null, soon())).toBeNull();
+    expect(await messages.range(anything, 0, 10, soon())).toEqual([]);
+    expect(await messages.firsts([anything], 'linearizable', soon())).toEqual(new Map());
+  });
+});
