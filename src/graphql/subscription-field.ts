@@ -14,7 +14,7 @@ export interface SubscriptionField<
   Event = unknown,
 > {
   /** Arguments that only say where to start: they do not keep subscribers from sharing. */
-  readonly startArguments: readonly (keyof Arguments & string)[];
+  readonly startArguments: readonly string[];
   /** The client's cursor among the arguments. */
   after(args: Arguments): string | null;
   /**

@@ -4,6 +4,7 @@ import type { Followed } from '../lib/followed.js';
 import type { Ids } from '../lib/ids.js';
 import { type Problem, refuse, type Result, succeed } from '../lib/problem.js';
 import { normalizeText, textProblems } from '../lib/text.js';
+import type { Metrics } from '../lib/metrics.js';
 import type { RateLimit, RateLimits } from '../limits/rate-limits.js';
 import type { Log, LogDelivery, LogPage, LogRange } from '../log/log.js';
 import type { LogPosition } from '../log/log-store.js';
@@ -26,6 +27,16 @@ export interface SentMessage {
   readonly duplicate: boolean;
 }
 
+const MS_PER_SECOND = 1000;
+
+/** What a send is counted as. */
+function outcomeOf(result: Result<SentMessage>): string {
+  if (result.ok) return result.value.duplicate ? 'duplicate' : 'stored';
+  const { code } = result.problems[0];
+  if (code === 'IDEMPOTENCY_CONFLICT') return 'conflict';
+  return code === 'RATE_LIMITED' ? 'rate_limited' : 'invalid';
+}
+
 export type MessageService = ReturnType<typeof createMessageService>;
 
 /** The chat: send, read, follow. Every promise about order and loss is the log's (docs/SPEC.md, LOG-*). */
@@ -34,6 +45,7 @@ export function createMessageService({
   rooms,
   visitors,
   limits,
+  metrics,
   clock,
   ids,
   maxMessageLength,
@@ -42,6 +54,7 @@ export function createMessageService({
   rooms: Pick<RoomService, 'byId'>;
   visitors: Pick<VisitorService, 'ensure'>;
   limits: RateLimits;
+  metrics: Pick<Metrics, 'sends' | 'sendAckSeconds'>;
   clock: Clock;
   ids: Ids;
   maxMessageLength: number;
@@ -71,6 +84,32 @@ export function createMessageService({
     return null;
   }
 
+  async function attempt(
+    viewer: Viewer,
+    { roomId, text: given, idempotencyKey }: SendInput,
+    { address, signal }: { address: string; signal: AbortSignal },
+  ): Promise<Result<SentMessage>> {
+    const text = normalizeText(given);
+    const [problem, ...others] = [...textProblems(text, rules), ...idempotencyKeyProblems(idempotencyKey)];
+    if (problem !== undefined) return refuse(problem, ...others);
+    if (roomId === null || (await rooms.byId(roomId, signal)) === null) {
+      return refuse({ code: 'ROOM_NOT_FOUND', message: 'There is no such room.', field: 'roomId' });
+    }
+    const call = ids.random64();
+    const key = idempotencyKey === null ? `s:${call}` : `c:${idempotencyKey}`;
+    const retryAfterMs = await limited(viewer, roomId, address);
+    if (retryAfterMs !== null) {
+      // What is stored is returned even to a limited sender: its retry must find out that it succeeded.
+      const stored = idempotencyKey === null ? null : await log.byKey(roomId, viewer.id, key, signal);
+      if (stored !== null) return stored.text === text ? sent(stored, true) : refuse(conflict);
+      return refuse({ code: 'RATE_LIMITED', message: 'Too many messages. Wait a little.', retryAfterMs });
+    }
+    await visitors.ensure(viewer, signal);
+    const entry = { logId: roomId, authorId: viewer.id, key, call, text, createdAt: new Date(clock.now()) };
+    const appended = await log.append(roomId, entry, signal);
+    return appended.outcome === 'stored' ? sent(appended.record, appended.duplicate) : refuse(conflict);
+  }
+
   return {
     /**
      * Stores one message and answers when it is durable. With a key it may be repeated for ever, on any
@@ -80,28 +119,21 @@ export function createMessageService({
      */
     async send(
       viewer: Viewer,
-      { roomId, text: given, idempotencyKey }: SendInput,
-      { address, signal }: { address: string; signal: AbortSignal },
+      input: SendInput,
+      operation: { address: string; signal: AbortSignal },
     ): Promise<Result<SentMessage>> {
-      const text = normalizeText(given);
-      const [problem, ...others] = [...textProblems(text, rules), ...idempotencyKeyProblems(idempotencyKey)];
-      if (problem !== undefined) return refuse(problem, ...others);
-      if (roomId === null || (await rooms.byId(roomId, signal)) === null) {
-        return refuse({ code: 'ROOM_NOT_FOUND', message: 'There is no such room.', field: 'roomId' });
+      const started = clock.monotonic();
+      try {
+        const result = await attempt(viewer, input, operation);
+        metrics.sends.inc({ result: outcomeOf(result) });
+        if (result.ok) metrics.sendAckSeconds.observe((clock.monotonic() - started) / MS_PER_SECOND);
+        return result;
+      } catch (error) {
+        const code = error instanceof CodedError ? error.code : null;
+        const failed = code === 'UNAVAILABLE' || code === 'OVERLOADED' ? code.toLowerCase() : 'failed';
+        metrics.sends.inc({ result: failed });
+        throw error;
       }
-      const call = ids.random64();
-      const key = idempotencyKey === null ? `s:${call}` : `c:${idempotencyKey}`;
-      const retryAfterMs = await limited(viewer, roomId, address);
-      if (retryAfterMs !== null) {
-        // What is stored is returned even to a limited sender: its retry must find out that it succeeded.
-        const stored = idempotencyKey === null ? null : await log.byKey(roomId, viewer.id, key, signal);
-        if (stored !== null) return stored.text === text ? sent(stored, true) : refuse(conflict);
-        return refuse({ code: 'RATE_LIMITED', message: 'Too many messages. Wait a little.', retryAfterMs });
-      }
-      await visitors.ensure(viewer, signal);
-      const entry = { logId: roomId, authorId: viewer.id, key, call, text, createdAt: new Date(clock.now()) };
-      const appended = await log.append(roomId, entry, signal);
-      return appended.outcome === 'stored' ? sent(appended.record, appended.duplicate) : refuse(conflict);
     },
 
     /** @throws CodedError `BAD_CURSOR`, `CURSOR_EXPIRED`, `UNAVAILABLE`. */

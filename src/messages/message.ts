@@ -29,3 +29,19 @@ export function idempotencyKeyProblems(key: string | null): Problem[] {
 /** The cursor behind a message. */
 export const cursorOf = (message: Message): string =>
   encodeCursor(message.logId, { number: message.number, tag: tagOf(message) });
+
+/** The message that an entry becomes under its number. */
+export const numbered = (entry: Omit<Message, 'number'>, number: number): Message => ({ ...entry, number });
+
+/** Whether a repeated send asks for what is stored. A removed message, whose text is empty, counts as it was. */
+export const sameInput = (stored: Message, entry: Omit<Message, 'number'>): boolean =>
+  stored.text === '' || stored.text === entry.text;
+
+/** What a message takes besides its text: identifiers, key, time, and the object that holds them. */
+const MESSAGE_OVERHEAD_BYTES = 300;
+/** UTF-8 takes at most that many bytes for a UTF-16 unit. */
+const BYTES_PER_UNIT = 3;
+
+/** About how many bytes a message takes, rather too many than too few. */
+export const approximateBytes = ({ text }: Omit<Message, 'number'>): number =>
+  MESSAGE_OVERHEAD_BYTES + text.length * BYTES_PER_UNIT;

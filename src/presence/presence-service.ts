@@ -23,6 +23,8 @@ export interface RoomCounts {
 
 /** Who is where. None of these fails because the presence store is away: counts are then the last known, else 0. */
 export interface PresenceService {
+  /** Resolves when counts are exact for the first time, or when it is clear that the store is away. */
+  readonly started: Promise<void>;
   /** A visitor's subscription of a room began. The returned function ends it; twice does nothing. */
   join(roomId: string, visitorId: string): () => void;
   /** Counts the visitor as seen now. Resolves when counted, or when it is clear that it will be counted later. */
@@ -182,13 +184,16 @@ export function createPresenceService({
     });
   }
 
-  void beat().catch((error: unknown) => log.warn({ err: error }, 'the presence store is away'));
+  const started = beat()
+    .then(() => duty)
+    .catch((error: unknown) => log.warn({ err: error }, 'the presence store is away'));
   const endTimers = [
     every(clock, BEAT_MS, beat, (error) => log.debug({ err: error }, 'no beat of the presence store')),
     every(clock, renewalMs / slices, renew, (error) => log.error({ err: error }, 'presence was not renewed')),
   ];
 
   return {
+    started,
     join(roomId, visitorId) {
       const sighting = sightings.hold(roomId, visitorId);
       if (sighting.holds === 1) {

@@ -27,6 +27,7 @@ function world() {
       metrics: createMetrics({ version: 'test' }),
     }),
     clock: systemClock,
+    metrics: createMetrics({ version: 'test' }),
     ids: systemIds,
     maxMessageLength: 100,
   });

@@ -1,0 +1,77 @@
+import type { Config } from '../config.js';
+import { roomIdOf } from '../graphql/node.js';
+import { systemClock } from '../lib/clock.js';
+import { silentLogger } from '../lib/logger.js';
+import { StartError } from '../lib/start-error.js';
+import type { LogStore } from '../log/log-store.js';
+import type { Message } from '../messages/message.js';
+import { createMongoMessageStore } from '../messages/message-store.mongo.js';
+import { createSqliteMessageStore } from '../messages/message-store.sqlite.js';
+import { openMongo } from '../mongo/mongo.js';
+import { openSqliteReader } from '../sqlite/sqlite.js';
+
+/** Records that are read at once: what the port takes. */
+const PAGE = 256;
+const CALL_LIMIT_MS = 10_000;
+const CONNECT_LIMIT_MS = 10_000;
+const MS_PER_SECOND = 1000;
+
+interface OpenStore {
+  readonly messages: Pick<LogStore<Message>, 'newest' | 'firsts' | 'range'>;
+  close(): void | Promise<void>;
+}
+
+async function open(config: Config): Promise<OpenStore> {
+  if (config.mongodbUrl === null) {
+    const reader = openSqliteReader(config.dataDir);
+    const write = () => Promise.reject(new Error('verify writes nothing'));
+    return { messages: createSqliteMessageStore({ sqlite: { ...reader, write } }), close: reader.close };
+  }
+  const mongo = await openMongo({
+    url: config.mongodbUrl,
+    keepVisitsMs: config.recentVisitWindowSeconds * MS_PER_SECOND,
+    clock: systemClock,
+    log: silentLogger,
+    signal: systemClock.deadline(CONNECT_LIMIT_MS),
+  });
+  return { messages: createMongoMessageStore({ mongo }), close: mongo.stop };
+}
+
+/**
+ * Reads a whole room and says whether its numbers are dense.
+ *
+ * @param id - the room's identifier as the API gives it, or the bare one of the store.
+ * @returns 0 for a dense room, 1 when numbers are missing.
+ */
+export async function verify(config: Config, id: string, print: (line: string) => void): Promise<number> {
+  const roomId = roomIdOf(id) ?? id;
+  const store = await open(config);
+  try {
+    const signal = (): AbortSignal => systemClock.deadline(CALL_LIMIT_MS);
+    const first = (await store.messages.firsts([roomId], 'majority', signal())).get(roomId);
+    if (first === undefined) throw new StartError(`there is no room ${id}`);
+    const head = (await store.messages.newest(roomId, null, signal()))?.number ?? 0;
+    let expected = first;
+    let missing = 0;
+    for (let after = first - 1; after < head; after += PAGE) {
+      for (const { number } of await store.messages.range(
+        roomId,
+        after,
+        Math.min(after + PAGE, head),
+        signal(),
+      )) {
+        for (; expected < number; expected += 1, missing += 1) print(`message ${expected} is missing`);
+        expected = number + 1;
+      }
+    }
+    for (; expected <= head; expected += 1, missing += 1) print(`message ${expected} is missing`);
+    print(
+      missing === 0
+        ? `messages ${first} to ${head}: dense, no hole`
+        : `${missing} of ${head} messages are missing`,
+    );
+    return missing === 0 ? 0 : 1;
+  } finally {
+    await store.close();
+  }
+}

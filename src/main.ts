@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+import { createApp, type App } from './app.js';
+import { runCommand } from './commands/run-command.js';
+import { ConfigError, loadConfig } from './config.js';
+import { createLogger } from './lib/logger.pino.js';
+import { StartError } from './lib/start-error.js';
+
+/** A drain must be over before an orchestrator kills the process, usually after 30 s. */
+const STOP_LIMIT_MS = 25_000;
+
+/** Ends the program before it has started: words, no stack, no secret. */
+function refuse(error: unknown): never {
+  const known = error instanceof ConfigError || error instanceof StartError;
+  const words = known
+    ? error.message
+    : error instanceof Error
+      ? (error.stack ?? error.message)
+      : String(error);
+  for (const line of words.split('\n')) console.error(`madang: ${line}`);
+  process.exit(1);
+}
+
+async function serve(): Promise<void> {
+  const config = loadConfig(process.env);
+  const format = config.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json');
+  const log = createLogger({ level: config.logLevel, format });
+  const app: App = createApp(config, { log });
+  let stopping = false;
+
+  /** The first call drains, the second one hurries. */
+  function stop(reason: string, code: number, hurry: boolean): void {
+    log.info({ reason }, stopping ? 'stopping at once' : 'stopping');
+    const ended = app.stop({ hurry: hurry || stopping });
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+    ended.then(
+      () => process.exit(code),
+      (error: unknown) => {
+        log.error({ error }, 'could not stop in order');
+        process.exit(1);
+      },
+    );
+  }
+
+  process.on('SIGTERM', () => stop('SIGTERM', 0, false));
+  process.on('SIGINT', () => stop('SIGINT', 0, true));
+  process.on('SIGHUP', () => {
+    try {
+      app.reloadKeys();
+      log.info({}, 'the signing keys were read again');
+    } catch (error) {
+      log.error(
+        { reason: error instanceof Error ? error.message : 'unknown' },
+        'the old signing keys stay in force',
+      );
+    }
+  });
+  // Neither is expected, ever: a server whose state is unknown stops taking part, and says so by its exit code.
+  process.on('unhandledRejection', (error) => {
+    log.error({ error }, 'unhandled rejection');
+    stop('unhandled rejection', 1, false);
+  });
+  process.on('uncaughtException', (error) => {
+    log.error({ error }, 'uncaught exception');
+    stop('uncaught exception', 1, false);
+  });
+
+  await app.start();
+  if (stopping) return;
+  const where = config.mode === 'embedded' ? `data in ${config.dataDir}` : 'data in MongoDB';
+  console.log(`Madang is ready: chat ${app.url}/client, GraphQL and GraphiQL ${app.url}/graphql, ${where}`);
+}
+
+const [command, ...operands] = process.argv.slice(2);
+try {
+  if (command === undefined) await serve();
+  else process.exitCode = await runCommand(command, operands, process.env, console.log);
+} catch (error) {
+  refuse(error);
+}

@@ -1,0 +1,78 @@
+import { MongoServerError } from 'mongodb';
+import { sleep, type Clock } from '../lib/clock.js';
+import { every } from '../lib/every.js';
+import type { Ids } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import { firstLine, StartError } from '../lib/start-error.js';
+import { within } from './answers.js';
+import type { Mongo } from './mongo.js';
+
+/** A claim lasts this long unless it is renewed: what a killed instance leaves behind is waited for. */
+const CLAIM_MS = 6000;
+const RENEWAL_MS = 2000;
+const CALL_LIMIT_MS = 1500;
+const RETRY_MS = 500;
+const DUPLICATE_KEY = 11_000;
+
+interface Claim {
+  readonly _id: string;
+  readonly owner: string;
+  readonly until: Date;
+}
+
+/**
+ * Claims a database for one instance that runs without Redis: a second one beside it would hear nothing of its
+ * messages. Times are MongoDB's own. Resolves with how to give the claim back.
+ *
+ * @throws StartError when another instance holds it, and goes on renewing it.
+ */
+export async function claimAlone(deps: {
+  mongo: Mongo;
+  clock: Clock;
+  ids: Ids;
+  log: Logger;
+}): Promise<() => Promise<void>> {
+  const { mongo, clock, ids, log } = deps;
+  const claims = mongo.db.collection<Claim>('claims');
+  const owner = ids.uuid();
+
+  async function claim(): Promise<boolean> {
+    const signal = clock.deadline(CALL_LIMIT_MS);
+    const { localTime }: { localTime?: unknown } = await within(signal, () =>
+      mongo.db.command({ hello: 1 }, { signal }),
+    );
+    const now = localTime instanceof Date ? localTime.getTime() : clock.now();
+    const free = { _id: 'instance', $or: [{ owner: { $eq: owner } }, { until: { $lt: new Date(now) } }] };
+    const renewed = { $set: { owner, until: new Date(now + CLAIM_MS) } };
+    try {
+      await within(signal, () => claims.updateOne(free, renewed, { upsert: true }));
+      return true;
+    } catch (error) {
+      if (error instanceof MongoServerError && error.code === DUPLICATE_KEY) return false;
+      throw error;
+    }
+  }
+
+  const patience = clock.monotonic() + CLAIM_MS + RENEWAL_MS;
+  while (!(await claim())) {
+    if (clock.monotonic() > patience) {
+      throw new StartError(
+        'MONGODB_URL: another instance runs on this database. Set REDIS_URL to run several',
+      );
+    }
+    await sleep(clock, RETRY_MS);
+  }
+  async function renew(): Promise<void> {
+    if (!(await claim()))
+      log.error({}, 'another instance has claimed this database; set REDIS_URL to run several');
+  }
+  const stop = every(clock, RENEWAL_MS, renew, (error) =>
+    log.warn({ reason: firstLine(error) }, 'the claim of this database could not be renewed'),
+  );
+  return async () => {
+    stop();
+    // Left behind, it would end by itself.
+    const released = claims.deleteOne({ _id: 'instance', owner: { $eq: owner } });
+    await Promise.race([released.catch(() => undefined), sleep(clock, CALL_LIMIT_MS)]);
+  };
+}

@@ -1,0 +1,109 @@
+import type { AuthKey, Config } from './config.js';
+import type { Services } from './context.js';
+import type { Clock } from './lib/clock.js';
+import type { Disposer } from './lib/disposer.js';
+import type { Chance, Ids } from './lib/ids.js';
+import type { Logger } from './lib/logger.js';
+import type { Metrics } from './lib/metrics.js';
+import type { RateLimits } from './limits/rate-limits.js';
+import { createLog } from './log/create-log.js';
+import { LOG_LIMITS } from './log/log-limits.js';
+import { createLogMetrics } from './log/log-metrics.prometheus.js';
+import { createMessageBus } from './messages/message-bus.js';
+import { createMessageService } from './messages/message-service.js';
+import type { MessageStore } from './messages/message-store.js';
+import { approximateBytes, type Message, numbered, sameInput } from './messages/message.js';
+import { createPresenceService } from './presence/presence-service.js';
+import type { PresenceStore } from './presence/presence-store.js';
+import type { VisitJournal } from './presence/visit-journal.js';
+import type { PubSub } from './pubsub/pubsub.js';
+import { createRankingService } from './ranking/ranking-service.js';
+import { createRoomService } from './rooms/room-service.js';
+import type { RoomStore } from './rooms/room-store.js';
+import { createVisitorService } from './visitors/visitor-service.js';
+import type { VisitorStore } from './visitors/visitor-store.js';
+import { createVisitorTokens } from './visitors/visitor-token.js';
+
+/** The ports that the domains stand on. */
+export interface Ports {
+  readonly messages: MessageStore;
+  readonly rooms: RoomStore;
+  readonly visitors: VisitorStore;
+  readonly journal: VisitJournal;
+  readonly presence: PresenceStore;
+  readonly pubsub: PubSub;
+  readonly limits: RateLimits;
+}
+
+/** When the writers of messages are stopped they have this long to finish. */
+const WRITERS_STOP_MS = 5000;
+const MS_PER_SECOND = 1000;
+
+/** Makes the domains, each from its port and the domains below it. What they hold is closed by `opened`. */
+export function createServices(
+  parts: Ports & {
+    readonly config: Config;
+    readonly keys: () => readonly AuthKey[];
+    readonly clock: Clock;
+    readonly ids: Ids;
+    readonly chance: Chance;
+    readonly log: Logger;
+    readonly metrics: Metrics;
+    readonly opened: Disposer;
+  },
+): Services {
+  const { config, keys, clock, ids, chance, log, metrics, opened, pubsub, limits } = parts;
+  const lifetimeSeconds = config.auth.tokenLifetimeSeconds;
+  const tokens = createVisitorTokens({ keys, clock, lifetimeSeconds });
+  const visitors = createVisitorService({
+    ...config,
+    store: parts.visitors,
+    tokens,
+    pubsub,
+    limits,
+    clock,
+    ids,
+  });
+  opened.add('visitors', () => visitors.stop());
+
+  const shared = { store: parts.presence, rooms: parts.rooms, clock, chance, log };
+  const ranking = createRankingService({ ...shared, pubsub, intervalMs: config.rankingIntervalMs });
+  opened.add('ranking', () => ranking.stop());
+  const windowMs = config.recentVisitWindowSeconds * MS_PER_SECOND;
+  const presence = createPresenceService({
+    ...shared,
+    journal: parts.journal,
+    ids,
+    windowMs,
+    lastKnown: (roomId) => ranking.standing(roomId),
+  });
+  opened.add('presence', () => presence.stop());
+
+  const rooms = createRoomService({ ...config, store: parts.rooms, visitors, presence, limits, clock, ids });
+  const roomLog = createLog<Message>({
+    store: parts.messages,
+    bus: createMessageBus(pubsub),
+    clock,
+    chance,
+    defer: setImmediate,
+    log,
+    limits: { ...LOG_LIMITS, maxReplayed: config.maxReplayedMessages },
+    metrics: createLogMetrics(metrics),
+    numbered,
+    sameInput,
+    sizeOf: approximateBytes,
+    onReleased: ({ logId, number, createdAt }) => presence.activity(logId, number, createdAt),
+  });
+  opened.add('logs', () => roomLog.stop(WRITERS_STOP_MS));
+  const messages = createMessageService({
+    ...config,
+    log: roomLog,
+    rooms,
+    visitors,
+    limits,
+    metrics,
+    clock,
+    ids,
+  });
+  return { messages, rooms, visitors, presence, ranking, limits, settings: config };
+}
