@@ -7,7 +7,8 @@ import { createOutbox } from '../lib/outbox.js';
 import type { RoomStore } from '../rooms/room-store.js';
 import { createPresenceLag } from './presence-lag.js';
 import { createPresenceLoader } from './presence-loader.js';
-import { MAX_STORE_BATCH, type PresenceStore, type Raise, type Touch } from './presence-store.js';
+import { MAX_STORE_BATCH, type PresenceStore, type Raise } from './presence-store.js';
+import { createTouches } from './presence-touches.js';
 import { createRoomCounter } from './room-counter.js';
 import { createSightings, type Sighting } from './sightings.js';
 import { createStoreClock } from './store-clock.js';
@@ -52,6 +53,12 @@ const ACTIVITY_DELAY_MS = 25;
 /** How often an instance shows the presence store that it lives, in milliseconds. */
 const BEAT_MS = 1000;
 const RETRY_MS = 500;
+
+/**
+ * Presence of one instance: counts its open subscriptions by room and visitor, tells the presence store of them
+ * in batches, and again at each renewal, so that a crashed instance leaves no ghost. What the store does not
+ * acknowledge is kept and told later. Takes its turn at filling a store that forgot. Starts at once.
+ */
 export function createPresenceService({
   store,
   journal,
@@ -113,37 +120,21 @@ export function createPresenceService({
     return counted;
   }
 
-  function touchOf(sighting: Sighting): Touch {
-    const { roomId, visitorId, holds, online } = sighting;
-    const kind = holds > 0 ? 'join' : online && !sightings.mayReturn(sighting) ? 'leave' : 'visit';
-    if (holds > 0) {
-      sighting.online = true;
-      sighting.seenAt = clock.monotonic();
-    }
-    return { kind, roomId, visitorId, at: Math.floor(storeClock.at(sighting.seenAt)) };
-  }
-
-  const touches = createOutbox<Sighting>({
-    name: 'touches',
+  const touches = createTouches({
+    sightings: () => sightings,
+    async tell(batch) {
+      const sentAt = clock.monotonic();
+      const touched = await storeClock.call(() => store.touch(instance, batch));
+      metrics?.presenceTouchSeconds.observe((clock.monotonic() - sentAt) / 1000);
+      notice(touched.epoch);
+      return touched;
+    },
+    async storeTime() {
+      if (!storeClock.known()) await beat();
+      return (monotonic) => storeClock.at(monotonic);
+    },
     clock,
     log,
-    delayMs: 0,
-    retryMs: RETRY_MS,
-    maxBatch: MAX_STORE_BATCH,
-    merge: (_, sighting) => sighting,
-    async send(batch) {
-      if (!storeClock.known()) await beat();
-      const sent = batch.map(touchOf);
-      const sentAt = clock.monotonic();
-      const { late, epoch: found } = await storeClock.call(() => store.touch(instance, sent));
-      metrics?.presenceTouchSeconds.observe((clock.monotonic() - sentAt) / 1000);
-      for (const [index, sighting] of batch.entries()) {
-        if (sent[index]?.kind === 'leave' && sighting.holds === 0) sighting.online = false;
-        sightings.release(sighting);
-      }
-      notice(found);
-      return late.flatMap((index) => batch[index] ?? []);
-    },
   });
 
   const raises = createOutbox<Raise>({

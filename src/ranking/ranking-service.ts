@@ -55,6 +55,10 @@ interface Placed {
   readonly cursor: RankingCursor;
 }
 
+/**
+ * The ranking of one instance, served from the snapshots that it holds. A page's order is that of the snapshot its
+ * cursor names; below the pinned rooms all others follow by creation, where nothing moves. Starts ticking at once.
+ */
 export function createRankingService({
   store,
   rooms,

@@ -3,7 +3,7 @@ import { systemIds } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { createPresenceService } from '../../../src/presence/presence-service.js';
 import { createMemoryPresenceStore } from '../../../src/presence/presence-store.memory.js';
-import type { PresenceStore } from '../../../src/presence/presence-store.js';
+import type { PresenceStore, Touch } from '../../../src/presence/presence-store.js';
 import type { Visit, VisitJournal } from '../../../src/presence/visit-journal.js';
 import type { RoomActivity, RoomRecord, RoomStore } from '../../../src/rooms/room-store.js';
 import { createManualClock } from '../../testkit/manual-clock.js';
@@ -78,7 +78,14 @@ export function createJournal(clock: Pick<Clock, 'now'>) {
 
 /** A store that can be away, and that remembers what it was told. */
 export function breakable(inner: PresenceStore) {
-  const state = { away: false, touches: 0, calls: 0 };
+  const state = {
+    away: false,
+    touches: 0,
+    calls: 0,
+    /** Who told the last touches. */
+    instance: '',
+    onTouch: (_touches: readonly Touch[]): unknown => undefined,
+  };
   const guard = <Result>(call: () => Promise<Result>): Promise<Result> => {
     state.calls += 1;
     return state.away ? Promise.reject(new Error('away')) : call();
@@ -86,6 +93,8 @@ export function breakable(inner: PresenceStore) {
   const store: PresenceStore = {
     touch(instance, touches) {
       state.touches += touches.length;
+      state.instance = instance;
+      state.onTouch(touches);
       return guard(() => inner.touch(instance, touches));
     },
     raise: (raises) => guard(() => inner.raise(raises)),

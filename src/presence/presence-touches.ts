@@ -1,0 +1,74 @@
+import type { Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/logger.js';
+import { createOutbox, type Outbox } from '../lib/outbox.js';
+import { LATE_JOIN_MS, MAX_STORE_BATCH, type Touch, type Touched } from './presence-store.js';
+import type { Sighting, Sightings } from './sightings.js';
+
+const RETRY_MS = 500;
+
+/**
+ * Tells the presence store who is here. What is told is what is true when it is sent, not when it was put: a
+ * join and a leave that were never told are one visit. Kept until acknowledged, so an outage loses no leave.
+ */
+export function createTouches({
+  sightings,
+  tell,
+  storeTime,
+  clock,
+  log,
+}: {
+  readonly sightings: () => Sightings;
+  /** One call of the store; rejects when it is away. */
+  readonly tell: (touches: readonly Touch[]) => Promise<Touched>;
+  /** The store's time at a moment of the monotonic clock; rejects when it cannot be known yet. */
+  readonly storeTime: () => Promise<(monotonic: number) => number>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): Outbox<Sighting> {
+  function touchOf(sighting: Sighting, timeAt: (monotonic: number) => number): Touch {
+    const { roomId, visitorId, holds, online } = sighting;
+    const kind = holds > 0 ? 'join' : online && !sightings().mayReturn(sighting) ? 'leave' : 'visit';
+    if (holds > 0) {
+      sighting.online = true;
+      sighting.seenAt = clock.monotonic();
+    }
+    return { kind, roomId, visitorId, at: Math.floor(timeAt(sighting.seenAt)) };
+  }
+
+  /** A join whose answer never came may still take effect for a while: then it is left once more. */
+  function left(sighting: Sighting): void {
+    const unsureMs = sighting.unsureUntil - clock.monotonic();
+    sighting.online = unsureMs > 0;
+    if (sighting.online) clock.after(unsureMs, () => outbox.put(sighting.key, sighting));
+  }
+
+  async function send(batch: readonly Sighting[]): Promise<readonly Sighting[]> {
+    const timeAt = await storeTime();
+    const sent = batch.map((sighting) => ({ sighting, touch: touchOf(sighting, timeAt) }));
+    try {
+      const { late } = await tell(sent.map(({ touch }) => touch));
+      for (const { sighting, touch } of sent) {
+        if (touch.kind === 'leave' && sighting.holds === 0) left(sighting);
+        sightings().release(sighting);
+      }
+      return late.flatMap((index) => batch[index] ?? []);
+    } catch (error) {
+      for (const { sighting, touch } of sent) {
+        if (touch.kind === 'join') sighting.unsureUntil = clock.monotonic() + LATE_JOIN_MS;
+      }
+      throw error;
+    }
+  }
+
+  const outbox = createOutbox<Sighting>({
+    name: 'touches',
+    clock,
+    log,
+    delayMs: 0,
+    retryMs: RETRY_MS,
+    maxBatch: MAX_STORE_BATCH,
+    merge: (_, sighting) => sighting,
+    send,
+  });
+  return outbox;
+}
