@@ -47,6 +47,8 @@ export function createDrain({
   async function sendAway(connection: Connection): Promise<void> {
     if (connection.mutations.size > 0) {
       await Promise.race([Promise.allSettled(connection.mutations), pause(MUTATION_WAIT_MS)]);
+      // The answer is written in the turn in which the mutation ends.
+      await pause(0);
     }
     connection.close(CLOSE_RESTART, 'The server restarts');
   }
@@ -77,10 +79,10 @@ export function createDrain({
     });
     if (ownsServer) server.closeIdleConnections();
     await sendAllAway(windowMs);
-    const gone = (async () => {
-      await closed;
-      while (connections.size > 0) await pause(10);
-    })();
+    const gone = Promise.all([
+      closed,
+      ...[...connections].map(({ ws }) => new Promise((resolve) => ws.once('close', resolve))),
+    ]);
     await Promise.race([gone, pause(windowMs === 0 && delayMs === 0 ? HASTY_WAIT_MS : LAST_WAIT_MS)]);
     for (const { ws } of connections) ws.terminate();
     for (const stream of streams) stream.destroy();

@@ -51,12 +51,13 @@ const MS_PER_SECOND = 1000;
 
 interface HttpPart {
   readonly status?: number;
+  readonly spec?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 const isHttpPart = (value: unknown): value is HttpPart => typeof value === 'object' && value !== null;
 
-/** Status and headers that an error asks for. */
+/** Status and headers that an error asks for. `spec`: it is about the document, see `Negotiated.legacy`. */
 export function httpOf(error: GraphQLError): {
   status: number;
   spec: boolean;
@@ -69,20 +70,26 @@ export function httpOf(error: GraphQLError): {
   const retryAfterMs = retryAfterMsOf(error);
   if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterMs / MS_PER_SECOND));
   if (status === STATUS['UNAUTHENTICATED']) headers['www-authenticate'] = 'Bearer';
-  return { status: status ?? DOCUMENT_STATUS, spec: status === undefined, headers };
+  return { status: status ?? DOCUMENT_STATUS, spec: own.spec ?? status === undefined, headers };
 }
 
-/** The error without what is meant for the transport. */
-function forClient(error: GraphQLError): GraphQLError {
-  if (error.extensions['http'] === undefined) return error;
-  const { http: _http, ...extensions } = error.extensions;
-  return new GraphQLError(error.message, {
+const withExtensions = (error: GraphQLError, extensions: Readonly<Record<string, unknown>>): GraphQLError =>
+  new GraphQLError(error.message, {
     nodes: error.nodes ?? null,
     source: error.source ?? null,
     positions: error.positions ?? null,
     path: error.path ?? null,
-    extensions,
+    extensions: { ...extensions },
   });
+
+/** A copy that says its status in the way Yoga reads; refusals are remembered and must stay as they are. */
+export const withHttp = (error: GraphQLError): GraphQLError =>
+  withExtensions(error, { ...error.extensions, http: httpOf(error) });
+
+/** The error without what is meant for the transport. */
+function forClient(error: GraphQLError): GraphQLError {
+  const { http, ...extensions } = error.extensions;
+  return http === undefined ? error : withExtensions(error, extensions);
 }
 
 export interface HttpAnswer {

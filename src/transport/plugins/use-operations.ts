@@ -3,7 +3,7 @@ import { OperationTypeNode, type ExecutionResult, type GraphQLError } from 'grap
 import type { Plugin } from 'graphql-yoga';
 import type { Operations } from '../../graphql/operation.js';
 import { checkParameters } from '../graphql-request.js';
-import { httpOf, wantsEvents } from '../graphql-response.js';
+import { wantsEvents, withHttp } from '../graphql-response.js';
 import type { HttpOperations } from '../http-operation.js';
 import { createEventSink } from '../event-sink.js';
 
@@ -12,12 +12,6 @@ export interface NodeContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
 }
-
-/** Tells Yoga the status that an error asks for. */
-const withHttp = (error: GraphQLError): GraphQLError => {
-  const { status, spec, headers } = httpOf(error);
-  return Object.assign(error, { extensions: { ...error.extensions, http: { status, spec, headers } } });
-};
 
 /**
  * Runs every operation through `prepare`, `execute` and `subscribe` of graphql/operation.ts; Yoga's own parse,

@@ -206,6 +206,8 @@ export function openSocket(url: string, options: ClientOptions & { protocols?: s
         () => frames.find((each) => each.type === type && (id === undefined || each.id === id)),
         `no ${type} ${id ?? ''}`,
       ),
+    /** The first frame of this operation. */
+    any: (id: string) => until(() => frames.find((each) => each.id === id), `nothing for ${id}`),
     of: (id: string) => frames.filter((each) => each.id === id),
     async init(payload?: unknown) {
       await opened;

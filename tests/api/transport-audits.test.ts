@@ -1,0 +1,46 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { serverAudits } from 'graphql-http';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
+import { systemIds } from '../../src/lib/ids.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import { createCallers } from '../../src/transport/caller.ts';
+import { createHttpOperations } from '../../src/transport/http-operation.ts';
+import { createYogaHandler } from '../../src/transport/yoga.ts';
+import { createWorld } from '../unit/graphql/kit/world.ts';
+import { startServer } from '../unit/transport/kit/server.ts';
+
+/** How many audits of GraphQL over HTTP there are in the pinned version. */
+const AUDITS = 61;
+
+async function audit(url: string): Promise<{ ok: number; others: string[] }> {
+  const results = await Promise.all(serverAudits({ url, fetchFn: fetch }).map(({ fn }) => fn()));
+  return {
+    ok: results.filter(({ status }) => status === 'ok').length,
+    others: results
+      .filter(({ status }) => status !== 'ok')
+      .map((result) => `${result.id} ${result.name}: ${'reason' in result ? result.reason : ''}`),
+  };
+}
+
+describe('the audits of GraphQL over HTTP', () => {
+  it('pass on this server, whose posts the front answers', async () => {
+    const { url } = await startServer();
+    expect(await audit(url)).toEqual({ ok: AUDITS, others: [] });
+  });
+
+  it('pass on the route of Yoga alone', async () => {
+    const { operations, schema, services } = createWorld();
+    const common = { log: silentLogger, ids: systemIds };
+    const callers = createCallers({ visitors: services.visitors, clock: systemClock, trustProxyHops: 0 });
+    const http = createHttpOperations({ operations, callers, ...common });
+    const server = createServer(
+      createYogaHandler({ schema, operations, http, profile: 'public', path: '/graphql', ...common }),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    expect(await audit(`http://127.0.0.1:${port}/graphql`)).toEqual({ ok: AUDITS, others: [] });
+  });
+});

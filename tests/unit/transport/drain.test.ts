@@ -1,0 +1,110 @@
+import { describe, expect, it, vi } from 'vitest';
+import { openSocket, refusedUpgrade, startServer } from './kit/server.ts';
+
+const COUNT = 'subscription { counted { number } }';
+const patient = { timeout: 20_000 };
+
+describe('a drain', () => {
+  it('without delay and window ends all sockets with 1012 at once, without completing a subscription', async () => {
+    const { url, transport, calls } = await startServer();
+    const sockets = Array.from({ length: 5 }, () => openSocket(url));
+    for (const socket of sockets) {
+      await socket.init();
+      socket.subscribe('1', COUNT);
+    }
+    await vi.waitFor(() => expect(calls.joins).toHaveLength(5), patient);
+    await transport.drain({ delayMs: 0, windowMs: 0 });
+    expect(calls.leaves).toHaveLength(5);
+    for (const socket of sockets) {
+      expect((await socket.closed()).code).toBe(1012);
+      expect(socket.of('1')).toEqual([]);
+    }
+    await expect(fetch(url)).rejects.toThrow();
+  });
+
+  it('says first that the server is not ready, and goes on as usual for the delay', async () => {
+    const { url, base, transport } = await startServer();
+    const drained = transport.drain({ delayMs: 400, windowMs: 0 });
+    expect((await fetch(`${base}/readyz`)).status).toBe(503);
+    expect((await fetch(`${base}/livez`)).status).toBe(200);
+    const late = openSocket(url);
+    await late.init();
+    await drained;
+    expect((await late.closed()).code).toBe(1012);
+  });
+
+  it('refuses upgrades with 503 while it closes sockets one after the other over the window', async () => {
+    const server = await startServer();
+    const sockets = Array.from({ length: 6 }, () => openSocket(server.url));
+    for (const socket of sockets) await socket.init();
+    const keptAlive = await fetch(`${server.base}/livez`);
+    await keptAlive.text();
+    const closings: number[] = [];
+    for (const socket of sockets) socket.ws.once('close', () => closings.push(performance.now()));
+    const startedAt = performance.now();
+    await server.transport.drain({ delayMs: 0, windowMs: 600 });
+    await vi.waitFor(() => expect(closings).toHaveLength(6), patient);
+    const order = closings.map((at) => at - startedAt);
+    for (const [index, at] of order.entries()) expect(at).toBeGreaterThanOrEqual(100 * index - 5);
+  });
+
+  it('waits for the mutations of a socket before it closes it', async () => {
+    const { url, schema, transport } = await startServer();
+    let finish: (value: number) => void = () => undefined;
+    const running = new Promise<number>((resolve) => (finish = resolve));
+    let begun = false;
+    schema.getMutationType()!.getFields()['add']!.resolve = () => {
+      begun = true;
+      return running;
+    };
+    const socket = openSocket(url);
+    await socket.init();
+    socket.subscribe('1', 'mutation { add }');
+    await vi.waitFor(() => expect(begun).toBe(true), patient);
+    const drained = transport.drain({ delayMs: 0, windowMs: 0 });
+    setTimeout(() => finish(7), 100);
+    await drained;
+    expect((await socket.closed()).code).toBe(1012);
+    expect(socket.of('1')[0]?.payload).toEqual({ data: { add: 7 } });
+  });
+
+  it('cuts event streams without an event of completion', async () => {
+    const { url, transport, calls, source } = await startServer();
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: COUNT }),
+    });
+    await vi.waitFor(() => expect(calls.joins).toHaveLength(1), patient);
+    source.append();
+    let text = '';
+    const read = (async () => {
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        text += new TextDecoder().decode(chunk);
+        if (text.includes('"number":1')) void transport.drain({ delayMs: 0, windowMs: 0 });
+      }
+    })();
+    await expect(read).rejects.toThrow();
+    expect(text).not.toContain('complete');
+    await vi.waitFor(() => expect(calls.leaves).toHaveLength(1), patient);
+  });
+
+  it('called a second time ends everything now, also those that do not answer', async () => {
+    const { url, port, transport } = await startServer();
+    const socket = openSocket(url);
+    await socket.init();
+    socket.ws.pause();
+    const drained = transport.drain({ delayMs: 600_000, windowMs: 600_000 });
+    expect((await refusedUpgrade(port, '/graphql')).status).toBe(101);
+    await transport.drain({ delayMs: 0, windowMs: 0 });
+    await drained;
+  });
+
+  it('ends with a dead client soon', async () => {
+    const { url, transport } = await startServer();
+    const socket = openSocket(url);
+    await socket.init();
+    socket.ws.pause();
+    await transport.drain({ delayMs: 0, windowMs: 0 });
+  });
+});

@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { openSocket, startServer } from './kit/server.ts';
+
+type Errors = { extensions: { code: string } }[];
+
+const fields = (count: number, of: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => of(index)).join(' ');
+
+/** Documents that are refused; `mark` makes each text its own, since a remembered one proves nothing. */
+const REFUSED: [
+  string,
+  (mark: string) => { query: string; variables?: object; operationName?: string },
+  string,
+][] = [
+  ['an empty document', (m) => ({ query: `# ${m}` }), 'GRAPHQL_PARSE_FAILED'],
+  ['an unclosed brace', (m) => ({ query: `{ hello # ${m}` }), 'GRAPHQL_PARSE_FAILED'],
+  ['a strange character', (m) => ({ query: `{ hello % } # ${m}` }), 'GRAPHQL_PARSE_FAILED'],
+  ['an unknown field', (m) => ({ query: `{ nope${m} }` }), 'GRAPHQL_VALIDATION_FAILED'],
+  ['an unknown argument', (m) => ({ query: `{ hello(x${m}: 1) }` }), 'GRAPHQL_VALIDATION_FAILED'],
+  ['an unknown fragment', (m) => ({ query: `{ ...F${m} }` }), 'GRAPHQL_VALIDATION_FAILED'],
+  [
+    'a circling fragment',
+    (m) => ({ query: `{ ...${m} } fragment ${m} on Query { hello ...${m} }` }),
+    'GRAPHQL_VALIDATION_FAILED',
+  ],
+  ['a missing selection', (m) => ({ query: `{ ${m}: item }` }), 'GRAPHQL_VALIDATION_FAILED'],
+  ['a selection on a leaf', (m) => ({ query: `{ ${m}: hello { x } }` }), 'GRAPHQL_VALIDATION_FAILED'],
+  [
+    'a literal of a wrong type',
+    (m) => ({ query: `{ ${m}: needs(value: "1") }` }),
+    'GRAPHQL_VALIDATION_FAILED',
+  ],
+  [
+    'an unknown operation',
+    (m) => ({ query: `query ${m} { hello }`, operationName: 'other' }),
+    'GRAPHQL_VALIDATION_FAILED',
+  ],
+  [
+    'operations, none chosen',
+    (m) => ({ query: `query ${m} { hello } query B { hello }` }),
+    'GRAPHQL_VALIDATION_FAILED',
+  ],
+  ['a directive that is unknown', (m) => ({ query: `{ hello @d${m} }` }), 'GRAPHQL_VALIDATION_FAILED'],
+  [
+    'depth',
+    (m) => ({ query: `{ ${m}: item { ${'items { '.repeat(8)} id ${'} '.repeat(8)} } }` }),
+    'OPERATION_TOO_COMPLEX',
+  ],
+  [
+    'depth by fragments',
+    (m) => ({
+      query: `{ item { ...${m}0 } } ${fields(9, (i) => `fragment ${m}${i} on Item { items { ...${m}${i + 1} } }`)} fragment ${m}9 on Item { id }`,
+    }),
+    'OPERATION_TOO_COMPLEX',
+  ],
+  ['aliases', (m) => ({ query: `{ ${fields(16, (i) => `${m}${i}: hello`)} }` }), 'OPERATION_TOO_COMPLEX'],
+  [
+    'aliases of __typename',
+    (m) => ({ query: `{ ${fields(16, (i) => `${m}${i}: __typename`)} }` }),
+    'OPERATION_TOO_COMPLEX',
+  ],
+  ['tokens', (m) => ({ query: `query ${m} { ${fields(400, () => 'hello')} }` }), 'OPERATION_TOO_COMPLEX'],
+  [
+    'directives',
+    (m) => ({ query: `query ${m} { hello ${fields(10, () => '@skip(if: false)')} }` }),
+    'OPERATION_TOO_COMPLEX',
+  ],
+  ['characters', (m) => ({ query: `{ hello } # ${m} ${'x'.repeat(8200)}` }), 'OPERATION_TOO_COMPLEX'],
+  [
+    'cost by literals',
+    (m) => ({ query: `query ${m} { items(first: 100) { items(first: 100) { id } } }` }),
+    'OPERATION_TOO_COMPLEX',
+  ],
+  [
+    'cost by variables',
+    (m) => ({
+      query: `query ${m}($n: Int) { items(first: $n) { items(first: 100) { id } } }`,
+      variables: { n: 100 },
+    }),
+    'OPERATION_TOO_COMPLEX',
+  ],
+  ['a missing variable', (m) => ({ query: `query ${m}($v: Int!) { needs(value: $v) }` }), 'BAD_USER_INPUT'],
+  [
+    'a variable of a wrong type',
+    (m) => ({ query: `query ${m}($v: Int!) { needs(value: $v) }`, variables: { v: { $gt: '' } } }),
+    'BAD_USER_INPUT',
+  ],
+  [
+    'a null where a default was',
+    (m) => ({ query: `query ${m}($v: String = "x") { hello(name: $v) }`, variables: { v: null } }),
+    'BAD_USER_INPUT',
+  ],
+  ['a failure of the server', (m) => ({ query: `{ ${m}: boom }` }), 'INTERNAL_SERVER_ERROR'],
+  ['a failure with a code', (m) => ({ query: `{ ${m}: coded }` }), 'OVERLOADED'],
+];
+
+describe('the same code on every transport', () => {
+  it.each(REFUSED)('for %s', async (_name, make, code) => {
+    const { url } = await startServer();
+    const post = (mark: string, accept: string) =>
+      fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept },
+        body: JSON.stringify(make(mark)),
+      });
+    const get = ({ query, ...more }: ReturnType<typeof make>) =>
+      fetch(
+        `${url}?${new URLSearchParams({
+          query,
+          ...(more.operationName === undefined ? {} : { operationName: more.operationName }),
+          variables: JSON.stringify(more.variables ?? {}),
+        })}`,
+      );
+    const errorsOf = async (response: Response) => ((await response.json()) as { errors: Errors }).errors;
+    const socket = openSocket(url);
+    await socket.init();
+    socket.send({ type: 'subscribe', id: '1', payload: make('w') });
+    const onSocket = (await socket.any('1')).payload as unknown as Errors | { errors: Errors };
+    const events = await (await post('s', 'text/event-stream')).text();
+    const data = /^data: (.*)$/m.exec(events)?.[1] ?? '{}';
+    const all = {
+      front: await errorsOf(await post('p', 'application/graphql-response+json')),
+      yoga: await errorsOf(await get(make('g'))),
+      sse: (JSON.parse(data) as { errors: Errors }).errors,
+      ws: Array.isArray(onSocket) ? onSocket : onSocket.errors,
+    };
+    for (const [transport, errors] of Object.entries(all)) {
+      expect({ transport, code: errors[0]?.extensions.code }).toEqual({ transport, code });
+      expect(JSON.stringify(errors)).not.toMatch(/secret|"http"/);
+    }
+    // A remembered refusal is the same when another transport gives it.
+    socket.send({ type: 'subscribe', id: '3', payload: make('s') });
+    expect(JSON.stringify(await socket.any('3'))).not.toContain('"http"');
+    socket.subscribe('2', '{ hello }');
+    await socket.frame('complete', '2');
+  });
+});
