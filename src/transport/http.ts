@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { lexicographicSortSchema, printSchema, type GraphQLSchema } from 'graphql';
+import { printSchema, type GraphQLSchema } from 'graphql';
 import type { Operations } from '../graphql/operation.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -62,7 +62,7 @@ export function createRequestHandler(options: {
   const yoga = createYogaHandler({ ...options, http, path: `${basePath}/graphql` });
   const graphiql = createGraphiql();
   const client = createClientFiles({ folder: options.clientFolder, prefix: `${basePath}/client` });
-  const sdl = profile === 'public' ? `${printSchema(lexicographicSortSchema(schema))}\n` : null;
+  const sdl = profile === 'public' ? `${printSchema(schema)}\n` : null;
 
   async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, headers } = request;

@@ -35,9 +35,15 @@ describe('the audits of GraphQL over HTTP', () => {
     const common = { log: silentLogger, ids: systemIds };
     const callers = createCallers({ visitors: services.visitors, clock: systemClock, trustProxyHops: 0 });
     const http = createHttpOperations({ operations, callers, ...common });
-    const server = createServer(
-      createYogaHandler({ schema, operations, http, profile: 'public', path: '/graphql', ...common }),
-    );
+    const yoga = createYogaHandler({
+      schema,
+      operations,
+      http,
+      profile: 'public',
+      path: '/graphql',
+      ...common,
+    });
+    const server = createServer((request, response) => void yoga(request, response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
     const { port } = server.address() as AddressInfo;
