@@ -6,6 +6,7 @@
  */
 export const SUITES = [
   { name: 'unit+contract', projects: ['unit', 'testkit', 'contract'], seconds: 90 },
+  { name: 'simulation', projects: ['simulation'], seconds: 60 },
   { name: 'client', projects: ['client'], seconds: 60 },
   { name: 'api', projects: ['api'], seconds: 120 },
   { name: 'live', projects: ['live'], seconds: 180 },

@@ -44,6 +44,8 @@ interface Held<Record extends LogRecord> {
   feed: LogFeed<Record> | null;
   /** Open sources of the feed. */
   sources: number;
+  /** The highest number that was reported as released. */
+  reportedThrough: number;
   cancelIdle: () => void;
   usedAt: number;
 }
@@ -76,7 +78,15 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     let entry = held.get(logId);
     if (entry === undefined) {
       const head = createKnownHead<Record>(clock, limits.headLifetimeMs);
-      entry = { head, writer: null, feed: null, sources: 0, cancelIdle: () => undefined, usedAt: 0 };
+      entry = {
+        head,
+        writer: null,
+        feed: null,
+        sources: 0,
+        reportedThrough: 0,
+        cancelIdle: () => undefined,
+        usedAt: 0,
+      };
       held.set(logId, entry);
       cancelSweep ??= clock.after(limits.headLifetimeMs, sweep);
     }
@@ -103,6 +113,8 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
   }
 
   function released(record: Record): void {
+    const entry = held.get(record.logId);
+    if (entry !== undefined) entry.reportedThrough = Math.max(entry.reportedThrough, record.number);
     try {
       options.onReleased(record);
     } catch (error) {
@@ -118,9 +130,11 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
   /** The publish of the first try may have been lost with its answer, so it is published again. */
   function found(logId: string, record: Record, own: boolean): void {
     const feed = feeds.get(logId);
-    if (own && feed?.hasReleased(record.number) !== true) released(record);
-    feed?.hint({ record, previousTag: null });
-    bus.publish({ record, previousTag: null });
+    const event = { record, previousTag: null };
+    const isReported = record.number <= (held.get(logId)?.reportedThrough ?? 0);
+    if (!own || isReported) feed?.hint(event);
+    else if (feed?.acknowledge(event) !== false) released(record);
+    bus.publish(event);
   }
 
   function makeWriter(logId: string, head: KnownHead<Record>): LogWriter<Record> {
@@ -139,7 +153,9 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     entry.sources += 1;
     if (entry.feed !== null) return entry.feed;
     const { head } = entry;
-    entry.feed = createLogFeed({ ...options, logId, head, headRead, denseRead, onReleased: released });
+    const reportedThrough = (): number => entry.reportedThrough;
+    const onReleased = released;
+    entry.feed = createLogFeed({ ...options, logId, head, headRead, denseRead, reportedThrough, onReleased });
     feeds.set(logId, entry.feed);
     metrics.feedActive(feeds.size);
     tailCheck.wake();

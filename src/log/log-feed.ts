@@ -6,7 +6,7 @@ import { limited } from './call-limit.js';
 import { createFeedRepairs } from './feed-repairs.js';
 import { createFeedRing } from './feed-ring.js';
 import type { HeadRead } from './head-read.js';
-import { headOf, momentOf, type KnownHead, type Moment } from './known-head.js';
+import { headOf, momentOf, type Head, type KnownHead, type Moment } from './known-head.js';
 import type { LogBus, LogEvent } from './log-bus.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
@@ -25,6 +25,8 @@ export interface FeedOptions<Record extends LogRecord> {
   readonly log: Logger;
   readonly metrics: LogMetrics;
   readonly sizeOf: (record: Record) => number;
+  /** The highest number that this instance has reported before. */
+  readonly reportedThrough: () => number;
   /** A record that this feed released and no writer of this instance had acknowledged; once each, in order. */
   readonly onReleased: (record: Record) => void;
 }
@@ -44,11 +46,13 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
   const { logId, store, bus, head, clock, chance, limits, log, metrics } = options;
   const ring = createFeedRing<Record>(limits, options.sizeOf);
   const listeners = new Set<() => void>();
-  const waitingForStart: (() => void)[] = [];
+  let tellStarted = (): void => undefined;
+  const started = new Promise<void>((resolve) => (tellStarted = resolve));
   const pending = new Map<number, LogEvent<Record>>();
   /** Numbers that this instance acknowledged and the feed has not released yet. */
   const acknowledged = new Set<number>();
   let next: number | null = null;
+  /** The first number that this feed reports. */
   let origin = 1;
   let lastTag: Tag | null = null;
   let first: number | null = null;
@@ -83,9 +87,10 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     startedWithoutBus = true;
     for (let failures = 0; isLive(); failures += 1) {
       try {
-        const { head: read } = await options.headRead(logId);
+        const read = await options.headRead(logId);
         first ??= await limited(clock, limits.storeCallMs, readFirst);
-        begin(read.number, read.tag, read.record);
+        // A primary that was replaced may have told less than this instance knows.
+        begin(head.get() ?? read.head);
         return;
       } catch (error) {
         log.debug({ logId, err: error }, 'feed: the store did not answer, starting again');
@@ -113,16 +118,16 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     return (await store.firsts([logId], 'majority', signal)).get(logId) ?? 1;
   }
 
-  function begin(number: number, tag: Tag, record: Record | null): void {
+  function begin({ number, tag, record }: Head<Record>): void {
     if (stopped) return;
     next = number + 1;
-    origin = next;
+    origin = Math.max(next, options.reportedThrough() + 1);
     lastTag = tag;
     if (record !== null) ring.push(record);
     for (const old of pending.keys()) if (old < next) pending.delete(old);
     for (const old of acknowledged) if (old < next) acknowledged.delete(old);
     releasePending();
-    for (const run of waitingForStart.splice(0)) run();
+    tellStarted();
     advance();
     if (repairAtStart) repairs.want('late', true);
     else if (pending.size > 0) repairs.want('missing');
@@ -164,7 +169,7 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     next = record.number + 1;
     lastTag = tagOf(record);
     pending.delete(record.number);
-    if (!acknowledged.delete(record.number)) options.onReleased(record);
+    if (!acknowledged.delete(record.number) && record.number >= origin) options.onReleased(record);
   }
 
   function advance(): void {
@@ -250,8 +255,6 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
       offer(event);
       return true;
     },
-    /** Whether this feed was the one to release a record. */
-    hasReleased: (number: number): boolean => next !== null && number >= origin && number < next,
     /** What somebody says exists. */
     hint: offer,
     /** A subscriber stands ahead of the feed. */
@@ -268,11 +271,8 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    /** Runs `run` once the feed has started, at once if it has. */
-    whenStarted(run: () => void): void {
-      if (next === null) waitingForStart.push(run);
-      else run();
-    },
+    /** Resolves when the feed knows where it is; never, if the store stays away or the feed ends before. */
+    started,
     /** Twice does nothing. */
     stop(): void {
       stopped = true;

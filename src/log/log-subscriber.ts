@@ -43,10 +43,15 @@ export function createLogSubscriber<Record extends LogRecord>(
   async function begin(after: string | null, signal: AbortSignal): Promise<number> {
     if (closed) throw unavailable();
     const position = after === null ? await newest(signal) : await behind(after, signal);
+    // Until the feed has started, `read` could not tell who is up to date and who is far behind.
+    await until(signal, feed.started);
+    const next = feed.next() ?? 1;
     // Another instance may have told the client of records that this one has not heard of yet.
-    feed.whenStarted(() => {
-      if (position >= (feed.next() ?? Number.POSITIVE_INFINITY)) feed.catchUp();
-    });
+    if (position >= next) feed.catchUp();
+    if (after !== null) {
+      const missed = Math.max(0, next - 1 - position);
+      metrics.resumed(missed > limits.maxReplayed ? 'skipped' : 'exact', missed);
+    }
     return position;
   }
 
@@ -64,10 +69,6 @@ export function createLogSubscriber<Record extends LogRecord>(
         const record = await options.checkCursor(logId, position, first, signal);
         if (record === 'below') throw cursorExpired();
       }
-      feed.whenStarted(() => {
-        const missed = Math.max(0, (feed.next() ?? 1) - 1 - position.number);
-        metrics.resumed(missed > limits.maxReplayed ? 'skipped' : 'exact', missed);
-      });
       return position.number;
     } catch (error) {
       if (error instanceof CodedError && error.code === 'BAD_CURSOR') metrics.resumeRefused('bad_cursor');

@@ -26,6 +26,7 @@ interface TailCheckOptions<Record extends LogRecord> {
 export function createTailCheck<Record extends LogRecord>(options: TailCheckOptions<Record>) {
   const { store, bus, clock, chance, limits, log, feeds } = options;
   let cancel = (): void => undefined;
+  let scheduled = false;
   let running = false;
   let again = false;
   let stopped = false;
@@ -35,9 +36,11 @@ export function createTailCheck<Record extends LogRecord>(options: TailCheckOpti
 
   function schedule(): void {
     cancel();
+    scheduled = false;
     if (stopped || feeds().size === 0) return;
     const push = bus.mode() === 'push';
     const ms = push ? limits.tailCheckMs + chance() * limits.tailCheckJitterMs : limits.pollingTailCheckMs;
+    scheduled = true;
     cancel = clock.after(ms, () => void run());
   }
 
@@ -45,6 +48,7 @@ export function createTailCheck<Record extends LogRecord>(options: TailCheckOpti
     again = running;
     if (running || stopped) return;
     running = true;
+    scheduled = false;
     cancel();
     try {
       await checkAll();
@@ -90,7 +94,7 @@ export function createTailCheck<Record extends LogRecord>(options: TailCheckOpti
   return {
     /** A feed was made. */
     wake(): void {
-      if (!running && feeds().size === 1) schedule();
+      if (!running && !scheduled) schedule();
     },
     stop(): void {
       stopped = true;

@@ -1,0 +1,241 @@
+import type { Followed } from '../../../src/lib/followed.js';
+import type { LogDelivery } from '../../../src/log/log.js';
+import { decodeCursor } from '../../../src/log/cursor.js';
+import type { Note } from '../../testkit/log/log-world.js';
+import type { Instance } from './instance.js';
+import { callInstance } from './sender.js';
+import type { SimulatedWorld } from './world.js';
+
+/** A client that follows a log over any instance, by its cursor. */
+export interface Subscriber {
+  readonly name: string;
+  /** Leaves where it is and comes back elsewhere. */
+  move(): void;
+  stall(ms: number): void;
+  /** From now on it never comes late. */
+  settle(): void;
+  /** Checks what it holds at the end. */
+  check(): void;
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'CONNECTION';
+
+export function createSubscriber(
+  world: SimulatedWorld,
+  name: string,
+  logId: string,
+  maxLagMs: number,
+): Subscriber {
+  const { scheduler, dice, history, set } = world;
+  /** What it holds: number → call, since it last read a newest page. */
+  let held = new Map<number, string>();
+  let last: number | null = null;
+  let cursor: string | null = null;
+  let session = 0;
+  let stalled = false;
+  let settled = false;
+  let leave = (): void => undefined;
+  let unstall = (): void => undefined;
+
+  function reset(): void {
+    held = new Map();
+    last = null;
+    cursor = null;
+  }
+
+  /** Reads the newest page, to start from it. */
+  async function readPage(instance: Instance): Promise<void> {
+    const range = { take: 'last', count: dice.whole(1, 15), after: null, before: null } as const;
+    const known = world.knownNumber(instance, logId);
+    const page = await callInstance(world, instance, (signal) => instance.log.page(logId, range, signal));
+    if (!instance.alive()) return;
+    history.checkPage(logId, range, page, known);
+    for (const record of page.records) held.set(record.number, record.call);
+    cursor = page.resumeCursor;
+    last = decodeCursor(logId, cursor).number;
+  }
+
+  /** A refused cursor is right only if it points into a history that is gone. */
+  function refused(code: string): void {
+    const call = last === null ? undefined : held.get(last);
+    const present = last === null ? null : set.at(logId, last, set.view());
+    const isGone = last !== null && last < history.first(logId);
+    if (code === 'CURSOR_EXPIRED' && !isGone && present?.call === call && call !== undefined) {
+      history.violate('begin', `${name}: ${last} is there and was called expired`);
+    }
+    if (code === 'BAD_CURSOR' && (isGone || (present !== null && present.call === call))) {
+      history.violate('begin', `${name}: ${last} is of this log and was called bad`);
+    }
+    reset();
+  }
+
+  function began(position: number, asked: { readonly newest: number; readonly calm: boolean }): void {
+    if (cursor === null) {
+      if (position > history.newest(logId))
+        history.violate('begin', `${name} stands at ${position}, behind nothing`);
+      if (asked.calm && world.isCalm() && position < asked.newest) {
+        history.violate(
+          'begin',
+          `${name} stands at ${position}, though ${asked.newest} was there before it came`,
+        );
+      }
+      last = position;
+      return;
+    }
+    const call = held.get(position);
+    const present = set.at(logId, position, set.view());
+    if (position >= history.first(logId) && call !== undefined && present?.call !== call) {
+      history.violate('begin', `${name} resumed at ${position} of a history that is gone`);
+    }
+  }
+
+  function receive(delivery: LogDelivery<Note>, mayJump: boolean): void {
+    const { record, skippedCount } = delivery;
+    const { number } = record;
+    history.delivered(record);
+    if (number !== (last ?? 0) + 1 + skippedCount) {
+      history.violate('H3', `${name} got ${number} after ${last}, ${skippedCount} skipped`);
+    }
+    if (skippedCount > 0) {
+      const jumped = mayJump && history.newest(logId) >= number + world.limits.maxReplayed - 1;
+      if (!jumped && number > history.first(logId)) {
+        history.violate('H3', `${name} skipped ${skippedCount} before ${number} without need`);
+      }
+    }
+    const lag = scheduler.now() - (set.storedAt(logId, number) ?? scheduler.now());
+    if (!delivery.replayed && lag > maxLagMs) history.violate('H7', `${name} got ${number} after ${lag} ms`);
+    held.set(number, record.call);
+    last = number;
+    cursor = delivery.cursor;
+  }
+
+  /** Reads on for as long as this session lasts; ends when the connection does. */
+  function readOn(
+    instance: Instance,
+    source: Followed<number, LogDelivery<Note>>,
+    of: number,
+    start: number,
+  ) {
+    let position = start;
+    let replayed = true;
+    let mayJump = true;
+    let reading = false;
+    let again = false;
+    const isOn = (): boolean => session === of && instance.alive();
+    const reads = (): boolean => isOn() && !stalled;
+
+    async function drainSource(): Promise<void> {
+      while (reads()) {
+        const answer = source.read(position, { limit: dice.whole(1, 20), replayed, mayJump });
+        const events = 'then' in answer ? await answer : answer;
+        if (!isOn()) return;
+        for (const { event, position: reached } of events) {
+          receive(event, mayJump);
+          mayJump = false;
+          position = reached;
+        }
+        mayJump = false;
+        if (events.length === 0) break;
+      }
+      replayed = false;
+    }
+
+    async function wake(): Promise<void> {
+      again = true;
+      if (reading) return;
+      reading = true;
+      while (again && reads()) {
+        again = false;
+        try {
+          await drainSource();
+        } catch (error) {
+          if (codeOf(error) !== 'UNAVAILABLE') history.violate('read', `${name}: ${String(error)}`);
+          again = true;
+          await new Promise<void>((resolve) => {
+            scheduler.after(50, () => instance.enter(resolve));
+          });
+        }
+      }
+      reading = false;
+    }
+
+    source.onAdvance(() => void wake());
+    leave = () => {
+      if (instance.alive()) source.close();
+    };
+    unstall = () => {
+      mayJump = true;
+      instance.enter(() => void wake());
+    };
+    void wake();
+  }
+  async function connect(): Promise<void> {
+    session += 1;
+    const of = session;
+    unstall = () => undefined;
+    const came = scheduler.now();
+    for (;;) {
+      const instance = await world.someInstance();
+      const opened: Followed<number, LogDelivery<Note>>[] = [];
+      try {
+        if (cursor === null && dice.happens(0.7)) await readPage(instance);
+        const asked = { newest: history.newest(logId), calm: world.isCalm() };
+        const position = await callInstance(world, instance, (signal) => {
+          const source = instance.log.follow(logId);
+          opened.push(source);
+          return source.begin(cursor, signal);
+        });
+        const [source] = opened;
+        if (session === of && instance.alive() && source !== undefined) {
+          const waited = scheduler.now() - came;
+          if (waited > maxLagMs) history.violate('H7', `${name} was let in after ${waited} ms`);
+          began(position, asked);
+          instance.onEnd(
+            () => void scheduler.after(dice.between(1, 50), () => session === of && void connect()),
+          );
+          readOn(instance, source, of, position);
+          return;
+        }
+      } catch (error) {
+        const code = codeOf(error);
+        if (code === 'BAD_CURSOR' || code === 'CURSOR_EXPIRED') refused(code);
+        else if (code !== 'UNAVAILABLE' && code !== 'CONNECTION') throw error;
+      }
+      instance.enter(() => {
+        for (const source of opened) source.close();
+      });
+      await scheduler.sleep(dice.between(5, 100));
+      if (session !== of) return;
+    }
+  }
+
+  void connect();
+  return {
+    name,
+    move() {
+      leave();
+      leave = () => undefined;
+      session += 1;
+      scheduler.after(settled ? 1 : dice.between(0, 600), () => void connect());
+    },
+    stall(ms) {
+      if (stalled) return;
+      stalled = true;
+      scheduler.after(ms, () => {
+        stalled = false;
+        unstall();
+      });
+    },
+    settle: () => void (settled = true),
+    check() {
+      const newest = history.newest(logId);
+      if (last !== newest) history.violate('H3', `${name} ended at ${last} of ${newest}`);
+      for (const [number, call] of held) {
+        if (number < history.first(logId)) continue;
+        const record = set.at(logId, number, set.view());
+        if (record?.call !== call) history.violate('H4', `${name} holds another ${number} than the log`);
+      }
+    },
+  };
+}
