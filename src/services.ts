@@ -72,10 +72,12 @@ export function createServices(
   const windowMs = config.recentVisitWindowSeconds * MS_PER_SECOND;
   const presence = createPresenceService({
     ...shared,
+    messages: parts.messages,
     journal: parts.journal,
     ids,
     windowMs,
     lastKnown: (roomId) => ranking.standing(roomId),
+    metrics,
   });
   opened.add('presence', () => presence.stop());
 

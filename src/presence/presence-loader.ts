@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
-import type { RoomStore } from '../rooms/room-store.js';
+import type { MessageStore } from '../messages/message-store.js';
+import type { RoomActivity, RoomStore } from '../rooms/room-store.js';
 import { MAX_STORE_BATCH, type Beat, type Duty, type PresenceStore } from './presence-store.js';
 import type { VisitJournal } from './visit-journal.js';
 
@@ -23,7 +24,9 @@ function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {
 export function createPresenceLoader({
   store,
   rooms,
+  messages,
   journal,
+  onLag,
   instance,
   clock,
   log,
@@ -31,12 +34,26 @@ export function createPresenceLoader({
 }: {
   readonly store: PresenceStore;
   readonly rooms: RoomStore;
+  readonly messages: Pick<MessageStore, 'get' | 'newest'>;
   readonly journal: VisitJournal;
+  /** A room is further than its record says. */
+  readonly onLag: (roomId: string, number: number, at: Date) => void;
   readonly instance: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly windowMs: number;
 }): { fulfil(beat: Beat, duty: Duty, stopping: AbortSignal): Promise<void> } {
+  /** What the rooms' records lag behind their logs: numbers are dense, so one look behind each head tells. */
+  async function catchUp(batch: readonly RoomActivity[], signal: AbortSignal): Promise<void> {
+    const behind = batch.map(({ id, head }) => ({ logId: id, number: head + 1 }));
+    for (const { logId } of await messages.get(behind, 'majority', signal)) {
+      const newest = await messages.newest(logId, null, signal);
+      if (newest === null) continue;
+      await store.raise([{ roomId: logId, number: newest.number, at: newest.createdAt.getTime() }]);
+      onLag(logId, newest.number, newest.createdAt);
+    }
+  }
+
   async function fill(
     startedAt: number,
     since: number | null,
@@ -49,6 +66,7 @@ export function createPresenceLoader({
         await store.raise(
           batch.map(({ id, head, activeAt }) => ({ roomId: id, number: head, at: activeAt.getTime() })),
         );
+        await catchUp(batch, signal);
       }
     }
     const maxAgeMs = since === null ? windowMs : Math.min(windowMs, startedAt - since);

@@ -4,6 +4,7 @@ import type { Logger } from '../lib/logger.js';
 import { every } from '../lib/every.js';
 import type { Metrics } from '../lib/metrics.js';
 import { createOutbox } from '../lib/outbox.js';
+import type { MessageStore } from '../messages/message-store.js';
 import type { RoomStore } from '../rooms/room-store.js';
 import { createPresenceLag } from './presence-lag.js';
 import { createPresenceLoader } from './presence-loader.js';
@@ -63,6 +64,7 @@ export function createPresenceService({
   store,
   journal,
   rooms,
+  messages,
   clock,
   ids,
   chance,
@@ -74,6 +76,7 @@ export function createPresenceService({
   readonly store: PresenceStore;
   readonly journal: VisitJournal;
   readonly rooms: RoomStore;
+  readonly messages: Pick<MessageStore, 'get' | 'newest'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly chance: Chance;
@@ -88,8 +91,18 @@ export function createPresenceService({
   const renewalMs = Math.min(MAX_RENEWAL_MS, windowMs / RENEWALS_PER_WINDOW);
   const slices = Math.max(1, Math.min(MAX_SLICES, Math.floor(renewalMs / MIN_SLICE_MS)));
   const storeClock = createStoreClock(clock);
-  const loader = createPresenceLoader({ store, rooms, journal, instance, clock, log, windowMs });
   const lag = createPresenceLag({ rooms, journal, clock, log });
+  const loader = createPresenceLoader({
+    store,
+    rooms,
+    messages,
+    journal,
+    onLag: (roomId, number, at) => lag.activity(roomId, number, at),
+    instance,
+    clock,
+    log,
+    windowMs,
+  });
   const counts = createRoomCounter({ read, lastKnown, clock, log });
   let epoch: string | undefined;
   let duty: Promise<void> | undefined;

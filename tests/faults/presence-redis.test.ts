@@ -11,7 +11,7 @@ import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
 import { createRankingService, type RankingChange } from '../../src/ranking/ranking-service.js';
 import { connectRedis } from '../../src/redis/connection.js';
 import { startRedis } from '../testkit/services/index.js';
-import { createJournal, createRooms } from '../unit/presence/world.js';
+import { createJournal, createMessages, createRooms } from '../unit/presence/world.js';
 
 const WINDOW_MS = 60_000;
 const INTERVAL_MS = 100;
@@ -28,12 +28,12 @@ const soon = (): AbortSignal => AbortSignal.timeout(PATIENCE.timeout);
 
 /** What the instances share beside Redis: the durable store. */
 function createShared() {
-  return { rooms: createRooms(), ...createJournal(systemClock) };
+  return { rooms: createRooms(), messages: createMessages(systemClock).store, ...createJournal(systemClock) };
 }
 type Shared = ReturnType<typeof createShared>;
 
 /** One instance: the production services, adapters and connection; the durable store is in memory. */
-function instance(urls: readonly string[], { rooms, journal }: Shared) {
+function instance(urls: readonly string[], { rooms, messages, journal }: Shared) {
   const metrics = createMetrics({ version: 'test' });
   const common = { clock: systemClock, ids: systemIds, chance: Math.random, log: silentLogger, metrics };
   const redis = connectRedis({ urls, prefix: 'fault', ...common });
@@ -43,6 +43,7 @@ function instance(urls: readonly string[], { rooms, journal }: Shared) {
     store,
     journal,
     rooms: rooms.store,
+    messages,
     ...common,
     windowMs: WINDOW_MS,
   });

@@ -109,6 +109,7 @@ describe('presence', () => {
       store: world.store,
       journal: { record: () => Promise.resolve(), recent: async function* () {} },
       rooms: world.rooms.store,
+      messages: world.messages.store,
       clock: world.clock,
       ids: systemIds,
       chance: () => ((turn += 1) % 30) / 30,
@@ -237,6 +238,19 @@ describe('presence, after the store forgot', () => {
     await world.clock.advance(SOON_MS);
     expect(await countsOf(again)).toEqual([1, 0]);
     expect((await world.store.counts(['r'])).rooms.get('r')?.messageCount).toBe(5);
+  });
+
+  it('knows the newest message of a room whose record lags behind its log', async () => {
+    const world = createWorld();
+    world.rooms.add('lagging', new Date(world.clock.now() - 60_000), 3);
+    world.rooms.add('exact', new Date(world.clock.now() - 60_000), 3);
+    world.rooms.add('empty', new Date(world.clock.now() - 60_000));
+    world.messages.newest.set('lagging', 400).set('exact', 3);
+    world.start();
+    await world.clock.advance(2000);
+    const { rooms } = await world.store.counts(['lagging', 'exact', 'empty']);
+    expect([...rooms.values()].map((room) => room.messageCount)).toEqual([400, 3, 0]);
+    expect(world.rooms.get('lagging')?.head).toBe(400);
   });
 
   it('shows the last known counts until it is filled again', async () => {

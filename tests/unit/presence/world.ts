@@ -5,6 +5,8 @@ import { createPresenceService } from '../../../src/presence/presence-service.js
 import { createMemoryPresenceStore } from '../../../src/presence/presence-store.memory.js';
 import type { PresenceStore, Touch } from '../../../src/presence/presence-store.js';
 import type { Visit, VisitJournal } from '../../../src/presence/visit-journal.js';
+import type { Message } from '../../../src/messages/message.js';
+import type { MessageStore } from '../../../src/messages/message-store.js';
 import type { RoomActivity, RoomRecord, RoomStore } from '../../../src/rooms/room-store.js';
 import { createManualClock } from '../../testkit/manual-clock.js';
 
@@ -53,6 +55,33 @@ export function createRooms() {
       rooms.set(id, { id, createdAt, head, activeAt: createdAt });
     },
   };
+}
+
+/** The newest numbers of logs, which the rooms' records may lag behind. */
+export function createMessages(clock: Pick<Clock, 'now'>) {
+  const newest = new Map<string, number>();
+  const message = (logId: string, number: number): Message => ({
+    logId,
+    number,
+    authorId: 'author',
+    key: 'c:key',
+    call: '0123456789abcdef',
+    text: 'text',
+    createdAt: new Date(clock.now()),
+  });
+  const store: Pick<MessageStore, 'get' | 'newest'> = {
+    get: (positions) =>
+      Promise.resolve(
+        positions
+          .filter(({ logId, number }) => number <= (newest.get(logId) ?? 0))
+          .map(({ logId, number }) => message(logId, number)),
+      ),
+    newest(logId) {
+      const number = newest.get(logId);
+      return Promise.resolve(number === undefined ? null : message(logId, number));
+    },
+  };
+  return { store, newest };
 }
 
 /** Visits in a Map, on the clock's time. */
@@ -112,6 +141,7 @@ export function breakable(inner: PresenceStore) {
 export function createWorld({ windowMs = WINDOW_MS } = {}) {
   const clock = createManualClock();
   const rooms = createRooms();
+  const messages = createMessages(clock);
   const { journal, visits } = createJournal(clock);
   let fresh = createMemoryPresenceStore({ clock, ids: systemIds, windowMs, intervalMs: INTERVAL_MS });
   /** Stands for a store that lost everything: the next calls meet an empty one of another epoch. */
@@ -131,6 +161,7 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
       store,
       journal,
       rooms: rooms.store,
+      messages: messages.store,
       clock,
       ids: systemIds,
       chance: () => 0.5,
@@ -140,6 +171,7 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
   return {
     clock,
     rooms,
+    messages,
     visits,
     store,
     state,
