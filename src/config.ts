@@ -70,6 +70,11 @@ const url = (...protocols: string[]) =>
     (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
     `must be a URL that begins with ${protocols.join('// or ')}//`,
   );
+/** Several hosts, each with its port, make no URL that the platform can read: the driver reads it. */
+const mongodbUrl = text.refine(
+  (value) => /^mongodb(\+srv)?:\/\/[^/\s]+(\/\S*)?$/.test(value),
+  'must be a URL that begins with mongodb:// or mongodb+srv://',
+);
 
 const DAY_SECONDS = 86_400;
 const HOUR_MS = 3_600_000;
@@ -93,7 +98,7 @@ const settings = z.object({
     .refine((value) => /^(\/[A-Za-z0-9._~-]+)*$/.test(value), 'must be a path such as /chat')
     .default(''),
   DATA_DIR: text.pipe(z.string().min(1, 'must not be empty')).default('./data'),
-  MONGODB_URL: url('mongodb:', 'mongodb+srv:').optional(),
+  MONGODB_URL: mongodbUrl.optional(),
   REDIS_URL: text
     .transform(list)
     .pipe(z.array(url('redis:', 'rediss:')))

@@ -77,10 +77,10 @@ export async function within<Answer>(signal: AbortSignal, ask: () => Promise<Ans
 }
 
 /** The same options with a limit. The driver takes it with every command, though only some of its types say so. */
-export const until = <Options extends object>(
-  signal: AbortSignal,
-  options: Options,
-): Options & { signal: AbortSignal } => ({ ...options, signal });
+export function until<Options extends object>(signal: AbortSignal, options: Options): Options {
+  const limited = { ...options, signal };
+  return limited;
+}
 
 /** Whether a unique index refused what was written. */
 export const isDuplicate = (error: unknown): boolean =>

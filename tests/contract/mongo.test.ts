@@ -1,9 +1,13 @@
 import { MongoClient } from 'mongodb';
 import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock, type Clock } from '../../src/lib/clock.js';
 import { systemIds } from '../../src/lib/ids.js';
+import { silentLogger, type Logger } from '../../src/lib/logger.js';
 import { StartError } from '../../src/lib/start-error.js';
 import { createMongoMessageStore } from '../../src/messages/message-store.mongo.js';
+import type { Mongo } from '../../src/mongo/mongo.js';
 import { SCHEMA_VERSION } from '../../src/mongo/schema.js';
+import { claimAlone } from '../../src/mongo/sole-instance.js';
 import { createMongoRoomStore } from '../../src/rooms/room-store.mongo.js';
 import { mongoForTests } from '../testkit/services/index.js';
 import { connect, newMongo } from './worlds/mongo.js';
@@ -123,5 +127,47 @@ describe('what users type', () => {
     expect(await messages.newest(anything, null, soon())).toBeNull();
     expect(await messages.range(anything, 0, 10, soon())).toEqual([]);
     expect(await messages.firsts([anything], 'linearizable', soon())).toEqual(new Map());
+  });
+});
+
+describe('one instance without Redis', () => {
+  const RECOVERY_MS = 30_000;
+  const claim = (mongo: Mongo, log: Logger = silentLogger, clock: Clock = systemClock) =>
+    claimAlone({ mongo, clock, ids: systemIds, log });
+  async function newDatabase(): Promise<Mongo> {
+    const { mongo, stop } = await newMongo();
+    cleanups.push(stop);
+    return mongo;
+  }
+
+  test('of several that start at once one does, the others are refused with words until it has ended', async () => {
+    const mongo = await newDatabase();
+    const claims = await Promise.allSettled(Array.from({ length: 4 }, () => claim(mongo)));
+    const refusals = claims.filter((one) => one.status === 'rejected').map(({ reason }) => String(reason));
+    expect(refusals).toEqual(
+      Array(3).fill(expect.stringMatching(/^StartError: MONGODB_URL: another .*REDIS_URL/)),
+    );
+    for (const one of claims) if (one.status === 'fulfilled') await one.value();
+    cleanups.push(await claim(mongo));
+  });
+
+  test('one that died without a word is followed, and one that only slept is told so', async () => {
+    const mongo = await newDatabase();
+    const asleep = { held: true, wake: (): void => undefined };
+    const sleeper: Clock = {
+      ...systemClock,
+      after: (ms, callback) =>
+        systemClock.after(ms, () => {
+          if (asleep.held) asleep.wake = callback;
+          else callback();
+        }),
+    };
+    const lines: string[] = [];
+    const log: Logger = { ...silentLogger, error: (_, line) => lines.push(line) };
+    cleanups.push(await claim(mongo, log, sleeper));
+    cleanups.push(await claim(mongo));
+    asleep.held = false;
+    asleep.wake();
+    await expect.poll(() => lines[0], { timeout: RECOVERY_MS }).toContain('another instance has claimed');
   });
 });

@@ -224,7 +224,7 @@ export function roomStoreSuite(
       test('gives every room once, over several batches, and none of an empty store', async () => {
         const store = await newStore();
         expect(await activitiesOf(store, null)).toEqual([]);
-        const rooms = await fill(store, 1203);
+        const rooms = await fill(store, 1003);
         const found = await activitiesOf(store, null);
         expect(found.map(({ id }) => id)).toEqual(rooms.map(({ id }) => id).toSorted());
       });

@@ -29,6 +29,21 @@ describe('loadConfig', () => {
     });
   });
 
+  it.each([
+    'mongodb://localhost',
+    'mongodb://user:pass@one:27017,two:27017,three:27018/madang?replicaSet=rs0',
+    'mongodb+srv://cluster.example.com/madang',
+  ])('takes a MongoDB of one host or several (%s)', (MONGODB_URL) => {
+    expect(problemsOf({ MONGODB_URL, AUTH_KEYS_FILE: 'keys' })).toEqual([]);
+  });
+
+  it.each(['http://localhost', 'mongodb://', 'mongodb:///madang', 'localhost:27017'])(
+    'refuses what is no MongoDB (%s)',
+    (MONGODB_URL) => {
+      expect(problemsOf({ MONGODB_URL, AUTH_KEYS_FILE: 'keys' }).join()).toContain('MONGODB_URL must be');
+    },
+  );
+
   it('names every problem at once, each by its variable', () => {
     const problems = problemsOf({
       PORT: 'eighty',
