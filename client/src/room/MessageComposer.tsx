@@ -1,4 +1,4 @@
-import { useCallback, useRef, useState, type ChangeEvent, type KeyboardEvent } from 'react';
+import { useCallback, useEffect, useRef, useState, type ChangeEvent, type KeyboardEvent } from 'react';
 import { useSettingsQuery } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { useTexts } from '../ui/language.js';
@@ -18,6 +18,11 @@ export function MessageComposer({ roomId }: { roomId: string }) {
   const [initial] = useState(() => storage.get(draftKey) ?? '');
   const [length, setLength] = useState(() => lengthOf(initial));
   const tooLong = length > most;
+
+  // Where there is a keyboard on the screen it would cover the room.
+  useEffect(() => {
+    if (window.matchMedia('(pointer: fine)').matches) field.current?.focus();
+  }, []);
 
   const keep = useCallback(
     (text: string) => {

@@ -141,7 +141,7 @@ export function problemText(texts: Texts, problem: { code: string; message: stri
     : problem.message;
 }
 
-/** Groups the digits of a number as the reader's language does. */
+/** Groups digits, in the way that English and Korean share. */
 function format(count: number): string {
-  return count.toLocaleString();
+  return count.toLocaleString('en');
 }

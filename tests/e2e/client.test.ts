@@ -1,0 +1,199 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
+import { startServerChild, type ServerChild } from '../testkit/server-child.js';
+import { openBrowser, type Browser } from './support/browser.js';
+import { openChat } from './support/chat.js';
+
+const SOON = { timeout: 20_000 };
+const PHONE = { viewport: { width: 360, height: 640 } };
+const LONG_NAME = 'A room with a name that is as long as a name may be, which is eighty characters!';
+
+describe('the web client', () => {
+  let browser: Browser;
+  let base: TestFoundation;
+  let server: ServerChild;
+  let visitor: TestVisitor;
+  beforeAll(async () => {
+    base = await foundation('embedded');
+    // Below a path, as behind a proxy: everything must find its place there.
+    const env = { ...base.env, BASE_PATH: '/chat' };
+    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env })]).catch(
+      (error: unknown) => {
+        throw error;
+      },
+    );
+    visitor = await createVisitor(`${server.url()}/chat`);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+    await base?.dispose();
+  });
+
+  const address = () => `${server.url()}/chat`;
+  const fill = async (roomId: string, count: number) => {
+    for (let number = 1; number <= count; number++) {
+      await sendMessage(address(), visitor, { roomId, text: `message ${number}` });
+    }
+  };
+
+  it('opens a room by its address, and says so when there is none', async () => {
+    const roomId = await createRoom(address(), visitor, 'Deep link');
+    const window = await openChat(browser, address(), { path: `/rooms/${roomId}` });
+    await window.page.getByRole('heading', { name: 'Deep link' }).waitFor();
+    await window.page.goto(`${address()}/client/rooms/nowhere`);
+    await window.page.getByText('Room not found').waitFor();
+    await window.page.goBack();
+    await window.page.getByRole('heading', { name: 'Deep link' }).waitFor();
+    expect(window.trouble).toEqual([]);
+  });
+
+  it('fits a phone of 360 px without scrolling sideways: list, room, dialogs', async () => {
+    const roomId = await createRoom(address(), visitor, LONG_NAME);
+    await sendMessage(address(), visitor, { roomId, text: 'w'.repeat(400) });
+    const phone = await openChat(browser, address(), PHONE);
+    const width = () => phone.page.evaluate(() => document.documentElement.scrollWidth);
+    await phone.roomLink(LONG_NAME).waitFor();
+    expect(await width()).toBe(360);
+    await phone.page.getByRole('button', { name: 'New room' }).click();
+    expect(await width()).toBe(360);
+    await phone.page.keyboard.press('Escape');
+    await phone.openRoom(LONG_NAME);
+    await phone.message('w'.repeat(400)).waitFor();
+    expect(await width()).toBe(360);
+    await phone.page.getByRole('link', { name: 'All rooms' }).click();
+    await phone.roomLink(LONG_NAME).waitFor();
+  });
+
+  it('follows the light or dark of the system', async () => {
+    const colours = [];
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page } = await openChat(browser, address(), { colorScheme });
+      colours.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
+    }
+    expect(colours[0]).not.toBe(colours[1]);
+  });
+
+  it.each([
+    ['?lang=ko', 'en-US', 'ko', '방 목록'],
+    ['', 'ko-KR', 'ko', '방 목록'],
+    ['?lang=en', 'ko-KR', 'en', 'Rooms'],
+  ])('speaks the language of %s in a browser of %s', async (search, locale, language, name) => {
+    const { page } = await browser.openWindow(`${address()}/client${search}`, { locale });
+    await page.getByRole('navigation', { name, exact: true }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe(language);
+  });
+
+  it('finds a room by its name', async () => {
+    await createRoom(address(), visitor, 'Haystack');
+    await createRoom(address(), visitor, 'Needle');
+    const window = await openChat(browser, address());
+    await window.roomLink('Haystack').waitFor();
+    await window.page.getByRole('searchbox', { name: 'Search rooms' }).fill('NEED');
+    await expect.poll(() => window.roomNames(), SOON).toEqual(['Needle']);
+  });
+
+  it('keeps the list still under the pointer, and moves it when the pointer leaves', async () => {
+    const rooms = [];
+    for (const name of ['Still one', 'Still two']) rooms.push(await createRoom(address(), visitor, name));
+    const window = await openChat(browser, address());
+    await window.page.getByRole('searchbox').fill('Still');
+    await expect.poll(() => window.roomNames(), SOON).toHaveLength(2);
+    const [upper, lower] = await window.roomNames();
+    const row = window.roomLink(lower!);
+    await row.hover();
+    const before = await row.boundingBox();
+    const lowerId = rooms[lower === 'Still one' ? 0 : 1]!;
+    await sendMessage(address(), visitor, { roomId: lowerId, text: 'to the top' });
+    await row.getByText('to the top').waitFor();
+    const guests = [await openChat(browser, address()), await openChat(browser, address())];
+    for (const guest of guests) await guest.openRoom(lower!);
+    await window.rooms.getByRole('link', { name: new RegExp(`^${lower} 3 recent visitors`) }).waitFor();
+    expect(await window.roomNames()).toEqual([upper, lower]);
+    expect(await row.boundingBox()).toEqual(before);
+    await window.page.mouse.move(900, 400);
+    await expect.poll(() => window.roomNames(), SOON).toEqual([lower, upper]);
+  });
+
+  it('opens at the newest message, loads older ones without a jump, and offers the way back', async () => {
+    const roomId = await createRoom(address(), visitor, 'History');
+    await fill(roomId, 180);
+    const window = await openChat(browser, address(), { path: `/rooms/${roomId}` });
+    await window.message('message 180').waitFor();
+    const jump = window.page.getByRole('button', { name: 'Jump to newest' });
+    expect(await jump.count()).toBe(0);
+    await window.log.hover();
+    await expect
+      .poll(async () => {
+        await window.page.mouse.wheel(0, -2000);
+        return window.message('message 1').count();
+      }, SOON)
+      .toBe(1);
+    const watched = window.message('message 1');
+    const before = await watched.boundingBox();
+    await sendMessage(address(), visitor, { roomId, text: 'message 181' });
+    await window.page.getByRole('button', { name: 'Jump to newest 1 new message' }).waitFor();
+    expect(await watched.boundingBox()).toEqual(before);
+    await jump.click();
+    await window.message('message 181').waitFor();
+    await expect.poll(() => jump.count(), SOON).toBe(0);
+    expect(window.trouble).toEqual([]);
+  });
+
+  it('keeps what is typed over another room and a reload', async () => {
+    const window = await openChat(browser, address());
+    await window.createRoom('Draft');
+    await window.composer.fill('half a thought');
+    await window.createRoom('Distraction');
+    await window.page.getByRole('heading', { name: 'Distraction' }).waitFor();
+    expect(await window.composer.inputValue()).toBe('');
+    await window.openRoom('Draft');
+    expect(await window.composer.inputValue()).toBe('half a thought');
+    await window.page.reload();
+    await window.composer.waitFor();
+    expect(await window.composer.inputValue()).toBe('half a thought');
+  });
+
+  it('shows when a text is too long, before sending, and loses nothing of it', async () => {
+    const window = await openChat(browser, address());
+    await window.createRoom('Long');
+    await window.composer.fill('x'.repeat(2001));
+    await window.page.getByText('2,001 of at most 2,000 characters').waitFor();
+    await window.composer.press('Enter');
+    expect(await window.page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true);
+    expect((await window.composer.inputValue()).length).toBe(2001);
+  });
+
+  it('sends a Hangul text once and whole with one Enter', async () => {
+    const window = await openChat(browser, address());
+    await window.createRoom('한글');
+    await window.composer.focus();
+    const devtools = await window.page.context().newCDPSession(window.page);
+    const text = '안녕하세요';
+    for (const syllable of text) {
+      await devtools.send('Input.imeSetComposition', { text: syllable, selectionStart: 1, selectionEnd: 1 });
+      if (syllable !== '요') await devtools.send('Input.insertText', { text: syllable });
+    }
+    // As Chrome reports it: the Enter while the last syllable is composing, then the end of the composition.
+    const key = { key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 229, nativeVirtualKeyCode: 229 };
+    await devtools.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', ...key });
+    await devtools.send('Input.insertText', { text: '요' });
+    await devtools.send('Input.dispatchKeyEvent', { type: 'keyUp', ...key });
+    await expect.poll(() => window.texts(), SOON).toEqual([text]);
+    await window.send('다음');
+    await expect.poll(() => window.texts(), SOON).toEqual([text, '다음']);
+    expect(await window.composer.inputValue()).toBe('');
+  });
+
+  it('keeps the page small in a busy room', async () => {
+    const roomId = await createRoom(address(), visitor, 'Busy');
+    await fill(roomId, 300);
+    const window = await openChat(browser, address(), { path: `/rooms/${roomId}` });
+    await window.message('message 300').waitFor();
+    await window.log.hover();
+    for (let turn = 0; turn < 30; turn++) await window.page.mouse.wheel(0, -1500);
+    await expect.poll(() => window.message('message 100').count(), SOON).toBe(1);
+    expect(await window.page.evaluate(() => document.querySelectorAll('*').length)).toBeLessThan(4000);
+  });
+});

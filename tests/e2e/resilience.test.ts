@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { createRoom, createVisitor, readLog, sendMessage } from '../testkit/seed.js';
+import { startServerChild, type ServerChild } from '../testkit/server-child.js';
+import { openBrowser, type Browser } from './support/browser.js';
+import { openChat, type ChatWindow } from './support/chat.js';
+
+const SOON = { timeout: 60_000 };
+
+/** Chromium itself writes these when a connection cannot be made. */
+const UNREACHABLE = /^(WebSocket connection to '[^']+' failed|Failed to load resource: net::)/;
+const unexpected = ({ trouble }: ChatWindow): string[] => trouble.filter((line) => !UNREACHABLE.test(line));
+
+describe('whatever happens to the connection', () => {
+  let browser: Browser;
+  let base: TestFoundation;
+  let server: ServerChild;
+  beforeEach(async () => {
+    base = await foundation('embedded');
+    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
+  });
+  afterEach(async () => {
+    await browser?.close();
+    if (server?.isRunning()) await server.stop();
+    await base?.dispose();
+  });
+
+  const sameAddress = () => ({ PORT: new URL(server.url()).port });
+  const stored = async (chat: ChatWindow) =>
+    (await readLog(server.url(), chat.roomId())).map(({ text }) => text);
+
+  it('what is typed offline is shown at once and sent once, in order', async () => {
+    const ana = await openChat(browser, server.url());
+    await ana.createRoom('Offline');
+    await ana.send('online');
+    await ana.page.context().setOffline(true);
+    await ana.connection('Offline').waitFor();
+    for (const text of ['one', 'two', 'three']) await ana.send(text);
+    expect(await ana.texts()).toEqual(['online', 'one', 'two', 'three']);
+    await ana.message('two').getByRole('status', { name: 'Sending' }).waitFor();
+    await ana.page.context().setOffline(false);
+    await ana.connection('Connected').waitFor();
+    await expect.poll(() => stored(ana), SOON).toEqual(['online', 'one', 'two', 'three']);
+    await expect.poll(() => ana.log.getByRole('status').count(), SOON).toBe(0);
+    expect(await ana.texts()).toEqual(['online', 'one', 'two', 'three']);
+    expect(unexpected(ana)).toEqual([]);
+  });
+
+  it('what was typed offline is sent after a reload', async () => {
+    const ana = await openChat(browser, server.url());
+    await ana.createRoom('Reload');
+    await ana.page.getByRole('heading', { name: 'Reload' }).waitFor();
+    const address = ana.page.url();
+    await server.kill();
+    await ana.connection('Reconnecting').waitFor();
+    await ana.send('kept');
+    await ana.message('kept').waitFor();
+    await ana.page.goto('about:blank');
+    await server.restart(sameAddress());
+    await ana.page.goto(address);
+    await ana.message('kept').waitFor();
+    await expect.poll(() => stored(ana), SOON).toEqual(['kept']);
+    await expect.poll(() => ana.log.getByRole('status').count(), SOON).toBe(0);
+  });
+
+  it.each(['SIGKILL', 'SIGTERM'] as const)(
+    'a restart of the server (%s) heals by itself: nothing missing, nothing twice',
+    async (signal) => {
+      const ana = await openChat(browser, server.url());
+      const bo = await openChat(browser, server.url());
+      await ana.createRoom('Restart');
+      await bo.openRoom('Restart');
+      await ana.send('before');
+      await bo.message('before').waitFor();
+      const name = await ana.page.getByRole('button', { name: 'You are' }).textContent();
+      const again = sameAddress();
+      await server.stop(signal);
+      await ana.connection('Reconnecting').waitFor();
+      await ana.send('while it was down');
+      await ana.message('while it was down').waitFor();
+      await server.restart(again);
+      await bo.message('while it was down').waitFor();
+      await bo.send('after');
+      await ana.message('after').waitFor();
+      for (const window of [ana, bo]) {
+        await window.connection('Connected').waitFor();
+        expect(await window.texts()).toEqual(['before', 'while it was down', 'after']);
+        expect(unexpected(window)).toEqual([]);
+      }
+      expect(await ana.page.getByRole('button', { name: 'You are' }).textContent()).toBe(name);
+      expect(await stored(ana)).toEqual(['before', 'while it was down', 'after']);
+    },
+  );
+
+  it('what others said meanwhile is there afterwards', async () => {
+    const visitor = await createVisitor(server.url());
+    const roomId = await createRoom(server.url(), visitor, 'Meanwhile');
+    const ana = await openChat(browser, server.url(), { path: `/rooms/${roomId}` });
+    await ana.page.getByRole('heading', { name: 'Meanwhile' }).waitFor();
+    await ana.page.context().setOffline(true);
+    await ana.connection('Offline').waitFor();
+    for (let number = 1; number <= 60; number++) {
+      await sendMessage(server.url(), visitor, { roomId, text: `message ${number}` });
+    }
+    await ana.page.context().setOffline(false);
+    await ana.message('message 60').waitFor();
+    const texts = await ana.texts();
+    expect(texts).toEqual(Array.from({ length: 60 }, (_, index) => `message ${index + 1}`));
+  });
+
+  it('a token that the server does not take any more: a word about it, a fresh guest, and the chat goes on', async () => {
+    const ana = await openChat(browser, server.url());
+    await ana.createRoom('Expired');
+    await ana.page.getByRole('heading', { name: 'Expired' }).waitFor();
+    const before = await ana.page.getByRole('button', { name: 'You are' }).textContent();
+    await server.stop();
+    const other = Buffer.alloc(32, 7).toString('base64url');
+    await server.restart({ ...sameAddress(), AUTH_KEYS: `other:${other}` });
+    await ana.page.getByRole('alert').waitFor();
+    await ana.connection('Connected').waitFor();
+    await ana.send('as somebody else');
+    await expect.poll(() => stored(ana), SOON).toEqual(['as somebody else']);
+    await expect
+      .poll(() => ana.page.getByRole('button', { name: 'You are' }).textContent(), SOON)
+      .not.toBe(before);
+  });
+});
