@@ -29,5 +29,6 @@ export {
   type OutboxStore,
 } from './outbox-store.js';
 export { createUnread, unreadCount, type Unread } from './unread.js';
-export { RequestError, toRequestError } from './request-error.js';
+export { createBackoff, type Backoff } from './backoff.js';
+export { remedyFor, RequestError, toRequestError, type Remedy } from './request-error.js';
 export type { Readable } from './store.js';

@@ -1,6 +1,7 @@
 import { Client, subscriptionExchange } from 'urql';
-import { toRequestError, type Socket } from '../../kit/index.js';
+import { systemEnvironment, toRequestError, type Socket } from '../../kit/index.js';
 import { cache } from './cache.js';
+import { retryReads } from './retry-reads.js';
 
 /** Names the function, in an operation's context, that gives the cursor to resume behind. */
 export const RESUME_AFTER = 'resumeAfter';
@@ -12,6 +13,7 @@ export function createGraphQLClient(url: string, socket: Socket): Client {
     preferGetMethod: false,
     exchanges: [
       cache(),
+      retryReads(systemEnvironment),
       subscriptionExchange({
         enableAllOperations: true,
         forwardSubscription: ({ query = '', variables }, operation) => {
