@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { foundation, type TestFoundation } from '../testkit/foundation.js';
 import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
+import { spawnServer, type ServerChild } from '../testkit/server-child.js';
 import { openBrowser, type Browser } from './support/browser.js';
 import { openChat } from './support/chat.js';
 
@@ -18,12 +18,9 @@ describe('the web client', () => {
     base = await foundation('embedded');
     // Below a path, as behind a proxy: everything must find its place there.
     const env = { ...base.env, BASE_PATH: '/chat' };
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env })]).catch(
-      (error: unknown) => {
-        throw error;
-      },
-    );
-    visitor = await createVisitor(`${server.url()}/chat`);
+    [browser, server] = await Promise.all([openBrowser(), spawnServer({ env })]);
+    await server.listening();
+    visitor = await createVisitor(address());
   });
   afterAll(async () => {
     await browser?.close();

@@ -59,7 +59,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
 
   const following = atEnd && to === last;
   useEffect(() => {
-    if (following && visible && last > 0) unread.markRead(roomId, last);
+    if (following && visible) unread.markRead(roomId, last);
   }, [following, last, visible, unread, roomId]);
   useEffect(() => {
     if (entries.some(({ number }) => number !== null)) outbox.delivered(roomId, last);

@@ -27,7 +27,10 @@ export async function openChat(
       log.getByRole('article').filter({ has: page.getByText(text, { exact: true }) }),
     roomLink: (name: string) => rooms.getByRole('link', { name }),
     /** Names of the rooms, from the top. */
-    roomNames: () => rooms.getByRole('link').locator('bdi:first-child').allTextContents(),
+    roomNames: () =>
+      rooms
+        .getByRole('link')
+        .evaluateAll((links) => links.map((link) => link.querySelector('bdi')?.textContent ?? '')),
     /** Texts of the messages on the page, from the top. */
     texts: () => log.getByRole('article').getByRole('paragraph').allTextContents(),
     async createRoom(name: string): Promise<void> {
