@@ -201,7 +201,7 @@ describe.each(FOUNDATIONS)('subscriptions, %s', (name) => {
     other.close();
     await eventually(online, (count) => count === 1);
     tabs[1]?.close();
-    await eventually(online, (count) => count === 0);
+    await expect(eventually(online, (count) => count === 0)).resolves.toBe(0);
   });
 
   it('RANK-4: roomsChanged applied as documented equals a fresh read', async () => {
