@@ -44,7 +44,7 @@ export interface Snapshot {
 }
 
 /** Every answer carries the store's clock. */
-export interface Answer {
+interface Answer {
   /** The store's now, in milliseconds. */
   readonly now: number;
   /** Changes when the store forgot, or may have: who was online is then unknown to it. */
@@ -65,7 +65,7 @@ export interface Counted extends Answer {
   readonly rooms: ReadonlyMap<string, RankedRoom>;
 }
 
-export interface Ticked extends Answer {
+interface Ticked extends Answer {
   /** The newest one, 0 before the first. */
   readonly revision: number;
   /** The snapshot, when this call took it. */
