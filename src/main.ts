@@ -26,6 +26,9 @@ async function serve(): Promise<void> {
   const log = createLogger({ level: config.logLevel, format });
   const app: App = createApp(config, { log });
   let stopping = false;
+  // Waiting for MongoDB, or for the last answers of a drain, is done on timers that keep no process alive. This one
+  // does: the process ends by a decision only.
+  setInterval(() => undefined, STOP_LIMIT_MS);
 
   /** The first call drains, the second one hurries. */
   function stop(reason: string, code: number, hurry: boolean): void {
@@ -66,7 +69,12 @@ async function serve(): Promise<void> {
     stop('uncaught exception', 1, false);
   });
 
-  await app.start();
+  try {
+    await app.start();
+  } catch (error) {
+    // A start that was told to stop is no refusal.
+    if (!stopping) throw error;
+  }
   if (stopping) return;
   const where = config.mode === 'embedded' ? `data in ${config.dataDir}` : 'data in MongoDB';
   console.log(`Madang is ready: chat ${app.url}/client, GraphQL and GraphiQL ${app.url}/graphql, ${where}`);
