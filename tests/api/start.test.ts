@@ -1,0 +1,136 @@
+import { createServer } from 'node:http';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { GENEROUS, testKeys } from '../testkit/foundation.js';
+import { spawnServer, startServerChild } from '../testkit/server-child.js';
+import { mongoForTests, startRedis } from '../testkit/services/index.js';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function dataDir(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'madang-start-'));
+  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Starts a server that must refuse; what it said. */
+async function refusal(env: Readonly<Record<string, string>>): Promise<string> {
+  const server = await spawnServer({ env: { DATA_DIR: await dataDir(), ...env } });
+  await expect(server.exited()).resolves.toEqual({ code: 1, signal: null });
+  expect(server.output()).not.toMatch(/\n\s+at /);
+  return server.output();
+}
+
+describe('a server that cannot start says why in words, and exits with 1', () => {
+  it('names every wrong setting at once', async () => {
+    const words = await refusal({
+      PORT: 'eighty',
+      LOG_LEVEL: 'loud',
+      MAX_MESSAGE_LENGTH: '4001',
+      REDIS_URL: 'redis://x',
+    });
+    for (const name of ['PORT', 'LOG_LEVEL', 'MAX_MESSAGE_LENGTH', 'REDIS_URL'])
+      expect(words).toContain(name);
+  });
+
+  it('never shows a secret', async () => {
+    const words = await refusal({ AUTH_KEYS: 'main:c2VjcmV0LXNlY3JldA' });
+    expect(words).toContain('AUTH_KEYS');
+    expect(words).not.toContain('c2VjcmV0');
+  });
+
+  it('names a port in use', async () => {
+    const other = createServer();
+    const port = await new Promise<number>((resolve) => {
+      other.listen(0, '127.0.0.1', () => {
+        const address = other.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+    cleanups.push(() => other.close());
+    await expect(refusal({ PORT: String(port) })).resolves.toContain(`PORT ${port}`);
+  });
+
+  it('names a data folder in use by another server, which goes on', async () => {
+    const folder = await dataDir();
+    const first = await startServerChild({ env: { ...GENEROUS, DATA_DIR: folder } });
+    cleanups.push(() => first.stop('SIGINT'));
+    await expect(refusal({ DATA_DIR: folder })).resolves.toContain(folder);
+    await expect(fetch(`${first.url()}/readyz`)).resolves.toMatchObject({ status: 200 });
+  });
+
+  it('names a data folder that cannot be written to', async () => {
+    const file = join(await dataDir(), 'file');
+    await writeFile(file, 'not a folder');
+    await expect(refusal({ DATA_DIR: join(file, 'data') })).resolves.toContain('DATA_DIR');
+  });
+
+  it('asks for keys with MongoDB', async () => {
+    await expect(refusal({ MONGODB_URL: 'mongodb://127.0.0.1:1/madang' })).resolves.toContain('AUTH_KEYS');
+  });
+
+  it('refuses a Redis that evicts, with the words to mend it', async () => {
+    const mongo = await mongoForTests();
+    const redis = await startRedis({ args: ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'] });
+    cleanups.push(
+      () => mongo.dispose(),
+      () => redis.stop(),
+    );
+    const words = await refusal({ MONGODB_URL: mongo.url, REDIS_URL: redis.url, AUTH_KEYS: testKeys() });
+    expect(words).toContain('maxmemory-policy noeviction');
+  });
+
+  it('refuses a second instance on one MongoDB without Redis, and lets the first be replaced', async () => {
+    const mongo = await mongoForTests();
+    const env = { ...GENEROUS, MONGODB_URL: mongo.url, AUTH_KEYS: testKeys() };
+    const first = await startServerChild({ env });
+    cleanups.push(
+      () => mongo.dispose(),
+      () => first.stop('SIGINT'),
+    );
+    await expect(refusal(env)).resolves.toContain('REDIS_URL');
+    await first.kill();
+    const second = await startServerChild({ env });
+    cleanups.push(() => second.stop('SIGINT'));
+    await expect(fetch(`${second.url()}/readyz`)).resolves.toMatchObject({ status: 200 });
+  });
+});
+
+describe('the embedded mode', () => {
+  it('makes its key once, for its owner alone, and keeps tokens good over a restart', async () => {
+    const folder = await dataDir();
+    const server = await startServerChild({ env: { ...GENEROUS, DATA_DIR: folder } });
+    cleanups.push(() => server.stop('SIGINT'));
+    const { mode } = await stat(join(folder, 'auth.key'));
+    expect(mode & 0o777).toBe(0o600);
+    const key = await readFile(join(folder, 'auth.key'), 'utf8');
+    await expect(server.stop('SIGTERM')).resolves.toEqual({ code: 0, signal: null });
+    await server.restart();
+    await expect(readFile(join(folder, 'auth.key'), 'utf8')).resolves.toBe(key);
+  });
+});
+
+describe('BASE_PATH', () => {
+  it('puts every address below it, with or without its final slash, and nothing outside', async () => {
+    const server = await spawnServer({
+      env: { ...GENEROUS, DATA_DIR: await dataDir(), BASE_PATH: '/chat/' },
+    });
+    cleanups.push(() => server.stop('SIGINT'));
+    const root = await server.listening();
+    const status = async (path: string): Promise<number> =>
+      (await fetch(`${root}${path}`, { redirect: 'manual' })).status;
+    for (const path of ['/chat/readyz', '/chat/livez', '/chat/schema.graphql', '/chat/client']) {
+      await expect(status(path)).resolves.toBe(200);
+    }
+    await expect(status('/chat/graphql?query={__typename}')).resolves.toBe(200);
+    for (const path of ['/', '/readyz', '/graphql', '/chatter/readyz'])
+      await expect(status(path)).resolves.toBe(404);
+    const home = await fetch(`${root}/chat`, { redirect: 'manual' });
+    expect(home.headers.get('location')).toBe('/chat/client');
+  });
+});
