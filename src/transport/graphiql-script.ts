@@ -61,19 +61,21 @@ export const FETCHER_SCRIPT = /* JavaScript */ `
       },
     };
   }
-  function isSubscription({ query, operationName }) {
+  function holds(query, kinds, name) {
     const text = query.replace(/"""[\\s\\S]*?"""|"(?:\\\\.|[^"\\\\])*"|#.*/g, '');
-    const name = operationName ? '\\\\s+' + operationName + '\\\\b' : '\\\\b';
-    return new RegExp('(^|[}\\\\s])subscription' + name).test(text);
+    return new RegExp('(^|[}\\\\s])(' + kinds + ')' + (name ? '\\\\s+' + name : '') + '\\\\b').test(text);
   }
   return (params, options) => {
     const headers = fill((options && options.headers) || {});
+    // Right after a change of tabs GraphiQL still names the operation of the tab before.
+    const name = params.operationName;
+    const named = name && holds(params.query, 'query|mutation|subscription', name);
     const request = {
       query: params.query,
       variables: fill(params.variables || {}),
-      operationName: params.operationName || undefined,
+      operationName: named ? name : undefined,
     };
-    return isSubscription(request) ? live(request, headers) : once(request, headers);
+    return holds(request.query, 'subscription', request.operationName) ? live(request, headers) : once(request, headers);
   };
 })()
 `;
@@ -85,7 +87,7 @@ const variables = (value: object): string => JSON.stringify(value, null, 2);
 export const DEFAULT_TABS = [
   {
     query: `# The rooms, the busiest first. Run the tabs from left to right.
-query Rooms($first: Int = 20) {
+query rooms($first: Int = 20) {
   rooms(first: $first) {
     nodes { id name recentVisitorCount onlineCount latestMessage { text author { displayName } } }
     pageInfo { hasNextPage endCursor }
@@ -98,7 +100,7 @@ query Rooms($first: Int = 20) {
   },
   {
     query: `# Become a visitor. The next tabs send the token in their Headers: {{token}} stands for it there.
-mutation CreateVisitor {
+mutation createVisitor {
   createVisitor {
     visitor { id displayName }
     token
@@ -110,7 +112,7 @@ mutation CreateVisitor {
   },
   {
     query: `# Open a room, or find the one that has the name. {{roomId}} in the next tabs stands for it.
-mutation CreateRoom($name: String!) {
+mutation createRoom($name: String!) {
   createRoom(input: { name: $name }) {
     room { id name messages { resumeCursor } }
     userErrors { code message existingRoom { id name messages { resumeCursor } } }
@@ -122,7 +124,7 @@ mutation CreateRoom($name: String!) {
   },
   {
     query: `# Say something. Run it again while the subscription of the next tab is open elsewhere.
-mutation SendMessage($roomId: ID!, $text: String!) {
+mutation sendMessage($roomId: ID!, $text: String!) {
   sendMessage(input: { roomId: $roomId, text: $text }) {
     message { id number text createdAt author { displayName } }
     cursor
@@ -135,7 +137,7 @@ mutation SendMessage($roomId: ID!, $text: String!) {
   },
   {
     query: `# Everything said since the room was opened here, then each new message as it comes.
-subscription MessageAdded($roomId: ID!, $after: String) {
+subscription messageAdded($roomId: ID!, $after: String) {
   messageAdded(roomId: $roomId, after: $after) {
     cursor
     replayed
