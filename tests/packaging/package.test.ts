@@ -74,7 +74,9 @@ describe('the packed package', () => {
       ]),
     );
     expect(
-      paths.filter((path) => /^(src|tests|client|scripts)\/|__generated__.*\.graphql$|\.test\.|\.map$/.test(path)),
+      paths.filter((path) =>
+        /^(src|tests|client|scripts)\/|__generated__.*\.graphql$|\.test\.|\.map$/.test(path),
+      ),
     ).toEqual([]);
   });
 });

@@ -82,7 +82,7 @@ export async function startFaultProxy(
         toxics.latencyMs + chance() * toxics.jitterMs + (chunk.length / toxics.bandwidth) * SECOND_MS;
       if (delay > 0) await wait(delay);
       while (toxics.blackhole && pairs.has(pair)) await wait(POLL_MS);
-      if (into.destroyed) return;
+      if (into.destroyed || !pairs.has(pair)) return;
       if (!into.write(chunk)) await Promise.race([once(into, 'drain'), once(into, 'close')]);
     }
     into.end();

@@ -1,0 +1,75 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { DISASTER } from '../testkit/cluster.js';
+import { foundation } from '../testkit/foundation.js';
+import { delays } from '../testkit/faults/checker.js';
+import { expectFlawless, percentile, startConversation } from '../testkit/faults/conversation.js';
+import { startServerChild } from '../testkit/server-child.js';
+import { startRedis } from '../testkit/services/index.js';
+import { figuresOf, load, ms, report, residentMegabytes, sleep, SLACK } from './scenario.js';
+
+const DELIVERY_P99_MS = 1_500;
+const BACK_WITHIN_MS = 3_000;
+const MEMORY_MEGABYTES = 50;
+const WAIT = { timeout: 60_000, interval: 50 };
+const held = load({
+  short: { rooms: 10, followers: 40, senders: 20, perSecond: 80, frozenMs: 8_000 },
+  long: { rooms: 20, followers: 200, senders: 50, perSecond: 200, frozenMs: 30_000 },
+});
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+describe('R5', () => {
+  it('Redis freezes: sends go on, deliveries go on by reading, memory stays, and push comes back', async () => {
+    const [stand, redis] = await Promise.all([foundation('distributed'), startRedis()]);
+    closers.push(stand.dispose, redis.close);
+    const env = { ...stand.env, REDIS_URL: redis.url };
+    const instances = await Promise.all([0, 1, 2].map(() => startServerChild({ env })));
+    closers.push(...instances.map((instance) => instance.kill));
+    const conversation = await startConversation({
+      targets: instances.map((instance) => () => instance.url()),
+      ...held,
+    });
+    await sleep(4_000);
+    const memoryBefore = instances.map(residentMegabytes);
+    await redis.pause();
+    const frozenAt = performance.now();
+    await sleep(held.frozenMs);
+    const memoryAfter = instances.map(residentMegabytes);
+    await redis.resume();
+    const resumedAt = performance.now();
+    await vi.waitFor(async () => {
+      for (const instance of instances) {
+        expect(await (await fetch(`${instance.url()}/readyz`)).text()).not.toContain('degraded');
+      }
+    }, WAIT);
+    const backMs = performance.now() - resumedAt;
+    await sleep(1_000);
+    const outcome = await conversation.finish();
+
+    const during = conversation.history.events.filter(({ t }) => t >= frozenAt && t < resumedAt);
+    const deliveryP99 = percentile(
+      delays(during).map(({ ms: delay }) => delay),
+      0.99,
+    );
+    const grown = Math.max(...memoryAfter.map((after, index) => after - (memoryBefore[index] ?? 0)));
+    const exits = instances.filter((instance) => !instance.isRunning()).length;
+    const figures = figuresOf(outcome);
+    report({
+      scenario: 'R5',
+      load: `3 instances, ${held.rooms} rooms, ${held.followers} clients, ${held.perSecond} msg/s, Redis frozen ${ms(held.frozenMs)}`,
+      exits,
+      ...figures,
+      notes: `${figures.notes}; while frozen delivery p99 ${ms(deliveryP99)}, memory +${Math.round(grown)} MB; push back after ${ms(backMs)}`,
+    });
+    expectFlawless(outcome, conversation.history);
+    expect([exits, outcome.retries, outcome.reconnects]).toEqual([0, 0, 0]);
+    expect(deliveryP99).toBeGreaterThan(0);
+    expect(deliveryP99).toBeLessThan(DELIVERY_P99_MS * SLACK);
+    expect(backMs).toBeLessThan(BACK_WITHIN_MS * SLACK);
+    expect(grown).toBeLessThan(MEMORY_MEGABYTES * SLACK);
+    for (const instance of instances) expect(instance.output()).not.toMatch(DISASTER);
+  });
+});

@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
+import type { Outcome } from '../testkit/faults/conversation.js';
+import { percentile } from '../testkit/faults/conversation.js';
+import type { ServerChild } from '../testkit/server-child.js';
+
+/** Whether the long forms run: `npm run test:faults`. */
+export const isLong = process.env['MADANG_FAULTS'] === 'long';
+
+/** The load of a scenario in the form that runs now. */
+export const load = <Load>({ short, long }: { readonly short: Load; readonly long: Load }): Load =>
+  isLong ? long : short;
+
+/**
+ * A promise in seconds is for a machine of its own. A shared one takes longer; what is wrong takes for ever.
+ */
+export const SLACK = 2;
+
+export interface Row {
+  readonly scenario: string;
+  /** What was held, in words. */
+  readonly load: string;
+  readonly acked: number;
+  readonly delivered: number;
+  readonly violations: number;
+  readonly pauseMs?: readonly number[];
+  readonly exits: number;
+  /** More figures, in words. */
+  readonly notes?: string;
+}
+
+/** Prints a line of the table, and keeps it for the table at the end of `npm run test:faults`. */
+export function report(row: Row): void {
+  const pauses =
+    row.pauseMs === undefined
+      ? ''
+      : `, pauses p99 ${ms(percentile(row.pauseMs, 0.99))} max ${ms(Math.max(0, ...row.pauseMs))}`;
+  const line =
+    `${row.scenario}: ${row.load}: ${row.acked} acknowledged, ${row.delivered} delivered, ` +
+    `${row.violations} violations${pauses}, ${row.exits} exits${row.notes === undefined ? '' : `; ${row.notes}`}`;
+  console.log(line);
+  const file = process.env['MADANG_FAULTS_FILE'];
+  if (file !== undefined) appendFileSync(file, `${line}\n`);
+}
+
+/** The part of a line that a conversation gives. */
+export const figuresOf = (
+  outcome: Outcome,
+): Pick<Row, 'acked' | 'delivered' | 'violations' | 'pauseMs'> & { notes: string } => ({
+  acked: outcome.acked,
+  delivered: outcome.delivered,
+  violations: outcome.violations.length,
+  pauseMs: outcome.pauseMs,
+  notes:
+    `ack p50 ${ms(percentile(outcome.ackMs, 0.5))} p99 ${ms(percentile(outcome.ackMs, 0.99))}, ` +
+    `delivery p99 ${ms(percentile(outcome.deliveryMs, 0.99))}, ${outcome.retries} retries`,
+});
+
+export const ms = (value: number): string => `${Math.round(value)} ms`;
+
+/** Memory of a process as the system counts it, in megabytes. */
+export function residentMegabytes(server: ServerChild): number {
+  const kilobytes = execFileSync('ps', ['-o', 'rss=', '-p', String(server.pid())], { encoding: 'utf8' });
+  return Number(kilobytes) / 1024;
+}
+
+export const sleep = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
