@@ -13,6 +13,7 @@ import type { Logger } from '../lib/logger.js';
 import { CLOSE_CODES, type Metrics } from '../lib/metrics.js';
 import type { Callers } from './caller.js';
 import { createConnection, type Connection } from './connection.js';
+import { createOperationTurns, type ClientMessage } from './operation-turns.js';
 import { createSocketKeeper } from './socket-keeper.js';
 import { createSocketProtocol } from './socket-protocol.js';
 import { createUpgradeGate, refuseUpgrade } from './upgrade-gate.js';
@@ -36,12 +37,14 @@ const SOCKET_OPTIONS: ServerOptions & Record<string, unknown> = {
   handleProtocols: () => GRAPHQL_TRANSPORT_WS_PROTOCOL,
 };
 
-/** The type of a message, or null for what no client may send. */
-function messageType(text: string): string | null {
+/** A message, or null for what no client may send. */
+function parseMessage(text: string): ClientMessage | null {
   try {
     const message: unknown = JSON.parse(text);
     if (typeof message !== 'object' || message === null || !('type' in message)) return null;
-    return typeof message.type === 'string' && CLIENT_MESSAGES.has(message.type) ? message.type : null;
+    const { type } = message;
+    if (typeof type !== 'string' || !CLIENT_MESSAGES.has(type)) return null;
+    return 'id' in message ? { type, id: message.id } : { type };
   } catch {
     return null;
   }
@@ -117,16 +120,16 @@ export function createWebSockets(options: {
     connection: Connection,
     data: RawData,
     isBinary: boolean,
-    handle: (text: string) => Promise<void>,
+    handle: (message: ClientMessage, text: string) => Promise<void>,
   ) {
     connection.alive = true;
     if (!connection.isOpen()) return;
     void count(connection);
     const text = isBinary || !Buffer.isBuffer(data) ? '' : data.toString();
-    const type = messageType(text);
-    metrics.wsFramesIn.inc({ type: type ?? 'invalid' });
-    if (type === null) return connection.close(CloseCode.BadRequest, 'Invalid message received');
-    handle(text).catch((error: unknown) => failed(connection, error));
+    const message = parseMessage(text);
+    metrics.wsFramesIn.inc({ type: message?.type ?? 'invalid' });
+    if (message === null) return connection.close(CloseCode.BadRequest, 'Invalid message received');
+    handle(message, text).catch((error: unknown) => failed(connection, error));
   }
 
   const closeCode = (code: number): string => (CLOSE_CODES.includes(String(code)) ? String(code) : 'other');
@@ -143,7 +146,11 @@ export function createWebSockets(options: {
       protocolSocket(connection, (given) => (handle = given)),
       { connection },
     );
-    ws.on('message', (data, isBinary) => receive(connection, data, isBinary, (text) => handle(text)));
+    const inTurn = createOperationTurns(
+      (text) => handle(text),
+      (id) => connection.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`),
+    );
+    ws.on('message', (data, isBinary) => receive(connection, data, isBinary, inTurn));
     ws.on('pong', () => (connection.alive = true));
     ws.on('ping', () => {
       connection.alive = true;
