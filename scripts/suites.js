@@ -13,6 +13,7 @@ export const SUITES = [
   { name: 'packaging', projects: ['packaging'], seconds: 120 },
   { name: 'browser', projects: ['e2e'], seconds: 240 },
   { name: 'faults', projects: ['faults'], seconds: 240 },
+  { name: 'security', projects: ['security'], seconds: 180 },
 ];
 
 /** Suites that run only when they are named: `npm test -- embedded`. */

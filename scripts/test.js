@@ -28,6 +28,7 @@ if (unknown.length > 0) {
 
 const folder = mkdtempSync(join(tmpdir(), 'madang-results-'));
 const services = join(folder, 'services');
+const security = join(folder, 'security');
 const rows = [];
 let passed = 0;
 let failed = 0;
@@ -38,7 +39,7 @@ function run(command, args) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       stdio: 'inherit',
-      env: { ...process.env, MADANG_TEST_SERVICES_FILE: services },
+      env: { ...process.env, MADANG_TEST_SERVICES_FILE: services, MADANG_SECURITY_FILE: security },
     });
     const done = (ok) => resolve({ ok, seconds: (performance.now() - started) / 1000 });
     child.once('error', () => done(false));
@@ -79,6 +80,13 @@ async function suite({ name, projects, seconds: budget, filters = [] }) {
   rows.push({ ...row, note: problems.join(', ') });
 }
 
+const sorted = (rows) =>
+  rows
+    .trim()
+    .split('\n')
+    .toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    .join('\n');
+
 function report() {
   const width = Math.max(...rows.map(({ name }) => name.length));
   console.log(`\n${'suite'.padEnd(width)}  passed  failed  seconds  budget`);
@@ -92,6 +100,7 @@ function report() {
   }
   const total = rows.reduce((sum, { seconds }) => sum + seconds, 0);
   console.log(`${'all'.padEnd(width)}  ${' '.repeat(16)}${total.toFixed(1).padStart(7)}`);
+  if (existsSync(security)) console.log(`\n${sorted(readFileSync(security, 'utf8'))}`);
   if (existsSync(services)) {
     const lines = new Set(readFileSync(services, 'utf8').trim().split('\n'));
     console.log(`\nAnswered, on Node ${process.version}:`);

@@ -68,8 +68,14 @@ const reporting = (what: string, onReject: () => void) => ({
 
 /** The limits that need the parsed document. `onReject` hears which one refuses. */
 const limitRules = (onReject: (rule: DocumentRule) => void): ValidationRule[] => [
-  // The standard introspection query is 21 deep. graphql-js itself stops the kind that circles.
-  maxDepthRule({ n: MAX_DEPTH, ignoreIntrospection: true, ...reporting('levels', () => onReject('depth')) }),
+  // The standard introspection query is 21 deep. graphql-js itself stops the kind that circles. A fragment is no
+  // level: what is composed of many is as deep as what is written out.
+  maxDepthRule({
+    n: MAX_DEPTH,
+    ignoreIntrospection: true,
+    flattenFragments: true,
+    ...reporting('levels', () => onReject('depth')),
+  }),
   MaxIntrospectionDepthRule,
   maxAliasesRule({ n: MAX_ALIASES, allowList: [], ...reporting('aliases', () => onReject('aliases')) }),
   maxDirectivesRule({ n: MAX_DIRECTIVES, ...reporting('directives', () => onReject('directives')) }),

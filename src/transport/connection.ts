@@ -76,11 +76,9 @@ export function createConnection({
       socket.uncork();
     },
     close(code: number, reason: string): void {
-      const bytes = Buffer.from(reason);
-      ws.close(
-        code,
-        bytes.length > MAX_REASON_BYTES ? bytes.subarray(0, MAX_REASON_BYTES).toString() : reason,
-      );
+      // Cut between characters: a half one would become a replacement, which may be too long again.
+      const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(MAX_REASON_BYTES));
+      ws.close(code, reason.slice(0, read));
     },
   };
   return connection;

@@ -151,11 +151,12 @@ export function createWebSockets(options: {
       (id) => connection.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`),
     );
     ws.on('message', (data, isBinary) => receive(connection, data, isBinary, inTurn));
-    ws.on('pong', () => (connection.alive = true));
-    ws.on('ping', () => {
+    const onControlFrame = (): void => {
       connection.alive = true;
       void count(connection);
-    });
+    };
+    ws.on('pong', onControlFrame);
+    ws.on('ping', onControlFrame);
     // ws closes the socket with the right code by itself.
     ws.on('error', (error) => log.debug({ err: error, connection: connection.id }, 'A socket broke'));
     ws.once('close', (code, reason) => {

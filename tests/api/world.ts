@@ -23,6 +23,9 @@ export function useServer(name: Foundation, env: Readonly<Record<string, string>
     get output(): string {
       return server?.output() ?? '';
     },
+    get pid(): number {
+      return server?.pid() ?? 0;
+    },
   };
 }
 
