@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { startServerChild, type ServerChild } from '../testkit/server-child.js';
+import { openBrowser, type Browser } from './support/browser.js';
+
+const SOON = { timeout: 20_000 };
+const TABS = ['rooms', 'createVisitor', 'createRoom', 'sendMessage', 'messageAdded'];
+
+/** Opens a tab of GraphiQL and presses its button. */
+async function run(page: Page, tab: string): Promise<void> {
+  await page.locator('.graphiql-tab', { hasText: tab }).locator('button').first().click();
+  await expect.poll(() => page.locator('.graphiql-query-editor').innerText(), SOON).toContain(tab);
+  await page.locator('.graphiql-execute-button').click();
+}
+
+/** What the answer's editor shows; it writes its spaces as others do not. */
+const answer = async (page: Page): Promise<string> =>
+  (await page.locator('.graphiql-response').innerText()).replaceAll(/\s+/g, ' ');
+
+describe('GraphiQL', () => {
+  let browser: Browser;
+  let base: TestFoundation;
+  let server: ServerChild;
+  beforeAll(async () => {
+    base = await foundation('embedded');
+    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+    await base?.dispose();
+  });
+
+  async function ask<T>(query: string, variables: object = {}, token?: string): Promise<T> {
+    const response = await fetch(`${server.url()}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ query, variables }),
+    });
+    return ((await response.json()) as { data: T }).data;
+  }
+
+  it('works from its first tab to its last, live, with the visitor of the Headers tab, and asks nobody else', async () => {
+    const { page, trouble } = await browser.openWindow(`${server.url()}/graphql`);
+    await page.locator('.graphiql-execute-button').waitFor();
+    expect(await page.locator('.graphiql-tab-button').allTextContents()).toEqual(TABS);
+    await run(page, 'rooms');
+    await expect.poll(() => answer(page), SOON).toContain('"totalCount": 0');
+    await run(page, 'createVisitor');
+    await expect.poll(() => answer(page), SOON).toContain('"token"');
+    await run(page, 'createRoom');
+    await expect.poll(() => answer(page), SOON).toContain('"name": "GraphiQL"');
+    await run(page, 'sendMessage');
+    await expect.poll(() => answer(page), SOON).toContain('"number": 1');
+    await run(page, 'messageAdded');
+    await expect.poll(() => answer(page), SOON).toContain('"replayed": true');
+
+    const ROOM = `query($name: String!) { roomByName(name: $name) { id onlineCount recentVisitorCount } }`;
+    type Room = { roomByName: { id: string; onlineCount: number; recentVisitorCount: number } };
+    const room = () => ask<Room>(ROOM, { name: 'GraphiQL' }).then(({ roomByName }) => roomByName);
+    // The one visitor of these tabs: a socket of somebody else would be a second one.
+    await expect.poll(room, SOON).toMatchObject({ onlineCount: 1, recentVisitorCount: 1 });
+
+    const made = await ask<{ createVisitor: { token: string } }>('mutation { createVisitor { token } }');
+    const SEND = `mutation($roomId: ID!) {
+      sendMessage(input: { roomId: $roomId, text: "live from elsewhere" }) { userErrors { code } }
+    }`;
+    await ask(SEND, { roomId: (await room()).id }, made.createVisitor.token);
+    await expect.poll(() => answer(page), SOON).toContain('live from elsewhere');
+    expect(trouble).toEqual([]);
+  });
+
+  it('streams roomsChanged', async () => {
+    const query = 'subscription { roomsChanged { complete rooms { name } } }';
+    const { page, trouble } = await browser.openWindow(
+      `${server.url()}/graphql?query=${encodeURIComponent(query)}`,
+    );
+    await page.locator('.graphiql-execute-button').click();
+    await expect.poll(() => answer(page), SOON).toContain('"complete": true');
+    const { createVisitor } = await ask<{ createVisitor: { token: string } }>(
+      'mutation { createVisitor { token } }',
+    );
+    await ask(
+      'mutation { createRoom(input: { name: "Seen in GraphiQL" }) { userErrors { code } } }',
+      {},
+      createVisitor.token,
+    );
+    await expect.poll(() => answer(page), SOON).toContain('Seen in GraphiQL');
+    expect(trouble).toEqual([]);
+  });
+});
