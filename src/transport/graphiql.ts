@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gunzip, gzip } from 'node:zlib';
+import { acceptsCoding } from './accept-coding.js';
 import { DEFAULT_TABS, FETCHER_SCRIPT } from './graphiql-script.js';
 import { graphiqlPolicy, PAGE_HEADERS } from './security-headers.js';
 
@@ -46,12 +47,6 @@ async function makePage(): Promise<Page> {
   };
 }
 
-const accepts = (header: string | undefined, coding: string): boolean =>
-  (header ?? '').split(',').some((each) => {
-    const [name = '', ...parameters] = each.split(';').map((part) => part.trim().toLowerCase());
-    return name === coding && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-  });
-
 /** Serves GraphiQL from this origin alone: no request leaves it, and no other origin learns who reads. */
 export function createGraphiql() {
   let made: Promise<Page> | undefined;
@@ -71,9 +66,9 @@ export function createGraphiql() {
       return;
     }
     const coding = request.headers['accept-encoding'];
-    if (accepts(coding, 'br')) {
+    if (acceptsCoding(coding, 'br')) {
       response.writeHead(200, { ...headers, 'content-encoding': 'br' }).end(page.brotli);
-    } else if (accepts(coding, 'gzip')) {
+    } else if (acceptsCoding(coding, 'gzip')) {
       response.writeHead(200, { ...headers, 'content-encoding': 'gzip' }).end(page.gzip);
     } else {
       response.writeHead(200, headers).end(await promisify(gunzip)(page.gzip));

@@ -447,6 +447,13 @@ describe('the other addresses', () => {
       200,
       'public, max-age=31536000, immutable',
     ]);
+    expect(await asset.text()).toBe('export {};');
+    const zipped = await fetch(`${base}/client/assets/index-abc.js`, {
+      headers: { 'accept-encoding': 'gzip' },
+    });
+    expect([zipped.headers.get('content-encoding'), await zipped.text()]).toEqual(['gzip', 'export {};']);
+    const known = { 'if-none-match': asset.headers.get('etag')! };
+    expect((await fetch(`${base}/client/assets/index-abc.js`, { headers: known })).status).toBe(304);
     expect((await fetch(`${base}/client/assets/none.js`)).status).toBe(404);
     expect(
       await raw(
