@@ -51,6 +51,15 @@ export interface Refusal {
   readonly rule?: DocumentRule;
 }
 
+const MAX_NAMES_TOLD = 5;
+
+/** What to put into `operationName`. */
+function remedyOf(operations: readonly OperationDefinitionNode[]): string {
+  const names = operations.flatMap(({ name }) => (name === undefined ? [] : [name.value]));
+  if (names.length === 0) return 'Leave operationName out.';
+  return `It holds ${names.slice(0, MAX_NAMES_TOLD).join(', ')}${names.length > MAX_NAMES_TOLD ? ', …' : ''}.`;
+}
+
 const tooComplex = (what: string) =>
   codedGraphQLError('OPERATION_TOO_COMPLEX', `The document has too many ${what}.`);
 
@@ -162,7 +171,7 @@ export function createDocuments({
         operation === undefined
           ? name === null
             ? 'The document holds no operation.'
-            : 'The document holds no operation of this name.'
+            : `The document holds no operation of this name. ${remedyOf(checked.operations)}`
           : 'The document holds several operations; say which one with operationName.';
       return { errors: [codedGraphQLError('GRAPHQL_VALIDATION_FAILED', message)] };
     },
