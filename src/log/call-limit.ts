@@ -41,3 +41,15 @@ export function until<Value>(signal: AbortSignal, work: Promise<Value>): Promise
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
   });
 }
+
+/** Waits for something, but not longer than `ms`. Never rejects. */
+export function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, resolve);
+    const end = (): void => {
+      cancel();
+      resolve();
+    };
+    work.then(end, end);
+  });
+}

@@ -4,6 +4,10 @@ import type { Logger } from '../lib/logger.js';
 import type { LogLimits } from './log-limits.js';
 import type { GapCause, LogMetrics } from './log-metrics.js';
 
+/** How long to wait after so many failures in a row. */
+export const retryPauseMs = (limits: LogLimits, chance: Chance, failures: number): number =>
+  Math.min(limits.maxRepairRetryMs, limits.repairRetryMs * 2 ** failures) * (1 - chance() / 2);
+
 /**
  * When a feed repairs: one repair at a time, a moment after it was wanted (most holes are reordering and fill by
  * themselves), once more if it was wanted again meanwhile, and ever more slowly while it fails.
@@ -58,9 +62,8 @@ export function createFeedRepairs({
     metrics.feedRepair(result, (clock.monotonic() - startedAt) / 1000);
     if (stopped) return;
     if (result === 'failed') {
-      const ms = Math.min(limits.maxRepairRetryMs, limits.repairRetryMs * 2 ** failures);
+      schedule(retryPauseMs(limits, chance, failures));
       failures += 1;
-      schedule(ms * (1 - chance() / 2));
     } else {
       failures = 0;
       if (again || !isWhole()) schedule(soon());

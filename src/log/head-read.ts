@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.js';
-import { limited } from './call-limit.js';
+import { atMost, limited } from './call-limit.js';
 import { headOf, momentOf, type Head, type Moment } from './known-head.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogRecord, LogStore } from './log-store.js';
@@ -43,23 +43,15 @@ export function createHeadRead<Record extends LogRecord>({
     return read;
   }
 
-  const endOf = (flight: Flight<Record>): Promise<void> =>
-    new Promise((resolve) => {
-      const cancel = clock.after(limits.headReadShareMs, resolve);
-      flight.result
-        .catch(() => undefined)
-        .finally(() => {
-          cancel();
-          resolve();
-        });
-    });
-
   return function headRead(logId: string): Promise<ReadHead<Record>> {
     const newest = flights.get(logId);
     if (newest !== undefined && !newest.started) return newest.result;
     const flight: Flight<Record> = {
       started: newest === undefined,
-      result: (newest === undefined ? fly(logId) : endOf(newest).then(() => takeOff())).finally(() => {
+      result: (newest === undefined
+        ? fly(logId)
+        : atMost(clock, limits.headReadShareMs, newest.result).then(takeOff)
+      ).finally(() => {
         if (flights.get(logId) === flight) flights.delete(logId);
       }),
     };

@@ -2,8 +2,9 @@ import { sleep, type Clock } from '../lib/clock.js';
 import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { DenseRead } from './dense-read.js';
-import { limited } from './call-limit.js';
-import { createFeedRepairs } from './feed-repairs.js';
+import { atMost, limited } from './call-limit.js';
+import { createFeedInbox, isSound } from './feed-inbox.js';
+import { createFeedRepairs, retryPauseMs } from './feed-repairs.js';
 import { createFeedRing } from './feed-ring.js';
 import type { HeadRead } from './head-read.js';
 import { headOf, momentOf, type Head, type KnownHead, type Moment } from './known-head.js';
@@ -33,22 +34,17 @@ export interface FeedOptions<Record extends LogRecord> {
 
 export type LogFeed<Record extends LogRecord> = ReturnType<typeof createLogFeed<Record>>;
 
-const MAX_TAG = 0xffff_ffff;
-const CALL = /^[0-9a-f]{16}$/;
-const isTag = (tag: Tag | null): tag is Tag =>
-  tag !== null && Number.isInteger(tag) && tag >= 0 && tag <= MAX_TAG;
-
 /**
  * One log as this instance sees it: releases each record once, in order, without a hole. Events of the bus are
  * hints; what they leave open is read from the store. It starts when it is made.
  */
 export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Record>) {
-  const { logId, store, bus, head, clock, chance, limits, log, metrics } = options;
+  const { logId, store, bus, head, clock, limits, log } = options;
   const ring = createFeedRing<Record>(limits, options.sizeOf);
   const listeners = new Set<() => void>();
   let tellStarted = (): void => undefined;
   const started = new Promise<void>((resolve) => (tellStarted = resolve));
-  const pending = new Map<number, LogEvent<Record>>();
+  const inbox = createFeedInbox<Record>(limits.maxAhead);
   /** Numbers that this instance acknowledged and the feed has not released yet. */
   const acknowledged = new Set<number>();
   let next: number | null = null;
@@ -60,30 +56,20 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
   const isLive = (): boolean => !stopped;
   let startedWithoutBus = false;
   let repairAtStart = false;
-  const repairs = createFeedRepairs({
-    clock,
-    chance,
-    limits,
-    log,
-    metrics,
-    repair: readToEnd,
-    isWhole: () => pending.size === 0,
-  });
+  const isWhole = (): boolean => inbox.size() === 0;
+  const repairs = createFeedRepairs({ ...options, repair: readToEnd, isWhole });
 
   const subscription = bus.subscribe(logId, (event) => {
-    const { record } = event;
-    if (stopped || record.logId !== logId || !Number.isSafeInteger(record.number) || record.number < 1)
-      return;
-    if (CALL.test(record.call)) offer(event);
+    if (!stopped && isSound(event, logId)) offer(event);
   });
   void subscription.ready.then(() => {
     if (next !== null) repairs.want('late', true);
-    else repairAtStart = startedWithoutBus;
+    else repairAtStart ||= startedWithoutBus;
   });
   void start();
 
   async function start(): Promise<void> {
-    if (bus.mode() === 'push') await subscribed();
+    if (bus.mode() === 'push') await atMost(clock, limits.subscribeWaitMs, subscription.ready);
     startedWithoutBus = true;
     for (let failures = 0; isLive(); failures += 1) {
       try {
@@ -94,24 +80,9 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
         return;
       } catch (error) {
         log.debug({ logId, err: error }, 'feed: the store did not answer, starting again');
-        await pause(failures);
+        await sleep(clock, retryPauseMs(limits, options.chance, failures));
       }
     }
-  }
-
-  function subscribed(): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = clock.after(limits.subscribeWaitMs, resolve);
-      void subscription.ready.then(() => {
-        cancel();
-        resolve();
-      });
-    });
-  }
-
-  function pause(failures: number): Promise<void> {
-    const ms = Math.min(limits.maxRepairRetryMs, limits.repairRetryMs * 2 ** failures);
-    return sleep(clock, ms * (1 - chance() / 2));
   }
 
   async function readFirst(signal: AbortSignal): Promise<number> {
@@ -124,43 +95,37 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     origin = Math.max(next, options.reportedThrough() + 1);
     lastTag = tag;
     if (record !== null) ring.push(record);
-    for (const old of pending.keys()) if (old < next) pending.delete(old);
+    inbox.dropBelow(next);
     for (const old of acknowledged) if (old < next) acknowledged.delete(old);
-    releasePending();
+    releaseNext();
     tellStarted();
     advance();
     if (repairAtStart) repairs.want('late', true);
-    else if (pending.size > 0) repairs.want('missing');
+    else if (inbox.size() > 0) repairs.want('missing');
   }
 
   function offer(event: LogEvent<Record>): void {
-    const { number } = event.record;
-    if (next === null) {
-      if (isTag(event.previousTag) && pending.size < limits.maxAhead) pending.set(number, event);
-      return;
-    }
-    if (number < next) return;
-    if (!isTag(event.previousTag)) return repairs.want('previous');
-    if (number > next + limits.maxAhead) return repairs.want('far');
-    pending.set(number, event);
-    if (number === next && releasePending()) advance();
-    if (pending.size > 0) repairs.want('missing');
+    if (next !== null && event.record.number < next) return;
+    const gap = inbox.keep(event, next);
+    if (next === null) repairAtStart ||= gap !== null;
+    else if (gap !== null) repairs.want(gap);
+    if (next === null || gap !== null) return;
+    if (releaseNext()) advance();
+    if (inbox.size() > 0) repairs.want('missing');
   }
 
   /** Releases what continues the last record. Returns whether anything was. */
-  function releasePending(): boolean {
-    let released = false;
+  function releaseNext(): boolean {
+    const from = next;
     for (;;) {
-      const event = next === null ? undefined : pending.get(next);
-      if (event === undefined) return released;
-      pending.delete(event.record.number);
+      const event = next === null ? null : inbox.take(next);
+      if (event === null) return next !== from;
       if (event.previousTag !== lastTag) {
         repairs.want('previous');
-        return released;
+        return next !== from;
       }
       release(event.record);
       head.extend(headOf(event.record));
-      released = true;
     }
   }
 
@@ -168,7 +133,6 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     ring.push(record);
     next = record.number + 1;
     lastTag = tagOf(record);
-    pending.delete(record.number);
     if (!acknowledged.delete(record.number) && record.number >= origin) options.onReleased(record);
   }
 
@@ -188,7 +152,7 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     while (isLive() && next !== null) {
       const from = next;
       const at = momentOf(clock);
-      const kept = [...pending.keys()];
+      const kept = inbox.numbers();
       const through = from - 1 + limits.repairPageRecords;
       const page = await limited(clock, limits.storeCallMs, (signal) =>
         store.range(logId, from - 1, through, signal),
@@ -205,7 +169,7 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
       }
       if (last < through && !(page.length === 0 && next > from)) {
         // The log ends here. What still waits was made up or is ahead of what is durable: the tail check decides.
-        for (const number of kept) pending.delete(number);
+        inbox.drop(kept);
         confirm(at);
         break;
       }
@@ -218,7 +182,7 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     const from = next;
     if (stopped) return;
     for (const record of records) if (record.number === next) release(record);
-    releasePending();
+    releaseNext();
     if (next !== from) advance();
   }
 
@@ -229,7 +193,7 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     next = to;
     lastTag = null;
     ring.clear();
-    for (const old of pending.keys()) if (old < to) pending.delete(old);
+    inbox.dropBelow(to);
   }
 
   /** The store said, to a read begun at `at`, that nothing follows what was released. */
@@ -263,7 +227,7 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     checked(asked: number, exists: boolean, begins: number | null, at: Moment): void {
       if (begins !== null) first = Math.max(first ?? 1, begins);
       if (asked !== next) return;
-      if (exists) metrics.tailCheckFound(1);
+      if (exists) options.metrics.tailCheckFound(1);
       if (exists || (first ?? 1) > asked) repairs.want('tail', true);
       else confirm(at);
     },

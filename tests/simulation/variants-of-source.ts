@@ -7,10 +7,11 @@ export const SOURCE_VARIANTS: readonly Variant[] = [
     schedule: { weather: { poison: 10 } },
     patches: [
       { file: 'log-feed.ts', from: 'event.previousTag !== lastTag', to: 'false' },
+      { file: 'feed-inbox.ts', from: "if (!continues(event)) return 'previous';", to: '' },
       {
-        file: 'log-feed.ts',
-        from: "if (!isTag(event.previousTag)) return repairs.want('previous');",
-        to: '',
+        file: 'feed-inbox.ts',
+        from: 'waiting.set(number, event)',
+        to: 'waiting.set(number, event as never)',
       },
     ],
   },
@@ -81,8 +82,8 @@ export const SOURCE_VARIANTS: readonly Variant[] = [
     patches: [
       {
         file: 'log-feed.ts',
-        from: 'const { number } = event.record;\n    if (next === null) {',
-        to: 'const { number } = event.record;\n    head.proven(headOf(event.record), momentOf(clock));\n    if (next === null) {',
+        from: 'const gap = inbox.keep(event, next);',
+        to: 'head.proven(headOf(event.record), momentOf(clock)); const gap = inbox.keep(event, next);',
       },
       {
         file: 'log-writer.ts',
@@ -97,8 +98,8 @@ export const SOURCE_VARIANTS: readonly Variant[] = [
     patches: [
       {
         file: 'log-feed.ts',
-        from: 'const { number } = event.record;\n    if (next === null) {',
-        to: 'const { number } = event.record;\n    head.proven(headOf(event.record), momentOf(clock));\n    if (next === null) {',
+        from: 'const gap = inbox.keep(event, next);',
+        to: 'head.proven(headOf(event.record), momentOf(clock)); const gap = inbox.keep(event, next);',
       },
     ],
   },
@@ -108,8 +109,8 @@ export const SOURCE_VARIANTS: readonly Variant[] = [
     patches: [
       {
         file: 'log-feed.ts',
-        from: 'if (number < next) return;',
-        to: 'if (number >= next) { release(event.record); advance(); } if (number < next) return;',
+        from: 'const gap = inbox.keep(event, next);',
+        to: 'if (next !== null) { release(event.record); advance(); return; } const gap = inbox.keep(event, next);',
       },
     ],
   },

@@ -1,0 +1,60 @@
+import type { LogEvent } from './log-bus.js';
+import type { GapCause } from './log-metrics.js';
+import type { LogRecord, Tag } from './log-store.js';
+
+/** An event that says what it continues. */
+export interface Continuation<Record extends LogRecord> {
+  readonly record: Record;
+  readonly previousTag: Tag;
+}
+
+export type FeedInbox<Record extends LogRecord> = ReturnType<typeof createFeedInbox<Record>>;
+
+const MAX_TAG = 0xffff_ffff;
+const CALL = /^[0-9a-f]{16}$/;
+
+const continues = <Record extends LogRecord>(event: LogEvent<Record>): event is Continuation<Record> =>
+  event.previousTag !== null &&
+  Number.isInteger(event.previousTag) &&
+  event.previousTag >= 0 &&
+  event.previousTag <= MAX_TAG;
+
+/** Whether an event could be one of this log at all. */
+export const isSound = ({ record }: LogEvent<LogRecord>, logId: string): boolean =>
+  record.logId === logId &&
+  Number.isSafeInteger(record.number) &&
+  record.number >= 1 &&
+  CALL.test(record.call);
+
+/** Events that wait for the records before them: never more than `maxAhead`, whatever the bus brings. */
+export function createFeedInbox<Record extends LogRecord>(maxAhead: number) {
+  const waiting = new Map<number, Continuation<Record>>();
+
+  return {
+    size: (): number => waiting.size,
+    numbers: (): number[] => [...waiting.keys()],
+    /**
+     * Keeps an event of number `next` or above, or of any number while `next` is unknown, if there is room.
+     * Returns why the store must be asked instead, or null.
+     */
+    keep(event: LogEvent<Record>, next: number | null): GapCause | null {
+      const { number } = event.record;
+      if (!continues(event)) return 'previous';
+      if (next === null ? waiting.size >= maxAhead : number > next + maxAhead) return 'far';
+      waiting.set(number, event);
+      return null;
+    },
+    /** Gives the event of a number out, if it is there. */
+    take(number: number): Continuation<Record> | null {
+      const event = waiting.get(number) ?? null;
+      waiting.delete(number);
+      return event;
+    },
+    drop(numbers: Iterable<number>): void {
+      for (const number of numbers) waiting.delete(number);
+    },
+    dropBelow(number: number): void {
+      for (const old of waiting.keys()) if (old < number) waiting.delete(old);
+    },
+  };
+}
