@@ -113,12 +113,12 @@ export function createInstance({
   return { log, counts, released, errors };
 }
 
-/** A world of one instance with everything sound. */
+/** A world of one instance with everything sound; others that are made of it have the same limits. */
 export function createLogWorld(limits: Partial<LogLimits> = {}) {
   const clock = createFakeClock();
   const store = createMemoryLogStore<Note>();
   const bus = createMemoryLogBus<Note>();
-  return { clock, store, bus, ...createInstance({ store, bus, clock, limits }) };
+  return { clock, store, bus, limits, ...createInstance({ store, bus, clock, limits }) };
 }
 
 /** A signal that never aborts. */

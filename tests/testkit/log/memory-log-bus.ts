@@ -18,6 +18,8 @@ export interface MemoryLogBus<Record extends LogRecord> extends LogBus<Record> {
   /** Everything that was published. */
   readonly published: readonly LogEvent<Record>[];
   subscriptions(): number;
+  /** How many want to know about the mode. */
+  modeListeners(): number;
 }
 
 export function createMemoryLogBus<Record extends LogRecord>(): MemoryLogBus<Record> {
@@ -87,6 +89,7 @@ export function createMemoryLogBus<Record extends LogRecord>(): MemoryLogBus<Rec
       for (const confirm of confirmations) confirm();
     },
     published,
+    modeListeners: () => modeListeners.size,
     subscriptions: () => [...listeners.values()].reduce((sum, set) => sum + set.size, 0),
   };
 }
