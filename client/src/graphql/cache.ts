@@ -16,6 +16,10 @@ const EMBEDDED = [
 export function cache(): Exchange {
   return cacheExchange({
     keys: Object.fromEntries(EMBEDDED.map((typename) => [typename, () => null])),
+    resolvers: {
+      // A room of the list is known already when it is opened.
+      Query: { room: (_query, { id }: { id: string }) => ({ __typename: 'Room', id }) },
+    },
     updates: {
       Subscription: {
         roomsChanged: (
