@@ -7,7 +7,7 @@ import type { LogMetrics } from './log-metrics.js';
 import type { LogRecord, LogStore, ReadLevel } from './log-store.js';
 
 /** Records of one log without a hole: all that were asked for, or those from where the log begins now. */
-export interface DenseRecords<Record extends LogRecord> {
+interface DenseRecords<Record extends LogRecord> {
   readonly records: readonly Record[];
   /** The number the answer begins at: the one asked for, or where the log begins now if that is above it. */
   readonly from: number;

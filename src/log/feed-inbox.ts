@@ -3,12 +3,10 @@ import type { GapCause } from './log-metrics.js';
 import type { LogRecord, Tag } from './log-store.js';
 
 /** An event that says what it continues. */
-export interface Continuation<Record extends LogRecord> {
+interface Continuation<Record extends LogRecord> {
   readonly record: Record;
   readonly previousTag: Tag;
 }
-
-export type FeedInbox<Record extends LogRecord> = ReturnType<typeof createFeedInbox<Record>>;
 
 const MAX_TAG = 0xffff_ffff;
 const CALL = /^[0-9a-f]{16}$/;

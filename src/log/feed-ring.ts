@@ -3,9 +3,6 @@ import { encodeCursor } from './cursor.js';
 import { tagOf, type LogRecord } from './log-store.js';
 import type { LogDelivery } from './log.js';
 
-/** The newest records of one log, without a hole between them: at most so many, and so many bytes. */
-export type FeedRing<Record extends LogRecord> = ReturnType<typeof createFeedRing<Record>>;
-
 /** A delivery of a record: to everybody who asks for the same one it is the same object. */
 export function deliver<Record extends LogRecord>(
   record: Record,
@@ -27,6 +24,7 @@ interface Slot<Record extends LogRecord> {
   replayed?: Delivery<number, LogDelivery<Record>>;
 }
 
+/** The newest records of one log, without a hole between them: at most so many, and so many bytes. */
 export function createFeedRing<Record extends LogRecord>(
   limits: { readonly maxRingRecords: number; readonly maxRingBytes: number },
   sizeOf: (record: Record) => number,

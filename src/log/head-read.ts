@@ -5,7 +5,7 @@ import type { LogLimits } from './log-limits.js';
 import type { LogRecord, LogStore } from './log-store.js';
 
 /** A head that the store told, and when it was asked. */
-export interface ReadHead<Record extends LogRecord> {
+interface ReadHead<Record extends LogRecord> {
   readonly head: Head<Record>;
   readonly at: Moment;
 }

@@ -51,6 +51,8 @@ export function createKnownHead<Record extends LogRecord>(
 
   function proven(candidate: Head<Record>, at: Moment): void {
     const known = get();
+    // A lower one says nothing about what stands above the head that is known.
+    if (known !== null && candidate.number < known.number) return;
     if (known === null || candidate.number > known.number) head = candidate;
     if (known === null || at.monotonic > confirmed.monotonic) confirmed = at;
   }

@@ -13,7 +13,7 @@ import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
 import { tagOf, type LogRecord, type LogStore, type Tag } from './log-store.js';
 
-export interface FeedOptions<Record extends LogRecord> {
+interface FeedOptions<Record extends LogRecord> {
   readonly logId: string;
   readonly store: LogStore<Record>;
   readonly bus: LogBus<Record>;

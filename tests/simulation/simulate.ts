@@ -4,7 +4,7 @@ import { loadPatched } from './patched-source.js';
 import type { Variant } from './variants.js';
 
 /** What many seeds gave together. */
-export interface Totals {
+interface Totals {
   readonly seeds: number;
   readonly failed: readonly Outcome[];
   readonly acks: number;

@@ -4,7 +4,7 @@ import type { Instance } from './instance.js';
 import type { SimulatedWorld } from './world.js';
 
 /** The deadline of a request, and how much longer its client waits. */
-export const REQUEST_MS = 1000;
+const REQUEST_MS = 1000;
 const PATIENCE_MS = 3000;
 
 /** Runs one call in an instance, over a connection that dies with it. */

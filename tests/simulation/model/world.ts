@@ -11,7 +11,7 @@ import type { ReplicaSet } from './replica-set.js';
 import { createScheduler, type Scheduler } from './scheduler.js';
 
 /** One scale of constants, about a twentieth of production's: retention (6 s) is far longer than a head lives. */
-export const SIMULATED_LIMITS: LogLimits = {
+const SIMULATED_LIMITS: LogLimits = {
   ...LOG_LIMITS,
   maxReplayed: 20,
   maxBatchRecords: 8,

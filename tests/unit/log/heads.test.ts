@@ -44,6 +44,15 @@ describe('a known head', () => {
     expect(head.get()).toBeNull();
   });
 
+  test('is not confirmed by a lower one', async () => {
+    const { clock, head } = known();
+    head.proven(headOf(record(3)), momentOf(clock));
+    await clock.pass(LIFETIME_MS);
+    head.proven(headOf(record(2)), momentOf(clock));
+    await clock.pass(1);
+    expect(head.get()).toBeNull();
+  });
+
   test('is forgotten after a sleep of the machine, in which only the wall clock went on', () => {
     const { clock, head } = known();
     head.proven(headOf(record(3)), { now: clock.now() - LIFETIME_MS - 1, monotonic: clock.monotonic() });
