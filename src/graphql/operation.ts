@@ -15,7 +15,7 @@ import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { Viewer } from '../visitors/visitor.js';
 import { createDocuments, type CheckedDocument, type Refusal } from './document.js';
-import { codedGraphQLError, toClientError, withCode } from './errors.js';
+import { codedGraphQLError, codeOf, toClientError, withCode } from './errors.js';
 import { createSharedExecution, type AnySubscriptionField } from './shared/shared-execution.js';
 import type { Sink } from './shared/sink.js';
 import { selectRootFields } from './root-fields.js';
@@ -125,7 +125,12 @@ export function createOperations(options: OperationsOptions) {
 
   function masked(result: ExecutionResult, context: Context): ExecutionResult {
     if (result.errors === undefined) return result;
-    return { ...result, errors: result.errors.map((error) => toClientError(error, context)) };
+    const errors = result.errors.map((error) => toClientError(error, context));
+    // A token that is there was looked at before: here it was none.
+    if (errors.some((error) => codeOf(error) === 'UNAUTHENTICATED')) {
+      metrics.authFailures.inc({ reason: 'missing' });
+    }
+    return { ...result, errors };
   }
 
   /** The result, or `UNAVAILABLE` when it takes longer than its store calls may. */

@@ -27,4 +27,6 @@ export interface SubscriptionField<
   follow(args: Arguments, services: Services): Followed<Position, Event>;
   /** Called when a subscriber is in force; the returned function when it is not any more, whatever ended it. */
   onJoin(args: Arguments, context: Context): () => void;
+  /** When that happened which an event tells, if its way to the first subscriber is to be measured. */
+  happenedAt?(event: Event): Date | null;
 }

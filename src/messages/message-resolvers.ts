@@ -66,6 +66,7 @@ export const messageAdded: SubscriptionField<SubscriptionMessageAddedArgs, numbe
   authorize: ({ roomId }, { services, signal }) =>
     services.messages.authorizeFollow(roomIdOf(roomId), signal),
   follow: ({ roomId }, { messages }) => messages.follow(roomIdOf(roomId) ?? ''),
+  happenedAt: ({ record, replayed }) => (replayed ? null : record.createdAt),
   onJoin({ roomId: globalId }, { services, viewer }) {
     const roomId = roomIdOf(globalId);
     return viewer === null || roomId === null ? () => undefined : services.presence.join(roomId, viewer.id);

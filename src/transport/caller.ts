@@ -3,6 +3,7 @@ import { toGlobalId } from '../graphql/node.js';
 import { clientAddress } from '../lib/address.js';
 import type { Clock } from '../lib/clock.js';
 import { CodedError } from '../lib/coded-error.js';
+import type { Metrics } from '../lib/metrics.js';
 import type { Viewer, Visitor } from '../visitors/visitor.js';
 import type { VisitorService } from '../visitors/visitor-service.js';
 
@@ -27,6 +28,13 @@ export interface SocketIdentity {
 const NAME_DEADLINE_MS = 1000;
 const IDENTIFY_DEADLINE_MS = 5000;
 const BEARER = /^Bearer +(\S+) *$/i;
+
+/** Why a token was refused, as the metric tells it. */
+function reasonOf(error: CodedError): 'malformed' | 'expired' | 'invalid' {
+  const { cause } = error;
+  if (cause === undefined) return 'malformed';
+  return cause instanceof Error && cause.name === 'JWTExpired' ? 'expired' : 'invalid';
+}
 
 const refused = (message: string): CodedError => new CodedError('UNAUTHENTICATED', message);
 
@@ -67,11 +75,13 @@ export function tokenOfParams(params: Readonly<Record<string, unknown>> | undefi
 export function createCallers({
   visitors,
   clock,
+  metrics,
   trustProxyHops,
   identify,
 }: {
   visitors: VisitorService;
   clock: Clock;
+  metrics: Metrics;
   trustProxyHops: number;
   identify?: Identify | undefined;
 }) {
@@ -86,6 +96,18 @@ export function createCallers({
     }
   }
 
+  /** Counts a refusal of a token on its way to the caller. */
+  async function counted<Value>(authentication: Promise<Value>): Promise<Value> {
+    try {
+      return await authentication;
+    } catch (error) {
+      if (error instanceof CodedError && error.code === 'UNAUTHENTICATED') {
+        metrics.authFailures.inc({ reason: reasonOf(error) });
+      }
+      throw error;
+    }
+  }
+
   async function identified(request: IncomingMessage): Promise<Viewer | null> {
     const host = (await identify?.(request)) ?? null;
     if (host === null) return null;
@@ -93,54 +115,56 @@ export function createCallers({
     return (await visitors.identify(host.subject, host.displayName ?? null, signal)).viewer;
   }
 
+  /**
+   * The visitor of an HTTP request, null without a token.
+   *
+   * @throws CodedError `UNAUTHENTICATED` for a token that is not valid.
+   */
+  async function ofRequest(request: IncomingMessage): Promise<Viewer | null> {
+    if (identify !== undefined) return identified(request);
+    const token = bearerToken(request.headers.authorization);
+    return token === null ? null : (await visitors.authenticate(token)).viewer;
+  }
+
+  /**
+   * The visitor of a socket: the token's, or a fresh one without a token.
+   *
+   * @throws CodedError `UNAUTHENTICATED` for a bad token, `RATE_LIMITED` when the address has made too many
+   *   visitors.
+   */
+  async function ofSocket(
+    request: IncomingMessage,
+    params: Readonly<Record<string, unknown>> | undefined,
+    address: string,
+  ): Promise<SocketIdentity> {
+    if (identify !== undefined) {
+      const viewer = await identified(request);
+      if (viewer === null) throw refused('The host of this chat does not know you.');
+      return { viewer, expiresAt: null, ack: { visitor: visitorPayload(await present(viewer)) } };
+    }
+    const given = tokenOfParams(params);
+    if (given === null) {
+      const made = await visitors.create(null, address, clock.deadline(NAME_DEADLINE_MS));
+      if (!made.ok) {
+        const [{ message, retryAfterMs }] = made.problems;
+        throw new CodedError('RATE_LIMITED', message, retryAfterMs === undefined ? {} : { retryAfterMs });
+      }
+      const { viewer, visitor, token, expiresAt } = made.value;
+      return { viewer, expiresAt, ack: { token, expiresAt, visitor: visitorPayload(visitor) } };
+    }
+    const { viewer, expiresAt, renewed } = await visitors.authenticate(given);
+    const token = renewed?.token ?? given;
+    const end = renewed?.expiresAt ?? expiresAt;
+    const visitor = visitorPayload(await present(viewer));
+    return { viewer, expiresAt: end, ack: { token, expiresAt: end, visitor } };
+  }
+
   return {
     /** The address that limits count; see `clientAddress`. */
     address: (request: IncomingMessage): string =>
       clientAddress(request.socket.remoteAddress, request.headers['x-forwarded-for'], trustProxyHops),
-
-    /**
-     * The visitor of an HTTP request, null without a token.
-     *
-     * @throws CodedError `UNAUTHENTICATED` for a token that is not valid.
-     */
-    async ofRequest(request: IncomingMessage): Promise<Viewer | null> {
-      if (identify !== undefined) return identified(request);
-      const token = bearerToken(request.headers.authorization);
-      return token === null ? null : (await visitors.authenticate(token)).viewer;
-    },
-
-    /**
-     * The visitor of a socket: the token's, or a fresh one without a token.
-     *
-     * @throws CodedError `UNAUTHENTICATED` for a bad token, `RATE_LIMITED` when the address has made too many
-     *   visitors.
-     */
-    async ofSocket(
-      request: IncomingMessage,
-      params: Readonly<Record<string, unknown>> | undefined,
-      address: string,
-    ): Promise<SocketIdentity> {
-      if (identify !== undefined) {
-        const viewer = await identified(request);
-        if (viewer === null) throw refused('The host of this chat does not know you.');
-        return { viewer, expiresAt: null, ack: { visitor: visitorPayload(await present(viewer)) } };
-      }
-      const given = tokenOfParams(params);
-      if (given === null) {
-        const made = await visitors.create(null, address, clock.deadline(NAME_DEADLINE_MS));
-        if (!made.ok) {
-          const [{ message, retryAfterMs }] = made.problems;
-          throw new CodedError('RATE_LIMITED', message, retryAfterMs === undefined ? {} : { retryAfterMs });
-        }
-        const { viewer, visitor, token, expiresAt } = made.value;
-        return { viewer, expiresAt, ack: { token, expiresAt, visitor: visitorPayload(visitor) } };
-      }
-      const { viewer, expiresAt, renewed } = await visitors.authenticate(given);
-      const token = renewed?.token ?? given;
-      const end = renewed?.expiresAt ?? expiresAt;
-      const visitor = visitorPayload(await present(viewer));
-      return { viewer, expiresAt: end, ack: { token, expiresAt: end, visitor } };
-    },
+    ofRequest: (...args: Parameters<typeof ofRequest>) => counted(ofRequest(...args)),
+    ofSocket: (...args: Parameters<typeof ofSocket>) => counted(ofSocket(...args)),
   };
 }
 

@@ -4,6 +4,7 @@ import { serverAudits } from 'graphql-http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { systemIds } from '../../src/lib/ids.ts';
+import { createMetrics } from '../../src/lib/metrics.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { createCallers } from '../../src/transport/caller.ts';
 import { createHttpOperations } from '../../src/transport/http-operation.ts';
@@ -33,7 +34,12 @@ describe('the audits of GraphQL over HTTP', () => {
   it('pass on the route of Yoga alone', async () => {
     const { operations, schema, services } = createWorld();
     const common = { log: silentLogger, ids: systemIds };
-    const callers = createCallers({ visitors: services.visitors, clock: systemClock, trustProxyHops: 0 });
+    const callers = createCallers({
+      visitors: services.visitors,
+      clock: systemClock,
+      metrics: createMetrics({ version: 'test' }),
+      trustProxyHops: 0,
+    });
     const http = createHttpOperations({ operations, callers, ...common });
     const yoga = createYogaHandler({
       schema,

@@ -21,6 +21,8 @@ export interface GroupOptions<Position extends string | number> {
   readonly source: Followed<Position, unknown>;
   /** Executes the group's document for one event; never throws or rejects. */
   readonly execute: (event: unknown) => ExecutionResult | Promise<ExecutionResult>;
+  /** Hears when the result of an event was sent for the first time. */
+  readonly onFirstSent: (event: unknown) => void;
   /** What a subscriber is told when its cursor cannot be read on from. */
   readonly toClientError: (error: unknown) => GraphQLError;
   readonly pump: Pump;
@@ -37,7 +39,7 @@ export interface GroupOptions<Position extends string | number> {
 export function createGroup<Position extends string | number>(options: GroupOptions<Position>) {
   const { source, pump, clock } = options;
   type M = Member<Position>;
-  const payloads = createPayloads(options.execute, clock);
+  const payloads = createPayloads(options.execute, clock, options.onFirstSent);
   const waiting = new Set<M>();
   /** Woken by the source, for the flush to come. */
   let next: M[] = [];
@@ -103,6 +105,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     member.mayJump = false;
     member.position = batch.last;
     member.sink.deliver(batch.payloads);
+    for (const payload of batch.payloads) payload.sent();
     return true;
   }
 

@@ -17,6 +17,8 @@ const LONGEST_RETRY_MS = 5000;
 export interface Entry {
   readonly event: unknown;
   payload: Payload | null;
+  /** What the event shows changed while it was executed: the result is not used, and made anew. */
+  stale: boolean;
   /** Called once when `payload` is there. */
   readonly waiting: (() => void)[];
 }
@@ -24,9 +26,17 @@ export interface Entry {
 const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
   typeof value === 'object' && value !== null && 'then' in value;
 
-function toPayload(result: ExecutionResult): Payload {
+function toPayload(result: ExecutionResult, onFirstSent: () => void): Payload {
   const text = JSON.stringify(result);
-  return { text, bytes: Buffer.byteLength(text) };
+  let sent = false;
+  return {
+    text,
+    bytes: Buffer.byteLength(text),
+    sent() {
+      if (!sent) onFirstSent();
+      sent = true;
+    },
+  };
 }
 
 /** A result that the store was too slow for says nothing about the event: whoever got it would miss the event. */
@@ -39,10 +49,12 @@ const lacksStore = (result: ExecutionResult): boolean =>
  * executed again, and whoever is to receive it stays where it is.
  *
  * @param execute - gives the result of an event; never throws or rejects.
+ * @param onFirstSent - hears when the result of an event was sent for the first time.
  */
 export function createPayloads(
   execute: (event: unknown) => ExecutionResult | Promise<ExecutionResult>,
   clock: Clock,
+  onFirstSent: (event: unknown) => void,
 ) {
   const entries = new LRUCache<string, Entry>({
     max: MAX_PAYLOADS,
@@ -62,12 +74,16 @@ export function createPayloads(
   }
 
   function settle(identity: string, entry: Entry, result: ExecutionResult, failures: number): void {
+    if (entry.stale) {
+      entry.stale = false;
+      return make(identity, entry, failures);
+    }
     if (lacksStore(result)) {
       const wait = Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS);
       clock.after(wait, () => make(identity, entry, failures + 1));
       return;
     }
-    entry.payload = toPayload(result);
+    entry.payload = toPayload(result, () => onFirstSent(entry.event));
     if (making.get(identity) === entry) {
       making.delete(identity);
       entries.set(identity, entry);
@@ -80,7 +96,7 @@ export function createPayloads(
     get(identity: string, event: unknown): Entry {
       const known = entries.get(identity) ?? making.get(identity);
       if (known !== undefined) return known;
-      const entry: Entry = { event, payload: null, waiting: [] };
+      const entry: Entry = { event, payload: null, stale: false, waiting: [] };
       making.set(identity, entry);
       make(identity, entry, 0);
       return entry;
@@ -90,7 +106,7 @@ export function createPayloads(
       for (const [identity, entry] of entries.entries()) {
         if (affected(entry.event)) entries.delete(identity);
       }
-      for (const [identity, entry] of making) if (affected(entry.event)) making.delete(identity);
+      for (const entry of making.values()) if (affected(entry.event)) entry.stale = true;
     },
     /** Executes nothing any more. */
     close(): void {

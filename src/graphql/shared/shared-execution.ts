@@ -3,6 +3,7 @@ import type { Context, Services } from '../../context.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Ids } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
+import type { Metrics } from '../../lib/metrics.js';
 import { UNKNOWN_ADDRESS } from '../../lib/address.js';
 import type { CheckedDocument, Refusal } from '../document.js';
 import { codedGraphQLError, toClientError } from '../errors.js';
@@ -29,6 +30,8 @@ function once(callback: () => void): () => void {
   };
 }
 
+const MS_PER_SECOND = 1000;
+
 /** A shared execution has no viewer and draws on nobody's limits. */
 const NOBODY: Caller = { viewer: null, address: UNKNOWN_ADDRESS };
 
@@ -43,10 +46,11 @@ export function createSharedExecution(options: {
   readonly log: Logger;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly metrics: Metrics;
   readonly nextTurn: (callback: () => void) => void;
   readonly contextFor: (caller: Caller) => Context;
 }) {
-  const { schema, services, contextFor, log, ids } = options;
+  const { schema, services, contextFor, clock, log, ids, metrics } = options;
   const groups = createGroups(options);
   const sharings = new WeakMap<CheckedDocument, Map<string, Sharing>>();
 
@@ -94,6 +98,12 @@ export function createSharedExecution(options: {
     };
   }
 
+  function measure(field: AnySubscriptionField, event: unknown): void {
+    const at = field.happenedAt?.(event) ?? null;
+    if (at !== null)
+      metrics.deliveryLagSeconds.observe(Math.max(clock.now() - at.getTime(), 0) / MS_PER_SECOND);
+  }
+
   return {
     /** See `Operations.forget`. */
     forget: (affected: (event: unknown) => boolean) => groups.forget(affected),
@@ -120,6 +130,7 @@ export function createSharedExecution(options: {
       const seat = groups.enter(how.shareable ? common : `${ids.uuid()} ${common}`, () => ({
         source: field.follow(args, services),
         execute: executor(prepared, name, how.shareable ? NOBODY : context),
+        onFirstSent: (event) => measure(field, event),
         toClientError: (error) => toClientError(error, { log, requestId: ids.uuid() }),
       }));
       try {

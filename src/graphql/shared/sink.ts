@@ -6,6 +6,8 @@ export interface Payload {
   readonly text: string;
   /** Length of `text` in UTF-8, in bytes. */
   readonly bytes: number;
+  /** To be called when it was handed to a connection; the first time is measured. */
+  sent(): void;
 }
 
 /**

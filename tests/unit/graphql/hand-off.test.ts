@@ -141,6 +141,7 @@ async function play(steps: readonly Step[], slow: boolean): Promise<void> {
       if (!slow) return result;
       return new Promise((resolve) => settles.push(() => resolve(result)));
     },
+    onFirstSent: () => undefined,
     toClientError: () => {
       throw new Error('no subscriber fails here');
     },

@@ -1,5 +1,7 @@
+import type { GraphQLObjectType } from 'graphql';
 import { describe, expect, it, vi } from 'vitest';
 import type { Prepared } from '../../../src/graphql/operation.ts';
+import { createMetrics } from '../../../src/lib/metrics.ts';
 import { codeOf } from '../../../src/graphql/errors.ts';
 import { createListSink, createManualTime, createWorld, type ListSink, type World } from './kit/world.ts';
 
@@ -204,6 +206,27 @@ describe('shared execution', () => {
     expect(sink.numbers()).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
   });
 
+  it('does not use a result that was overtaken by a change while it was made', async () => {
+    const world = createWorld();
+    const sink = createListSink();
+    let name = 'old';
+    let finish: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (finish = resolve));
+    const counted = world.schema.getType('Counted') as GraphQLObjectType;
+    counted.getFields()['echo']!.resolve = async () => {
+      const seen = name;
+      await held;
+      return seen;
+    };
+    await join(world, sink, { query: 'subscription { counted { number echo } }' });
+    world.source.append();
+    await vi.waitFor(() => expect(world.calls.executions).toBe(1), patient);
+    name = 'new';
+    world.operations.forget(() => true);
+    finish();
+    await vi.waitFor(() => expect(sink.events()).toEqual([{ number: 1, echo: 'new' }]), patient);
+  });
+
   it('makes a result anew once it is told that what it shows has changed', async () => {
     const world = createWorld();
     world.source.append(5);
@@ -214,6 +237,21 @@ describe('shared execution', () => {
     await join(world, second, { variables: { after: '0' } });
     await vi.waitFor(() => expect(second.numbers()).toHaveLength(5), patient);
     expect(world.calls.executions).toBe(6);
+  });
+});
+
+describe('what is measured', () => {
+  it('is the way of each live event to its first subscriber, once', async () => {
+    const metrics = createMetrics({ version: 'test' });
+    const world = createWorld({ metrics });
+    const sinks = [createListSink(), createListSink(), createListSink()];
+    world.source.append(2);
+    for (const sink of sinks) await join(world, sink, { variables: { after: '0' } });
+    await vi.waitFor(() => expect(sinks.every((sink) => sink.numbers().length === 2)).toBe(true), patient);
+    world.source.append(3);
+    await vi.waitFor(() => expect(sinks.every((sink) => sink.numbers().length === 5)).toBe(true), patient);
+    const { values } = await metrics.deliveryLagSeconds.get();
+    expect(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value).toBe(3);
   });
 });
 

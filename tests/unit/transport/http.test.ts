@@ -123,10 +123,12 @@ describe('POST /graphql', () => {
   it.each(['nonsense', 'Bearer', 'Bearer ', 'Bearer nonsense', 'Basic eDp5', ''])(
     'refuses the header "Authorization: %s" with 401 and runs nothing',
     async (authorization) => {
-      const { url, source } = await startServer();
+      const { url, source, metrics } = await startServer();
       const response = await post(url, { query: 'mutation { add }' }, { authorization });
       expect([response.status, await codeOf(response)]).toEqual([401, ['UNAUTHENTICATED']]);
       expect(source.head()).toBe(0);
+      const { values } = await metrics.authFailures.get();
+      expect(values.reduce((sum, { value }) => sum + value, 0)).toBe(1);
     },
   );
 

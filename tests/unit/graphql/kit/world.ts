@@ -211,6 +211,7 @@ export function createWorld(
           if (room === 'none') throw new CodedError('ROOM_NOT_FOUND', 'No such room.');
         },
         follow: () => source.follow(),
+        happenedAt: (event) => ((event as CountEvent).replayed ? null : new Date()),
         onJoin(_args, { viewer }) {
           calls.joins.push(viewer?.id ?? 'nobody');
           return () => calls.leaves.push(viewer?.id ?? 'nobody');
