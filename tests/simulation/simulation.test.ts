@@ -13,7 +13,7 @@ const shown = (failed: readonly { seed: number; violations: readonly string[] }[
   failed.map(({ seed, violations }) => ({ seed, violations }));
 
 describe('the logs under an adversary', () => {
-  test(`${SEEDS} seeds: nothing acknowledged is lost, nothing comes twice, one order`, async () => {
+  test(`${SEEDS} seeds: nothing acknowledged is lost, nothing comes twice, one order (LOG-1 to LOG-9)`, async () => {
     const totals = await runSeeds(1, SEEDS);
     expect(shown(totals.failed)).toEqual([]);
     // An adversary that did nothing, or clients that got nothing, would prove nothing.
@@ -31,7 +31,7 @@ describe('the logs under an adversary', () => {
     ['no event arrives at all', { busLoss: 1 }],
     ['a third of the events is lost while clients move', { busLoss: 0.3, move: 4 }],
     ['the bus hangs again and again while clients move', { busHang: 1, move: 4 }],
-  ])(`D6, D7: who has caught up waits for at most ${MAX_LAG_MS} ms though %s`, async (_, weather) => {
+  ])(`LOG-9: who has caught up waits for at most ${MAX_LAG_MS} ms though %s`, async (_, weather) => {
     const totals = await runSeeds(1, 25, {
       weather: { ...CALM, stall: 0, ...weather },
       maxLagMs: MAX_LAG_MS,

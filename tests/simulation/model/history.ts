@@ -5,7 +5,7 @@ import type { Note } from '../../testkit/log/log-world.js';
 import type { Backup, ReplicaSet } from './replica-set.js';
 import type { Scheduler } from './scheduler.js';
 
-/** What clients were told, held against what is durable. */
+/** What clients were told, held against what is durable. Violations are named by the rules of docs/SPEC.md. */
 export type History = ReturnType<typeof createHistory>;
 
 /** Only so many of them are kept: the first one explains the rest. */
@@ -44,11 +44,11 @@ export function createHistory(scheduler: Scheduler, set: ReplicaSet<Note>) {
     acks += 1;
     acknowledged.push(record);
     if (!isDurable(record))
-      violate('D1', `acknowledged ${record.number} of ${record.logId}, which is not durable`);
+      violate('LOG-1', `acknowledged ${record.number} of ${record.logId}, which is not durable`);
     if (!fresh) return;
     const sender = `${record.logId} ${record.authorId}`;
     const last = lastAckOf.get(sender) ?? 0;
-    if (record.number <= last) violate('H5', `${sender} was acknowledged ${record.number} after ${last}`);
+    if (record.number <= last) violate('LOG-3', `${sender} was acknowledged ${record.number} after ${last}`);
     lastAckOf.set(sender, record.number);
   }
 
@@ -73,7 +73,7 @@ export function createHistory(scheduler: Scheduler, set: ReplicaSet<Note>) {
       violate('page', `${what}: hasPrevious is wrong`);
     if (numbers.length > 0 && page.hasNext !== to < head.number) violate('page', `${what}: hasNext is wrong`);
     for (const record of page.records)
-      if (!isDurable(record)) violate('H6', `${what} shows ${record.number}, not durable`);
+      if (!isDurable(record)) violate('LOG-1', `${what} shows ${record.number}, not durable`);
     if (head.number < knownNumber)
       violate('page', `${what} ends at ${head.number}, this instance knows ${knownNumber}`);
     const record = set.at(logId, head.number, set.view());
@@ -87,19 +87,19 @@ export function createHistory(scheduler: Scheduler, set: ReplicaSet<Note>) {
       const records = set.all(logId, set.view());
       const begin = records[0]?.number ?? 1;
       if (records.length > 0 && begin > first(logId))
-        violate('H2', `${logId} begins at ${begin}, above ${first(logId)}`);
+        violate('LOG-2', `${logId} begins at ${begin}, above ${first(logId)}`);
       for (const [index, record] of records.entries()) {
         if (record.number !== begin + index) {
-          violate('H2', `${logId} has ${record.number} where ${begin + index} belongs`);
+          violate('LOG-2', `${logId} has ${record.number} where ${begin + index} belongs`);
           break;
         }
       }
       const texts = new Set(records.map(({ text }) => text));
-      if (texts.size < records.length) violate('D5', `${logId} holds a message twice`);
+      if (texts.size < records.length) violate('LOG-5', `${logId} holds a message twice`);
     }
     for (const record of acknowledged) {
       if (!isDurable(record))
-        violate('H1', `${record.number} of ${record.logId} was acknowledged and is lost`);
+        violate('LOG-1', `${record.number} of ${record.logId} was acknowledged and is lost`);
     }
   }
 
@@ -117,7 +117,7 @@ export function createHistory(scheduler: Scheduler, set: ReplicaSet<Note>) {
     delivered(record: Note): void {
       deliveries += 1;
       if (!isDurable(record))
-        violate('H6', `delivered ${record.number} of ${record.logId}, which is not durable`);
+        violate('LOG-1', `delivered ${record.number} of ${record.logId}, which is not durable`);
     },
     /** What came after the backup is lost by the operator's will. */
     restored(backup: Backup<Note>): void {

@@ -76,7 +76,7 @@ export async function runSeed(seed: number, schedule: Schedule = {}): Promise<Ou
   adversary.stop({ deadBus: deadBus ?? dice.happens(0.2) });
   for (let end = stormMs; areSending() && end < stormMs + FINISH_MS; end += 500)
     await scheduler.runUntil(end);
-  if (areSending()) history.violate('D8', 'a sender never got its answer');
+  if (areSending()) history.violate('progress', 'a sender never got its answer');
   await scheduler.runUntil(scheduler.now() + ARRIVE_MS);
   for (const subscriber of subscribers) subscriber.check();
   history.checkLogs(LOG_IDS);

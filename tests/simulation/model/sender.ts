@@ -77,9 +77,9 @@ export async function runSender(
     const again = await insist(key, same ? record.text : `${record.text}, changed`);
     if (world.epoch() !== epoch || record.number < history.first(logId)) return;
     if (same && (again.outcome !== 'stored' || again.record.call !== record.call || !again.duplicate)) {
-      history.violate('D5', `${key} stored as ${record.number} came back as another one`);
+      history.violate('LOG-5', `${key} stored as ${record.number} came back as another one`);
     }
-    if (!same && again.outcome !== 'conflict') history.violate('D5', `${key} was taken with another text`);
+    if (!same && again.outcome !== 'conflict') history.violate('LOG-5', `${key} was taken with another text`);
   }
 
   for (let index = 1; index <= count; index += 1) {
@@ -97,12 +97,12 @@ export async function runSender(
     const answers = await Promise.all(twins);
     const [answer, twin] = answers;
     if (answer?.outcome !== 'stored') {
-      history.violate('D5', `${key} was refused though its text never changed`);
+      history.violate('LOG-5', `${key} was refused though its text never changed`);
       continue;
     }
     if (world.epoch() !== epoch) continue;
     if (twin !== undefined && (twin.outcome !== 'stored' || twin.record.call !== answer.record.call)) {
-      if (answer.record.number >= history.first(logId)) history.violate('D5', `${key} was stored twice`);
+      if (answer.record.number >= history.first(logId)) history.violate('LOG-5', `${key} was stored twice`);
     }
     history.acknowledge(answer.record, true);
     if (dice.happens(0.08)) await repeat(key, answer.record);

@@ -62,10 +62,10 @@ export function createSubscriber(
     const present = last === null ? null : set.at(logId, last, set.view());
     const isGone = last !== null && last < history.first(logId);
     if (code === 'CURSOR_EXPIRED' && !isGone && present?.call === call && call !== undefined) {
-      history.violate('begin', `${name}: ${last} is there and was called expired`);
+      history.violate('CURSOR-4', `${name}: ${last} is there and was called expired`);
     }
     if (code === 'BAD_CURSOR' && (isGone || (present !== null && present.call === call))) {
-      history.violate('begin', `${name}: ${last} is of this log and was called bad`);
+      history.violate('CURSOR-4', `${name}: ${last} is of this log and was called bad`);
     }
     reset();
   }
@@ -73,10 +73,10 @@ export function createSubscriber(
   function began(position: number, asked: { readonly newest: number; readonly calm: boolean }): void {
     if (cursor === null) {
       if (position > history.newest(logId))
-        history.violate('begin', `${name} stands at ${position}, behind nothing`);
+        history.violate('CURSOR-4', `${name} stands at ${position}, behind nothing`);
       if (asked.calm && world.isCalm() && position < asked.newest) {
         history.violate(
-          'begin',
+          'CURSOR-4',
           `${name} stands at ${position}, though ${asked.newest} was there before it came`,
         );
       }
@@ -86,7 +86,7 @@ export function createSubscriber(
     const call = held.get(position);
     const present = set.at(logId, position, set.view());
     if (position >= history.first(logId) && call !== undefined && present?.call !== call) {
-      history.violate('begin', `${name} resumed at ${position} of a history that is gone`);
+      history.violate('CURSOR-4', `${name} resumed at ${position} of a history that is gone`);
     }
   }
 
@@ -95,16 +95,17 @@ export function createSubscriber(
     const { number } = record;
     history.delivered(record);
     if (number !== (last ?? 0) + 1 + skippedCount) {
-      history.violate('H3', `${name} got ${number} after ${last}, ${skippedCount} skipped`);
+      history.violate('LOG-4', `${name} got ${number} after ${last}, ${skippedCount} skipped`);
     }
     if (skippedCount > 0) {
       const jumped = mayJump && history.newest(logId) >= number + world.limits.maxReplayed - 1;
       if (!jumped && number > history.first(logId)) {
-        history.violate('H3', `${name} skipped ${skippedCount} before ${number} without need`);
+        history.violate('LOG-8', `${name} skipped ${skippedCount} before ${number} without need`);
       }
     }
     const lag = scheduler.now() - (set.storedAt(logId, number) ?? scheduler.now());
-    if (!delivery.replayed && lag > maxLagMs) history.violate('H7', `${name} got ${number} after ${lag} ms`);
+    if (!delivery.replayed && lag > maxLagMs)
+      history.violate('LOG-9', `${name} got ${number} after ${lag} ms`);
     held.set(number, record.call);
     last = number;
     cursor = delivery.cursor;
@@ -189,7 +190,7 @@ export function createSubscriber(
         const [source] = opened;
         if (session === of && instance.alive() && source !== undefined) {
           const waited = scheduler.now() - came;
-          if (waited > maxLagMs) history.violate('H7', `${name} was let in after ${waited} ms`);
+          if (waited > maxLagMs) history.violate('LOG-9', `${name} was let in after ${waited} ms`);
           began(position, asked);
           instance.onEnd(
             () => void scheduler.after(dice.between(1, 50), () => session === of && void connect()),
@@ -230,11 +231,11 @@ export function createSubscriber(
     settle: () => void (settled = true),
     check() {
       const newest = history.newest(logId);
-      if (last !== newest) history.violate('H3', `${name} ended at ${last} of ${newest}`);
+      if (last !== newest) history.violate('LOG-4', `${name} ended at ${last} of ${newest}`);
       for (const [number, call] of held) {
         if (number < history.first(logId)) continue;
         const record = set.at(logId, number, set.view());
-        if (record?.call !== call) history.violate('H4', `${name} holds another ${number} than the log`);
+        if (record?.call !== call) history.violate('LOG-3', `${name} holds another ${number} than the log`);
       }
     },
   };

@@ -76,7 +76,7 @@ describe('a feed', () => {
     expect(world.errors).toEqual(['feed: a listener failed']);
   });
 
-  test('R9: puts reordered events in order and drops repeated ones', async () => {
+  test('LOG-4: puts reordered events in order and drops repeated ones', async () => {
     const { world, sender } = createPair();
     const follower = await join(world);
     world.bus.setFate((event) => (event.record.number % 2 === 1 ? 'hold' : 'deliver'));
@@ -101,7 +101,7 @@ describe('a feed', () => {
     expect(world.counts.get('gap missing')).toBe(1);
   });
 
-  test('D6: finds a record whose publish was lost and that nothing followed, within 5 s', async () => {
+  test('LOG-9: finds a record whose publish was lost and that nothing followed, within 5 s', async () => {
     const { world, sender } = createPair();
     const follower = await join(world);
     world.bus.setFate(() => 'lose');
@@ -143,7 +143,7 @@ describe('a feed', () => {
     ['with a tag that is none', { previousTag: -1 }],
     ['with a call that is none', { record: { call: 'poison' } }],
   ])(
-    'R25: drops an event %s, and goes on',
+    'drops an event %s, and goes on',
     async (_, poison: { record?: Partial<Note>; previousTag?: number | null }) => {
       const { world, sender } = createPair();
       const follower = await join(world);
@@ -158,7 +158,7 @@ describe('a feed', () => {
     },
   );
 
-  test('R25: a forged event that waits for others is forgotten after a look at the store', async () => {
+  test('a forged event that waits for others is forgotten after a look at the store', async () => {
     const { world } = createPair();
     await join(world);
     world.bus.inject(LOG_ID, { record: { ...note('poison'), number: 5 }, previousTag: 1 });
@@ -166,7 +166,7 @@ describe('a feed', () => {
     expect(world.counts.get('repair nothing')).toBe(1);
   });
 
-  test('R25: an event more than 1,024 ahead is not kept', async () => {
+  test('an event more than 1,024 ahead is not kept', async () => {
     const { world } = createPair();
     await join(world);
     world.bus.inject(LOG_ID, { record: { ...note('poison'), number: 1026 }, previousTag: 1 });
@@ -176,7 +176,7 @@ describe('a feed', () => {
     expect(world.counts.get('gap missing')).toBe(1);
   });
 
-  test('R25: forged events make it ask the store a bounded number of times', async () => {
+  test('forged events make it ask the store a bounded number of times', async () => {
     const { world } = createPair();
     await join(world);
     for (let index = 0; index < 10_000; index += 1) {
@@ -188,7 +188,7 @@ describe('a feed', () => {
   });
 });
 
-describe('D7: while the bus is away', () => {
+describe('LOG-9: while the bus is away', () => {
   test('a new feed waits half a second for its subscription, then reads on its own', async () => {
     const { world, sender } = createPair();
     world.bus.setAnswering(false);

@@ -165,7 +165,7 @@ describe('a page', () => {
   });
 });
 
-describe('R18: a cursor of a page', () => {
+describe('CURSOR-4: a cursor of a page', () => {
   const ranges = (cursor: string): LogRange[] => [
     { take: 'first', count: 5, after: cursor, before: null },
     { take: 'last', count: 5, after: null, before: cursor },

@@ -98,7 +98,7 @@ describe('where a subscriber begins', () => {
     expect(world.counts.get('missed')).toBe(2);
   });
 
-  test('R16: after a record that is in memory: without a read of the store', async () => {
+  test('after a record that is in memory: without a read of the store', async () => {
     const world = createLogWorld();
     let reads = 0;
     const instance = changed(world, {
@@ -115,7 +115,7 @@ describe('where a subscriber begins', () => {
     expect(reads).toBe(0);
   });
 
-  test('R18: ahead of this instance works', async () => {
+  test('CURSOR-3: ahead of this instance works', async () => {
     const world = createLogWorld();
     const other = createInstance(world);
     const early = await follow(world, null);
@@ -128,7 +128,7 @@ describe('where a subscriber begins', () => {
     expect(early.shown).toEqual(['1', '2', '3']);
   });
 
-  test('R18: ahead of the log is BAD_CURSOR, after a read that excludes a replaced primary', async () => {
+  test('CURSOR-4: ahead of the log is BAD_CURSOR, after a read that excludes a replaced primary', async () => {
     const world = createLogWorld();
     fill(world, 3);
     const levels: string[] = [];
@@ -144,7 +144,7 @@ describe('where a subscriber begins', () => {
     expect(instance.counts.get('resume bad_cursor')).toBe(1);
   });
 
-  test('R18: a record that only a replaced primary does not show is found', async () => {
+  test('CURSOR-3: a record that only a replaced primary does not show is found', async () => {
     const world = createLogWorld();
     fill(world, 3);
     const instance = changed(world, {
@@ -158,13 +158,13 @@ describe('where a subscriber begins', () => {
   test.each([
     ['malformed', 'no cursor'],
     ['of another log', encodeCursor(OTHER_LOG_ID, { number: 1, tag: 1 })],
-  ])('R18: %s is BAD_CURSOR', async (_, cursor) => {
+  ])('CURSOR-4: %s is BAD_CURSOR', async (_, cursor) => {
     const world = createLogWorld();
     fill(world, 3);
     expect(await refusal(world, cursor)).toBe('BAD_CURSOR');
   });
 
-  test.each([1, 2, 3])('R18: of a rewritten history (%i of 3) is CURSOR_EXPIRED', async (number) => {
+  test.each([1, 2, 3])('CURSOR-4: of a rewritten history (%i of 3) is CURSOR_EXPIRED', async (number) => {
     const world = createLogWorld();
     fill(world, 3);
     const cursor = cursorAt(world, number);
@@ -173,7 +173,7 @@ describe('where a subscriber begins', () => {
     expect(world.counts.get('resume expired')).toBe(1);
   });
 
-  test('R18: of a rewritten history is CURSOR_EXPIRED when the record is in memory, too', async () => {
+  test('CURSOR-4: of a rewritten history is CURSOR_EXPIRED when the record is in memory, too', async () => {
     const world = createLogWorld();
     await follow(world, null);
     void world.log.append(LOG_ID, note('a'), patient());
@@ -214,7 +214,7 @@ describe('where a subscriber begins', () => {
   });
 });
 
-describe('R17: a subscriber that missed too much', () => {
+describe('LOG-8: a subscriber that missed too much', () => {
   test('gets the last ones and how many were left out', async () => {
     const world = createLogWorld({ maxReplayed: 10 });
     fill(world, 50);
@@ -349,7 +349,7 @@ describe('reading', () => {
     expect(new Set(different).size).toBe(3);
   });
 
-  test('D9: a stalled subscriber costs no memory here and gets everything from the store', async () => {
+  test('LOG-7: a stalled subscriber costs no memory here and gets everything from the store', async () => {
     const world = createLogWorld({ maxRingRecords: 8, maxReplayed: 1000 });
     const follower = await follow(world, null);
     follower.stall(true);

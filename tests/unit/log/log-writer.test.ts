@@ -79,7 +79,7 @@ describe('appending', () => {
     expect([world.counts.get('batch 1'), world.counts.get('batch 3')]).toEqual([1, 1]);
   });
 
-  test('D2: instances that send at once leave no hole and no number twice', async () => {
+  test('LOG-2: instances that send at once leave no hole and no number twice', async () => {
     const world = createLogWorld();
     const store: LogStore<Note> = {
       ...world.store,
@@ -129,7 +129,7 @@ describe('appending', () => {
   });
 });
 
-describe('D5: a key', () => {
+describe('LOG-5: a key', () => {
   const keyed = (text: string) => note(text, { key: 'c:once' });
 
   test('stores once: a repeat gives the stored record, on any instance', async () => {
@@ -198,7 +198,7 @@ describe('D5: a key', () => {
   });
 });
 
-describe('D1, D8: an outcome that is not known', () => {
+describe('LOG-1: an outcome that is not known', () => {
   test('is not acknowledged and not published; the same entries are tried again under the same keys', async () => {
     let answers = 0;
     const world = createWrapped((store) => ({
