@@ -1,4 +1,4 @@
-import graphql from '@graphql-eslint/eslint-plugin';
+import * as graphql from '@graphql-eslint/eslint-plugin';
 
 /** Types that are no objects of their own: parts of a page, results, settings, events. */
 const WITHOUT_ID = [

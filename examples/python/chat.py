@@ -1,0 +1,69 @@
+import asyncio
+import os
+import random
+import uuid
+
+from gql import Client
+from gql.transport.aiohttp import AIOHTTPTransport
+from gql.transport.exceptions import TransportClosed, TransportConnectionFailed, TransportServerError
+from gql.transport.websockets import WebsocketsTransport
+
+from operations import CREATE_ROOM, CREATE_VISITOR, MESSAGES, ROOMS, SEND
+
+URL = os.environ.get("MADANG_URL", "http://localhost:8000") + "/graphql"
+
+
+async def again(work):
+    """Repeats `work` while the connection fails. Safe for sending, since each message has a key of its own."""
+    while True:
+        try:
+            return await work()
+        except (TransportConnectionFailed, TransportClosed, TransportServerError, OSError):
+            await asyncio.sleep(random.random())
+
+
+async def ask(document, variables=None, token=None):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    client = Client(transport=AIOHTTPTransport(URL, headers=headers, timeout=5))
+    return await again(lambda: client.execute_async(document, variable_values=variables))
+
+
+async def follow(document, variables, token, is_last):
+    """Follows until `is_last`. A lost connection is opened again, behind the last event."""
+
+    async def once():
+        transport = WebsocketsTransport(URL.replace("http", "ws", 1), init_payload={"token": token})
+        async with Client(transport=transport) as session:
+            async for result in session.subscribe(document, variable_values=variables):
+                variables["after"] = result["event"]["cursor"]
+                if is_last(result["event"]):
+                    return True
+        raise TransportClosed("the server ended the connection")
+
+    return await again(once)
+
+
+async def main():
+    token = (await ask(CREATE_VISITOR))["createVisitor"]["token"]
+    room = (await ask(CREATE_ROOM, {"name": f"python {uuid.uuid4()}"}, token))["createRoom"]["room"]
+    print(f"room {room['id']}", flush=True)
+    numbers = []
+
+    def is_tenth(event):
+        numbers.append(event["message"]["number"])
+        return numbers[-1] == 10
+
+    def is_full(event):
+        return {"id": room["id"], "messageCount": 10} in event["rooms"]
+
+    start = {"roomId": room["id"], "after": room["messages"]["resumeCursor"]}
+    followed = asyncio.gather(follow(MESSAGES, start, token, is_tenth), follow(ROOMS, {}, token, is_full))
+    for number in range(1, 11):
+        message = {"roomId": room["id"], "text": f"message {number}", "idempotencyKey": str(uuid.uuid4())}
+        await ask(SEND, {"input": message}, token)
+        await asyncio.sleep(0.2)
+    await followed
+    print("ok" if numbers == list(range(1, 11)) else f"wrong: {numbers}")
+
+
+asyncio.run(main())
