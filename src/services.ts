@@ -77,6 +77,7 @@ export function createServices(
     ids,
     windowMs,
     lastKnown: (roomId) => ranking.standing(roomId),
+    listed: () => ranking.listed(),
     metrics,
   });
   opened.add('presence', () => presence.stop());

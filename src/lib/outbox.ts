@@ -21,6 +21,14 @@ export interface Outbox<Item> {
   stop(): void;
 }
 
+/** Keeps an outbox from growing without bound while its store is away. */
+export interface Limit<Item> {
+  /** So many things wait at most, besides those that may not be dropped. */
+  readonly maxWaiting: number;
+  readonly mayDrop: (item: Item) => boolean;
+  readonly onDropped: (item: Item) => void;
+}
+
 /** How long a caller waits for an acknowledgement at most, in milliseconds. */
 const PATIENCE_MS = 500;
 
@@ -33,6 +41,8 @@ export function createOutbox<Item>({
   maxBatch,
   merge,
   send,
+  eager = false,
+  limit,
 }: {
   /** Names it in the log. */
   readonly name: string;
@@ -46,6 +56,10 @@ export function createOutbox<Item>({
   readonly merge: (waiting: Item, added: Item) => Item;
   /** Tells a batch, and answers which of its items must be told again. Rejects when the store is away. */
   readonly send: (items: readonly Item[]) => Promise<readonly Item[]>;
+  /** Whether the first thing after `delayMs` of quiet is sent at once: only what follows it is collected. */
+  readonly eager?: boolean;
+  /** None: nothing is ever dropped. */
+  readonly limit?: Limit<Item>;
 }): Outbox<Item> {
   const waiting = new Map<string, Item>();
   const inFlight = new Map<string, Item>();
@@ -54,16 +68,34 @@ export function createOutbox<Item>({
   let cancelTimer: (() => void) | undefined;
   let away = false;
   let stopped = false;
+  let lastRunAt = Number.NEGATIVE_INFINITY;
+  let dropAbove = limit?.maxWaiting ?? Number.POSITIVE_INFINITY;
 
   function put(key: string, item: Item): void {
     const before = waiting.get(key);
     waiting.set(key, before === undefined ? item : merge(before, item));
-    schedule(away ? retryMs : delayMs);
+    if (away && waiting.size > dropAbove) dropSome();
+    schedule();
   }
 
-  function schedule(ms: number): void {
+  /** Half of what may wait goes at once, so that this is seldom. */
+  function dropSome(): void {
+    if (limit === undefined) return;
+    const before = waiting.size;
+    for (const [key, item] of waiting) {
+      if (before - waiting.size >= limit.maxWaiting / 2) break;
+      if (!limit.mayDrop(item)) continue;
+      waiting.delete(key);
+      limit.onDropped(item);
+    }
+    dropAbove = Math.max(limit.maxWaiting, waiting.size + limit.maxWaiting / 2);
+    log.warn({ outbox: name, dropped: before - waiting.size }, 'too much waits for a store that is away');
+  }
+
+  function schedule(): void {
     if (stopped || running !== undefined || cancelTimer !== undefined || waiting.size === 0) return;
-    cancelTimer = clock.after(ms, () => void run());
+    const quietMs = eager ? clock.monotonic() - lastRunAt : 0;
+    cancelTimer = clock.after(away ? retryMs : Math.max(delayMs - quietMs, 0), () => void run());
   }
 
   function release(keys: Iterable<string>): void {
@@ -101,6 +133,7 @@ export function createOutbox<Item>({
         takeBack(again);
         if (away) log.info({ outbox: name, waiting: waiting.size }, 'the store answers again');
         away = false;
+        dropAbove = limit?.maxWaiting ?? dropAbove;
         release(done);
       } catch (error) {
         takeBack(new Set(inFlight.values()));
@@ -115,9 +148,10 @@ export function createOutbox<Item>({
   function run(): Promise<void> {
     cancelTimer?.();
     cancelTimer = undefined;
+    lastRunAt = clock.monotonic();
     running ??= sendAll().finally(() => {
       running = undefined;
-      schedule(away ? retryMs : delayMs);
+      schedule();
     });
     return running;
   }

@@ -8,6 +8,8 @@ import type { VisitJournal } from './visit-journal.js';
 /** How often what lags is written, in milliseconds. */
 const LAG_MS = 1000;
 const MAX_BATCH = 1000;
+/** Visits that wait for a journal that is away; without it hardly any visit succeeds anyhow. */
+const MAX_UNWRITTEN = 50_000;
 /** How long a write may take, in milliseconds. */
 const DEADLINE_MS = 5000;
 
@@ -51,6 +53,7 @@ export function createPresenceLag({
     name: 'journal of visits',
     ...timing,
     merge: (_, visit) => visit,
+    limit: { maxWaiting: MAX_UNWRITTEN, mayDrop: () => true, onDropped: () => undefined },
     async send(batch) {
       const now = clock.monotonic();
       const aged = batch.map(({ roomId, visitorId, seenAt }) => ({ roomId, visitorId, ageMs: now - seenAt }));

@@ -18,14 +18,18 @@ function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {
 
 /**
  * Fills the presence store from what is durable: all rooms and all recent visits when it forgot (`load`), what
- * is new since the last time each minute (`heal`: for an instance that died between storing a room and telling
- * the store, or a long outage). Repeating any of it changes nothing.
+ * is new since the last time each minute (`heal`: for an instance that died between storing a room or a message
+ * and telling the store, or a long outage). Repeating any of it changes nothing.
+ *
+ * Healing finds the message that nobody was told of in every room that is listed at the top or was visited
+ * lately; in another one the next message, or somebody who follows the room, does it.
  */
 export function createPresenceLoader({
   store,
   rooms,
   messages,
   journal,
+  listed,
   onLag,
   instance,
   clock,
@@ -36,6 +40,8 @@ export function createPresenceLoader({
   readonly rooms: RoomStore;
   readonly messages: Pick<MessageStore, 'get' | 'newest'>;
   readonly journal: VisitJournal;
+  /** The rooms at the top of the list. */
+  readonly listed: () => readonly string[];
   /** A room is further than its record says. */
   readonly onLag: (roomId: string, number: number, at: Date) => void;
   readonly instance: string;
@@ -43,14 +49,28 @@ export function createPresenceLoader({
   readonly log: Logger;
   readonly windowMs: number;
 }): { fulfil(beat: Beat, duty: Duty, stopping: AbortSignal): Promise<void> } {
-  /** What the rooms' records lag behind their logs: numbers are dense, so one look behind each head tells. */
-  async function catchUp(batch: readonly RoomActivity[], signal: AbortSignal): Promise<void> {
+  /** What these lag behind the rooms' logs: numbers are dense, so one look behind each head tells. */
+  async function catchUp(
+    batch: readonly Pick<RoomActivity, 'id' | 'head'>[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const behind = batch.map(({ id, head }) => ({ logId: id, number: head + 1 }));
     for (const { logId } of await messages.get(behind, 'majority', signal)) {
       const newest = await messages.newest(logId, null, signal);
       if (newest === null) continue;
       await store.raise([{ roomId: logId, number: newest.number, at: newest.createdAt.getTime() }]);
       onLag(logId, newest.number, newest.createdAt);
+    }
+  }
+
+  /** The messages that the store was not told of. */
+  async function healNumbers(roomIds: readonly string[], signal: AbortSignal): Promise<void> {
+    for (const batch of batches(roomIds)) {
+      const { rooms: counted } = await store.counts(batch);
+      await catchUp(
+        batch.map((id) => ({ id, head: counted.get(id)?.messageCount ?? 0 })),
+        signal,
+      );
     }
   }
 
@@ -70,7 +90,9 @@ export function createPresenceLoader({
       }
     }
     const maxAgeMs = since === null ? windowMs : Math.min(windowMs, startedAt - since);
+    const lively = new Set(since === null ? [] : listed());
     for await (const found of journal.recent(maxAgeMs, signal)) {
+      if (since !== null) for (const { roomId } of found) lively.add(roomId);
       for (const batch of batches(found)) {
         if (!(await goOn())) return false;
         const touches = batch.map(({ roomId, visitorId, ageMs }) => ({
@@ -83,6 +105,7 @@ export function createPresenceLoader({
         await store.touch(instance, touches);
       }
     }
+    await healNumbers([...lively], signal);
     return goOn();
   }
 

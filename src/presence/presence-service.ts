@@ -71,6 +71,7 @@ export function createPresenceService({
   log,
   windowMs,
   lastKnown = () => undefined,
+  listed = () => [],
   metrics,
 }: {
   readonly store: PresenceStore;
@@ -85,6 +86,8 @@ export function createPresenceService({
   readonly windowMs: number;
   /** What somebody else, such as the ranking, knows of a room while the store is away. */
   readonly lastKnown?: (roomId: string) => RoomCounts | undefined;
+  /** The rooms at the top of the list, as last known. */
+  readonly listed?: () => readonly string[];
   readonly metrics?: Pick<Metrics, 'presenceTouchSeconds' | 'presenceEpochChanges'>;
 }): PresenceService {
   const instance = ids.random64();
@@ -97,6 +100,7 @@ export function createPresenceService({
     rooms,
     messages,
     journal,
+    listed,
     onLag: (roomId, number, at) => lag.activity(roomId, number, at),
     instance,
     clock,
@@ -157,6 +161,8 @@ export function createPresenceService({
     delayMs: ACTIVITY_DELAY_MS,
     retryMs: RETRY_MS,
     maxBatch: MAX_STORE_BATCH,
+    // An acknowledged message is told at once if it can be: this instance may die the next moment.
+    eager: true,
     merge: (a, b) => ({ ...a, number: Math.max(a.number, b.number), at: Math.max(a.at, b.at) }),
     async send(batch) {
       notice((await storeClock.call(() => store.raise(batch))).epoch);

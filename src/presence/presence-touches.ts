@@ -5,10 +5,13 @@ import { LATE_JOIN_MS, MAX_STORE_BATCH, type Touch, type Touched } from './prese
 import type { Sighting, Sightings } from './sightings.js';
 
 const RETRY_MS = 500;
+/** Visitors who are gone and wait for a store that is away: more are left to the journal, which is healed from. */
+const MAX_UNTOLD = 50_000;
 
 /**
  * Tells the presence store who is here. What is told is what is true when it is sent, not when it was put: a
- * join and a leave that were never told are one visit. Kept until acknowledged, so an outage loses no leave.
+ * join and a leave that were never told are one visit. Kept until acknowledged, so an outage loses no leave, unless
+ * more than `MAX_UNTOLD` wait.
  */
 export function createTouches({
   sightings,
@@ -39,7 +42,7 @@ export function createTouches({
   function left(sighting: Sighting): void {
     const unsureMs = sighting.unsureUntil - clock.monotonic();
     sighting.online = unsureMs > 0;
-    if (sighting.online) clock.after(unsureMs, () => outbox.put(sighting.key, sighting));
+    if (sighting.online) clock.after(unsureMs, () => sighting.online && outbox.put(sighting.key, sighting));
   }
 
   async function send(batch: readonly Sighting[]): Promise<readonly Sighting[]> {
@@ -69,6 +72,15 @@ export function createTouches({
     maxBatch: MAX_STORE_BATCH,
     merge: (_, sighting) => sighting,
     send,
+    limit: {
+      maxWaiting: MAX_UNTOLD,
+      mayDrop: (sighting) => sighting.holds === 0 && !sightings().mayReturn(sighting),
+      onDropped(sighting) {
+        // If the store still counts it as online, it does so until nobody has renewed that for long enough.
+        sighting.online = false;
+        sightings().release(sighting);
+      },
+    },
   });
   return outbox;
 }

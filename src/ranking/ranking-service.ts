@@ -46,6 +46,8 @@ export interface RankingService {
   follow(first: number): Followed<string, RankingChange>;
   /** The standing of a room in the newest snapshot, if it is in its pinned part. */
   standing(roomId: string): Standing | undefined;
+  /** The rooms of the pinned part of the newest snapshot. */
+  listed(): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -77,8 +79,8 @@ export function createRankingService({
   /** How often the ranking is taken, in milliseconds. */
   readonly intervalMs: number;
 }): RankingService {
-  const snapshots = createSnapshots(store);
-  const changes = createRankingChanges({ snapshots, log });
+  const snapshots = createSnapshots({ store, clock });
+  const changes = createRankingChanges({ snapshots, clock, log, intervalMs });
   const ticker = createRankingTicker({ store, rooms, pubsub, snapshots, clock, chance, log, intervalMs });
 
   async function pinnedBy(cursor: RankingCursor): Promise<Snapshot> {
@@ -144,11 +146,12 @@ export function createRankingService({
         placed.push(...found.slice(0, wanted));
         hasNextPage = found.length > wanted;
       }
+      // Taken before anything is awaited again: who continues from a first page must see what moves meanwhile.
+      const newest = cursor === null ? pinned : (snapshots.newest() ?? pinned);
       const standings = await standingsOf(
         placed.map(({ roomId }) => roomId),
         pinned,
       );
-      const newest = snapshots.newest() ?? pinned;
       return {
         entries: placed.flatMap(({ roomId, cursor: at }) => {
           const standing = standings.get(roomId);
@@ -167,6 +170,7 @@ export function createRankingService({
     },
     follow: (first) => changes.follow(first),
     standing: (roomId) => snapshots.room(roomId),
+    listed: () => (snapshots.newest()?.rooms ?? []).map(({ roomId }) => roomId),
     stop: () => ticker.stop(),
   };
 }

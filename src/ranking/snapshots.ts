@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../lib/clock.js';
 import { unavailable } from '../lib/coded-error.js';
 import type { PresenceStore, RankedRoom, Snapshot } from '../presence/presence-store.js';
 import { sameStanding } from './rank.js';
@@ -10,6 +11,8 @@ const KEPT_SNAPSHOTS = 150;
 /** The snapshots of the ranking that this instance has at hand, and the newest of them. */
 export interface Snapshots {
   newest(): Snapshot | undefined;
+  /** When the newest one was adopted, on the monotonic clock. */
+  adoptedAt(): number;
   /** Resolves with the newest one as soon as there is one. @throws CodedError `UNAVAILABLE` when `signal` aborts. */
   ready(signal: AbortSignal): Promise<Snapshot>;
   /** From memory. */
@@ -25,11 +28,18 @@ export interface Snapshots {
 
 export const keyOf = ({ epoch, revision }: Revision): string => `${epoch}.${revision}`;
 
-export function createSnapshots(store: Pick<PresenceStore, 'snapshot'>): Snapshots {
+export function createSnapshots({
+  store,
+  clock,
+}: {
+  readonly store: Pick<PresenceStore, 'snapshot'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
+}): Snapshots {
   const kept = new LRUCache<string, Snapshot>({ max: KEPT_SNAPSHOTS });
   const fetching = new Map<string, Promise<Snapshot | null>>();
   const listeners = new Set<() => void>();
   let newest: Snapshot | undefined;
+  let adoptedAt = Number.NEGATIVE_INFINITY;
   let index: Map<string, RankedRoom> | undefined;
 
   const indexed = (): Map<string, RankedRoom> =>
@@ -43,6 +53,7 @@ export function createSnapshots(store: Pick<PresenceStore, 'snapshot'>): Snapsho
 
   return {
     newest: () => newest,
+    adoptedAt: () => adoptedAt,
     ready(signal) {
       if (newest !== undefined) return Promise.resolve(newest);
       return new Promise((resolve, reject) => {
@@ -72,6 +83,7 @@ export function createSnapshots(store: Pick<PresenceStore, 'snapshot'>): Snapsho
         return old !== undefined && sameStanding(old, room) ? old : room;
       });
       newest = { ...snapshot, rooms };
+      adoptedAt = clock.monotonic();
       index = undefined;
       kept.set(keyOf(newest), newest);
       for (const listener of listeners) listener();

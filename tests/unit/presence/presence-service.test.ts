@@ -210,6 +210,31 @@ describe('presence, while the store is away', () => {
   });
 });
 
+describe('presence, while the store is away for long', () => {
+  /** Above what is kept for a store that is away. */
+  const VISITS = 60_000;
+  const KEPT = 50_000;
+
+  it('keeps a bounded number of visits, and all who are here; the rest comes back from the journal', async () => {
+    const { world, presence } = await started();
+    presence.join('r', 'here');
+    await world.clock.advance(SOON_MS);
+    world.state.away = true;
+    await visit(world, presence);
+    await world.clock.advance(1000);
+    const tell = presence.join('r', 'joined during');
+    for (let visitor = 0; visitor < VISITS; visitor += 1) void presence.visit('r', `gone${visitor}`);
+    world.state.touches = 0;
+    world.state.away = false;
+    await world.clock.advance(5000);
+    expect(world.state.touches).toBeLessThanOrEqual(KEPT + 2);
+    expect((await countsOf(presence))[1]).toBe(2);
+    await world.clock.advance(61_000);
+    expect(await countsOf(presence)).toEqual([VISITS + 3, 2]);
+    tell();
+  });
+});
+
 describe('presence, after the store forgot', () => {
   it('has the connected right within 5 seconds and the departed within 10', async () => {
     const { world, presence } = await started();
@@ -283,5 +308,33 @@ describe('latest activity', () => {
     world.rooms.add('lost', new Date(world.clock.now()), 3);
     await world.clock.advance(61_000);
     expect((await world.store.counts(['lost'])).rooms.get('lost')?.messageCount).toBe(3);
+  });
+
+  it('is told at once when nothing was told just before', async () => {
+    const { world, presence } = await started();
+    presence.activity('r', 1, new Date(world.clock.now()));
+    await world.clock.advance(1);
+    expect((await world.store.counts(['r'])).rooms.get('r')?.messageCount).toBe(1);
+  });
+
+  it.each([
+    ['is visited', (world: World, presence: Service) => visit(world, presence)],
+    [
+      'is listed at the top',
+      async (world: World) => {
+        await Promise.resolve();
+        world.listed.push('r');
+      },
+    ],
+  ])('is healed each minute, after a crash, for an old room that %s', async (_, make) => {
+    const { world, presence } = await started();
+    world.rooms.add('r', new Date(world.clock.now() - 3_600_000), 3);
+    presence.activity('r', 3, new Date(world.clock.now()));
+    await make(world, presence);
+    // Acknowledged by an instance that died before it told anybody.
+    world.messages.newest.set('r', 4);
+    await world.clock.advance(62_000);
+    expect((await world.store.counts(['r'])).rooms.get('r')?.messageCount).toBe(4);
+    expect(world.rooms.get('r')?.head).toBe(4);
   });
 });

@@ -156,6 +156,7 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
     fulfilled: (...args) => fresh.fulfilled(...args),
   };
   const { store, state } = breakable(forgetful);
+  const listed: string[] = [];
   const start = () =>
     createPresenceService({
       store,
@@ -167,6 +168,7 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
       chance: () => 0.5,
       log: silentLogger,
       windowMs,
+      listed: () => listed,
     });
   return {
     clock,
@@ -175,6 +177,8 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
     visits,
     store,
     state,
+    /** What the ranking lists. */
+    listed,
     start,
     forget() {
       fresh = createMemoryPresenceStore({ clock, ids: systemIds, windowMs, intervalMs: INTERVAL_MS });

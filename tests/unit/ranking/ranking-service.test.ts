@@ -191,6 +191,34 @@ describe('a page of the ranking', () => {
     expect(page).toMatchObject({ hasNextPage: true, totalCount: 30 });
   });
 
+  it('RANK-4: gives a cursor to continue from that belongs to its own order, though the list moves that very moment', async () => {
+    for (let hops = 0; hops < 16; hops += 1) {
+      const world = await createWorld({ total: 30 });
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const ranking = world.start({
+        ...world.store,
+        async snapshot(epoch, revision) {
+          if (revision > 1) await held;
+          return world.store.snapshot(epoch, revision);
+        },
+      });
+      await world.clock.advance(100);
+      await world.visit('room0003', 'v');
+      await world.tick();
+      // The next snapshot is taken over a few promises from now: somewhere within the page.
+      release();
+      for (let hop = 0; hop < hops; hop += 1) await Promise.resolve();
+      const page = await ranking.page(10, null, soon());
+      const source = ranking.follow(10);
+      const one = subscriber(source, await source.begin(page.resumeCursor, soon()));
+      one.take(page);
+      await world.clock.advance(1);
+      await one.read();
+      expect(one.list()[0]).toMatchObject({ roomId: 'room0003', recentVisitorCount: 1 });
+    }
+  });
+
   it('answers UNAVAILABLE when there is nothing to show in time', async () => {
     const { ranking } = await createWorld({ total: 3, loaded: false });
     await expect(ranking.page(10, null, AbortSignal.timeout(20))).rejects.toMatchObject({
