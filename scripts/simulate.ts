@@ -1,5 +1,6 @@
 /**
- * Simulates the logs: the production writer, feed and subscriber on virtual time, between an adversary and clients.
+ * Simulates the logs: the production writer, feed, subscriber and group of subscribers on virtual time, between an
+ * adversary and clients.
  *
  *     npm run simulate -- --seeds 500     seeds 1 to 500, then every broken variant (--variants 0 leaves them out)
  *     npm run simulate -- --seed 42       one seed, with everything that happened in it

@@ -1,11 +1,12 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { tsImport } from 'tsx/esm/api';
+import type { CreateGroup } from './model/following.js';
 import type { CreateLog } from './model/instance.js';
 
-/** One change of one file of `src/log`. */
+/** One change of one file below `src`. */
 export interface Patch {
   readonly file: string;
   readonly from: string;
@@ -13,30 +14,38 @@ export interface Patch {
 }
 
 const SOURCE = fileURLToPath(new URL('../../src/', import.meta.url));
-const PARTS = ['log', 'lib/clock.ts', 'lib/coded-error.ts'];
+const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
+const PARTS = ['log', 'lib', 'graphql'];
+
+/** What the simulation makes of the source. */
+interface Makers {
+  readonly createLog: CreateLog;
+  readonly createGroup: CreateGroup;
+}
 
 /**
- * Loads the logs with changes in their source.
+ * Loads the logs and the groups of their subscribers with changes in their source.
  *
  * @throws Error when a file does not hold the text that is to be changed, exactly once.
  */
-export async function loadPatched(patches: readonly Patch[]): Promise<CreateLog> {
+export async function loadPatched(patches: readonly Patch[]): Promise<Makers> {
   const folder = await mkdtemp(join(tmpdir(), 'madang-patched-'));
   try {
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+    await symlink(MODULES, join(folder, 'node_modules'));
     for (const part of PARTS) await cp(join(SOURCE, part), join(folder, part), { recursive: true });
     for (const { file, from, to } of patches) {
-      const path = join(folder, 'log', file);
+      const path = join(folder, file);
       const parts = (await readFile(path, 'utf8')).split(from);
       if (parts.length !== 2)
         throw new Error(`${file} holds this ${parts.length - 1} times, not once: ${from}`);
       await writeFile(path, parts.join(to));
     }
-    const loaded: { createLog: CreateLog } = await tsImport(
-      pathToFileURL(join(folder, 'log', 'create-log.ts')).href,
-      import.meta.url,
-    );
-    return loaded.createLog;
+    const load = (file: string): Promise<Makers> =>
+      tsImport(pathToFileURL(join(folder, file)).href, import.meta.url);
+    const { createLog } = await load('log/create-log.ts');
+    const { createGroup } = await load('graphql/shared/group.ts');
+    return { createLog, createGroup };
   } finally {
     await rm(folder, { recursive: true });
   }

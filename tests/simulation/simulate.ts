@@ -40,7 +40,7 @@ export async function runSeeds(first: number, seeds: number, schedule: Schedule 
 /** The schedule of a variant, with its changed source loaded. */
 export async function scheduleOf({ schedule, patches }: Variant): Promise<Schedule> {
   if (patches === undefined) return schedule;
-  return { ...schedule, twist: { ...schedule.twist, createLog: await loadPatched(patches) } };
+  return { ...schedule, twist: { ...schedule.twist, ...(await loadPatched(patches)) } };
 }
 
 /** The first seed that shows what is wrong with a variant, or null when none of so many does. */

@@ -12,7 +12,7 @@ const VARIANT_SEEDS = 250;
 const shown = (failed: readonly { seed: number; violations: readonly string[] }[]): unknown =>
   failed.map(({ seed, violations }) => ({ seed, violations }));
 
-describe('the logs under an adversary', () => {
+describe('the logs, and the groups of their subscribers, under an adversary', () => {
   test(`${SEEDS} seeds: nothing acknowledged is lost, nothing comes twice, one order (LOG-1 to LOG-9)`, async () => {
     const totals = await runSeeds(1, SEEDS);
     expect(shown(totals.failed)).toEqual([]);

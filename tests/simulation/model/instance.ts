@@ -2,6 +2,7 @@ import type { LogBus } from '../../../src/log/log-bus.js';
 import type { LogOptions } from '../../../src/log/create-log.js';
 import type { LogStore } from '../../../src/log/log-store.js';
 import type { Log } from '../../../src/log/log.js';
+import type { Clock } from '../../../src/lib/clock.js';
 import { silentLogger, type Logger } from '../../../src/lib/logger.js';
 import type { LogLimits } from '../../../src/log/log-limits.js';
 import { createCounts, NOTE_BYTES, type Note } from '../../testkit/log/log-world.js';
@@ -14,6 +15,7 @@ export type CreateLog = (options: LogOptions<Note>) => Log<Note>;
 export interface Instance {
   readonly name: string;
   readonly log: Log<Note>;
+  readonly clock: Clock;
   alive(): boolean;
   /** It takes new clients. */
   open(): boolean;
@@ -96,19 +98,20 @@ export function createInstance(options: InstanceOptions): Instance {
   };
   const logger: Logger = { ...silentLogger, error: (_, message) => options.onError(`${name}: ${message}`) };
 
+  const clock: Clock = {
+    now: () => EPOCH_MS + skewMs + scheduler.now(),
+    monotonic: () => scheduler.now(),
+    after,
+    deadline(ms) {
+      const controller = new AbortController();
+      after(ms, () => controller.abort());
+      return controller.signal;
+    },
+  };
   const log = options.createLog({
     store: seen,
     bus: options.joinBus(enter),
-    clock: {
-      now: () => EPOCH_MS + skewMs + scheduler.now(),
-      monotonic: () => scheduler.now(),
-      after,
-      deadline(ms) {
-        const controller = new AbortController();
-        after(ms, () => controller.abort());
-        return controller.signal;
-      },
-    },
+    clock,
     chance: () => dice.roll(),
     defer: (callback) => void after(0, callback),
     log: logger,
@@ -130,6 +133,7 @@ export function createInstance(options: InstanceOptions): Instance {
   return {
     name,
     log,
+    clock,
     alive: () => alive,
     open: () => open,
     enter,

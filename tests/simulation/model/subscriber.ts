@@ -1,7 +1,7 @@
-import type { Followed } from '../../../src/lib/followed.js';
 import type { LogDelivery } from '../../../src/log/log.js';
 import { decodeCursor } from '../../../src/log/cursor.js';
 import type { Note } from '../../testkit/log/log-world.js';
+import type { Following } from './following.js';
 import type { Instance } from './instance.js';
 import { callInstance } from './sender.js';
 import type { SimulatedWorld } from './world.js';
@@ -111,66 +111,16 @@ export function createSubscriber(
     cursor = delivery.cursor;
   }
 
-  /** Reads on for as long as this session lasts; ends when the connection does. */
-  function readOn(
-    instance: Instance,
-    source: Followed<number, LogDelivery<Note>>,
-    of: number,
-    start: number,
-  ) {
-    let position = start;
-    let replayed = true;
-    let mayJump = true;
-    let reading = false;
-    let again = false;
+  /** Follows for as long as this session lasts; that ends when the connection does. */
+  function run(instance: Instance, following: Following, of: number, position: number): void {
     const isOn = (): boolean => session === of && instance.alive();
-    const reads = (): boolean => isOn() && !stalled;
-
-    async function drainSource(): Promise<void> {
-      while (reads()) {
-        const answer = source.read(position, { limit: dice.whole(1, 20), replayed, mayJump });
-        const events = 'then' in answer ? await answer : answer;
-        if (!isOn()) return;
-        for (const { event, position: reached } of events) {
-          receive(event, mayJump);
-          mayJump = false;
-          position = reached;
-        }
-        mayJump = false;
-        if (events.length === 0) break;
-      }
-      replayed = false;
-    }
-
-    async function wake(): Promise<void> {
-      again = true;
-      if (reading) return;
-      reading = true;
-      while (again && reads()) {
-        again = false;
-        try {
-          await drainSource();
-        } catch (error) {
-          if (codeOf(error) !== 'UNAVAILABLE') history.violate('read', `${name}: ${String(error)}`);
-          again = true;
-          await new Promise<void>((resolve) => {
-            scheduler.after(50, () => instance.enter(resolve));
-          });
-        }
-      }
-      reading = false;
-    }
-
-    source.onAdvance(() => void wake());
-    leave = () => {
-      if (instance.alive()) source.close();
-    };
-    unstall = () => {
-      mayJump = true;
-      instance.enter(() => void wake());
-    };
-    void wake();
+    const again = (): void => void (session === of && connect());
+    instance.onEnd(() => void scheduler.after(dice.between(1, 50), again));
+    leave = () => instance.enter(() => following.leave());
+    unstall = () => instance.enter(() => following.drained());
+    following.run(position, { name, isOn, isStalled: () => stalled, receive });
   }
+
   async function connect(): Promise<void> {
     session += 1;
     const of = session;
@@ -178,24 +128,21 @@ export function createSubscriber(
     const came = scheduler.now();
     for (;;) {
       const instance = await world.someInstance();
-      const opened: Followed<number, LogDelivery<Note>>[] = [];
+      const opened: Following[] = [];
       try {
         if (cursor === null && dice.happens(0.7)) await readPage(instance);
         const asked = { newest: history.newest(logId), calm: world.isCalm() };
         const position = await callInstance(world, instance, (signal) => {
-          const source = instance.log.follow(logId);
-          opened.push(source);
-          return source.begin(cursor, signal);
+          const following = world.follow(instance, logId);
+          opened.push(following);
+          return following.begin(cursor, signal);
         });
-        const [source] = opened;
-        if (session === of && instance.alive() && source !== undefined) {
+        const [following] = opened;
+        if (session === of && instance.alive() && following !== undefined) {
           const waited = scheduler.now() - came;
           if (waited > maxLagMs) history.violate('LOG-9', `${name} was let in after ${waited} ms`);
           began(position, asked);
-          instance.onEnd(
-            () => void scheduler.after(dice.between(1, 50), () => session === of && void connect()),
-          );
-          readOn(instance, source, of, position);
+          run(instance, following, of, position);
           return;
         }
       } catch (error) {
@@ -204,7 +151,7 @@ export function createSubscriber(
         else if (code !== 'UNAVAILABLE' && code !== 'CONNECTION') throw error;
       }
       instance.enter(() => {
-        for (const source of opened) source.close();
+        for (const following of opened) following.leave();
       });
       await scheduler.sleep(dice.between(5, 100));
       if (session !== of) return;

@@ -1,8 +1,10 @@
+import { createGroup } from '../../../src/graphql/shared/group.js';
 import { LOG_LIMITS, type LogLimits } from '../../../src/log/log-limits.js';
 import type { LogBus } from '../../../src/log/log-bus.js';
 import type { LogStore } from '../../../src/log/log-store.js';
 import type { Note } from '../../testkit/log/log-world.js';
 import { createDice, type Dice } from './dice.js';
+import { createSharing, followAlone, type CreateGroup, type Following } from './following.js';
 import { createHistory, type History } from './history.js';
 import { createInstance, type CreateLog, type Instance } from './instance.js';
 import { createModelBus, type ModelBus } from './model-bus.js';
@@ -34,6 +36,7 @@ const SIMULATED_LIMITS: LogLimits = {
 /** How a world differs from the one that production is promised. */
 export interface Twist {
   readonly createLog?: CreateLog;
+  readonly createGroup?: CreateGroup;
   readonly limits?: Partial<LogLimits>;
   readonly flaws?: StoreFlaws;
   readonly wrapStore?: (
@@ -58,6 +61,8 @@ export interface SimulatedWorld {
   someInstance(): Promise<Instance>;
   /** Starts one more instance. */
   start(): void;
+  /** A new subscription there: alone, or in the group of its log. */
+  follow(instance: Instance, logId: string): Following;
   /** The highest number that this instance acknowledged or released. */
   knownNumber(instance: Instance, logId: string): number;
   /** Rises with each restored backup. */
@@ -80,6 +85,7 @@ export function createWorld(seed: number, createLog: CreateLog, twist: Twist): S
   let running: Instance[] = [];
   let started = 0;
   let epoch = 0;
+  const followShared = createSharing(twist.createGroup ?? createGroup);
   const known = new Map<string, number>();
   const released = new Set<string>();
 
@@ -91,7 +97,7 @@ export function createWorld(seed: number, createLog: CreateLog, twist: Twist): S
     known.set(of, Math.max(known.get(of) ?? 0, record.number));
   }
 
-  return {
+  const world: SimulatedWorld = {
     scheduler,
     dice,
     store,
@@ -128,6 +134,8 @@ export function createWorld(seed: number, createLog: CreateLog, twist: Twist): S
       });
       running.push(instance);
     },
+    follow: (instance, logId) =>
+      dice.happens(0.5) ? followAlone(world, instance, logId) : followShared(world, instance, logId),
     knownNumber: (instance, logId) => known.get(`${instance.name} ${logId}`) ?? 0,
     epoch: () => epoch,
     restore(backup) {
@@ -139,4 +147,5 @@ export function createWorld(seed: number, createLog: CreateLog, twist: Twist): S
     },
     isCalm: () => set.deposed() === null,
   };
+  return world;
 }
