@@ -73,13 +73,12 @@ export function createVisitorTokens({
           clockTolerance: 0,
         });
         const { sub, iat, exp } = payload;
-        if (typeof sub !== 'string' || sub === '' || iat === undefined || exp === undefined)
-          throw new Error('claims');
-        return {
-          subject: sub,
-          issuedAt: new Date(iat * MS_PER_SECOND),
-          expiresAt: new Date(exp * MS_PER_SECOND),
-        };
+        const issuedAt = new Date(Number(iat) * MS_PER_SECOND);
+        const expiresAt = new Date(Number(exp) * MS_PER_SECOND);
+        // A token that ends at no time of the calendar would never end.
+        const isDated = !Number.isNaN(issuedAt.getTime()) && !Number.isNaN(expiresAt.getTime());
+        if (typeof sub !== 'string' || sub === '' || !isDated) throw new Error('claims');
+        return { subject: sub, issuedAt, expiresAt };
       } catch (cause) {
         throw new CodedError(
           'UNAUTHENTICATED',
