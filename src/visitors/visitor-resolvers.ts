@@ -12,7 +12,7 @@ export const visitorResolvers = {
       const result =
         viewer === null
           ? await services.visitors.create(input.displayName ?? null, address, signal)
-          : { ok: true as const, value: await services.visitors.renew(viewer, signal) };
+          : await services.visitors.renew(viewer, signal);
       if (!result.ok) return { userErrors: [...result.problems] };
       const { visitor, token, expiresAt } = result.value;
       tokenIssued(expiresAt);

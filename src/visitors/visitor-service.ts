@@ -4,6 +4,7 @@ import type { Ids } from '../lib/ids.js';
 import { refuse, type Result, succeed } from '../lib/problem.js';
 import { normalizeText, textProblems } from '../lib/text.js';
 import type { PubSub } from '../pubsub/pubsub.js';
+import { callProblem } from '../limits/call-limit.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { nameFromId, timeOfId, type Viewer, type Visitor } from './visitor.js';
 import type { VisitorStore } from './visitor-store.js';
@@ -154,8 +155,10 @@ export function createVisitorService({
     },
 
     /** A fresh token for a visitor that proved to be one. */
-    async renew(viewer: Viewer, signal: AbortSignal): Promise<IssuedVisitor> {
-      return { viewer, visitor: await self(viewer, signal), ...(await tokens.sign(viewer.id)) };
+    async renew(viewer: Viewer, signal: AbortSignal): Promise<Result<IssuedVisitor>> {
+      const problem = await callProblem(limits, viewer.id);
+      if (problem !== null) return refuse(problem);
+      return succeed({ viewer, visitor: await self(viewer, signal), ...(await tokens.sign(viewer.id)) });
     },
 
     /** @throws CodedError `UNAUTHENTICATED` for a token that is not valid, never a new identity. */
@@ -183,7 +186,8 @@ export function createVisitorService({
       const name = normalizeText(displayName);
       const [problem, ...others] = textProblems(name, nameRules);
       if (problem !== undefined) return refuse(problem, ...others);
-      return succeed(await saveName(viewer, name, signal));
+      const tooMany = await callProblem(limits, viewer.id);
+      return tooMany === null ? succeed(await saveName(viewer, name, signal)) : refuse(tooMany);
     },
 
     /** Stores the viewer before its first write. Repeats do nothing. */

@@ -51,7 +51,7 @@ function allowOrigin(url: string, method: string, origin: string | null): Promis
     const sent = request({ port, host: '127.0.0.1', path: '/graphql', method, headers }, (response) => {
       response.resume();
       expect(response.headers['access-control-allow-credentials']).toBeUndefined();
-      resolve((response.headers['access-control-allow-origin'] as string | undefined) ?? null);
+      resolve(response.headers['access-control-allow-origin'] ?? null);
     });
     sent.on('error', reject);
     sent.end(method === 'POST' ? '{"query":"{ __typename }"}' : undefined);

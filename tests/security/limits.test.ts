@@ -1,0 +1,366 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually, useServer } from '../api/world.ts';
+import { foundation } from '../testkit/foundation.ts';
+import { ask, request, type RequestOptions } from '../testkit/graphql-client.ts';
+import { startServerChild } from '../testkit/server-child.ts';
+import { startRedis } from '../testkit/services/index.ts';
+import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage, type TestVisitor } from '../testkit/seed.ts';
+import { openSocket, refusedUpgrade } from '../unit/transport/kit/server.ts';
+import { openRaw, type RawSocket } from './support/raw-socket.ts';
+import { scaled } from './support/scale.ts';
+import { percentile, report } from './support/table.ts';
+
+const CREATE_VISITOR = 'mutation { createVisitor { token userErrors { code retryAfterMs } } }';
+const SEND =
+  'mutation ($i: SendMessageInput!) { sendMessage(input: $i) { duplicate userErrors { code retryAfterMs } } }';
+const CREATE_ROOM =
+  'mutation ($i: CreateRoomInput!) { createRoom(input: $i) { userErrors { code retryAfterMs } } }';
+const VISIT = 'mutation ($i: VisitRoomInput!) { visitRoom(input: $i) { userErrors { code retryAfterMs } } }';
+const RENAME =
+  'mutation ($i: RenameViewerInput!) { renameViewer(input: $i) { userErrors { code retryAfterMs } } }';
+
+const from = (address: string, token?: string): RequestOptions => ({
+  ...(token === undefined ? {} : { token }),
+  headers: { 'x-forwarded-for': address },
+});
+const portOf = (url: string): number => Number(new URL(url).port);
+
+let caps = 0;
+report('S5', () => ({
+  tried: caps,
+  of: 'sockets and operations beyond the caps',
+  result: 'refused, typed; all silent ones gone',
+}));
+
+describe('S5 caps through real sockets', () => {
+  const server = useServer('embedded', { MAX_SOCKETS_PER_ADDRESS: '50', TRUST_PROXY_HOPS: '1' });
+
+  it('50 sockets of one address, IPv6 by its /64, and the others get in', async () => {
+    const { url } = server;
+    const open = (address: string) => refusedUpgrade(portOf(url), '/graphql', { 'x-forwarded-for': address });
+    const held = await Promise.all(
+      Array.from({ length: 50 }, () => {
+        const socket = openSocket(`${url}/graphql`, { headers: { 'x-forwarded-for': '2001:db8:0:1::7' } });
+        return socket.init().then(() => socket);
+      }),
+    );
+    const tries = scaled(60, 500);
+    for (let at = 0; at < tries; at += 1) {
+      const { status, headers } = await open(`2001:db8:0:1::${(at + 1).toString(16)}`);
+      expect([status, Number(headers['retry-after']) > 0]).toEqual([429, true]);
+    }
+    expect((await open('2001:db8:0:2::7')).status).toBe(101);
+    held[0]?.ws.close();
+    await eventually(
+      () => open('2001:db8:0:1::9'),
+      ({ status }) => status === 101,
+    );
+    caps += tries;
+  });
+
+  it('50 operations of one socket; the rest are errors of their own, and a place given back is free', async () => {
+    const { url } = server;
+    const roomId = await createRoom(url, await createVisitor(url));
+    const socket = openSocket(`${url}/graphql`, { headers: { 'x-forwarded-for': '198.51.100.1' } });
+    await socket.init();
+    const tries = scaled(500, 5000);
+    for (let id = 1; id <= tries; id += 1) socket.subscribe(String(id), MESSAGE_ADDED, { roomId });
+    await eventually(
+      () => socket.frames.filter(({ type }) => type === 'error').length,
+      (refused) => refused === tries - 50,
+    );
+    const codes = socket.frames.flatMap(({ type, payload }) =>
+      type === 'error'
+        ? [(payload as unknown as { extensions: { code: string } }[])[0]?.extensions.code]
+        : [],
+    );
+    expect(new Set(codes)).toEqual(new Set(['TOO_MANY_OPERATIONS']));
+    socket.send({ type: 'complete', id: '1' });
+    socket.subscribe('again', '{ __typename }');
+    await socket.frame('complete', 'again');
+    caps += tries;
+  });
+
+  it('sockets that say nothing are all gone after 3 s', async () => {
+    const { url } = server;
+    const silent = openSockets(url, scaled(40, 45));
+    expect(new Set(await Promise.all((await silent).map(({ closed }) => closed)))).toEqual(new Set([4408]));
+    caps += scaled(40, 45);
+  });
+});
+
+const openSockets = (url: string, count: number): Promise<readonly RawSocket[]> =>
+  Promise.all(Array.from({ length: count }, () => openRaw(url)));
+
+describe('S5 the cap of an instance', () => {
+  const server = useServer('embedded', { MAX_SOCKETS: '20' });
+
+  it('answers 503 with Retry-After, and requests go on', async () => {
+    const sockets = Array.from({ length: 20 }, () => openSocket(`${server.url}/graphql`));
+    await Promise.all(sockets.map((socket) => socket.init()));
+    const refused = await refusedUpgrade(portOf(server.url), '/graphql');
+    expect([refused.status, refused.headers['retry-after']]).toEqual([503, '5']);
+    expect((await request(server.url, '{ __typename }')).status).toBe(200);
+    caps += 1;
+  });
+});
+
+let floods = 0;
+const calm: number[] = [];
+const stormy: number[] = [];
+report('S6', () => ({
+  tried: floods,
+  of: 'calls in floods',
+  result: `offenders limited with retryAfterMs or 1013; others p99 ${percentile(calm, 0.99).toFixed(0)} ms before, ${percentile(stormy, 0.99).toFixed(0)} ms during`,
+}));
+
+/** What an offender hears: how often it was let through, and what else. */
+async function flood(
+  count: number,
+  call: (index: number) => Promise<{ code: string; retryAfterMs: number } | null>,
+) {
+  let allowed = 0;
+  const codes = new Set<string>();
+  let waits = true;
+  for (let done = 0; done < count; done += 20) {
+    const answers = await Promise.all(
+      Array.from({ length: Math.min(20, count - done) }, (_, at) => call(done + at)),
+    );
+    for (const answer of answers) {
+      if (answer === null) allowed += 1;
+      else codes.add(answer.code);
+      waits &&= answer === null || answer.retryAfterMs > 0;
+    }
+  }
+  floods += count;
+  return { allowed, codes: [...codes], waits };
+}
+
+const userError = async (url: string, query: string, variables: object, options: RequestOptions) => {
+  const data = await ask<Record<string, { userErrors: { code: string; retryAfterMs: number }[] }>>(
+    url,
+    query,
+    { ...variables },
+    options,
+  );
+  return Object.values(data)[0]?.userErrors[0] ?? null;
+};
+
+describe('S6 floods', () => {
+  const server = useServer('embedded', {
+    RATE_LIMITS: 'on',
+    TRUST_PROXY_HOPS: '1',
+    MAX_SOCKETS_PER_ADDRESS: '50',
+  });
+
+  /** Somebody else who talks at a human pace; every send must succeed. */
+  async function neighbour(address: string) {
+    const { url } = server;
+    const visitor = await createVisitor(url, from(address));
+    const roomId = await createRoom(url, visitor);
+    return async (times: number[]): Promise<void> => {
+      const started = performance.now();
+      const { message } = await sendMessage(url, visitor, { roomId, text: 'hello' }, from(address));
+      times.push(performance.now() - started);
+      expect(message?.text).toBe('hello');
+    };
+  }
+
+  async function during(address: string, run: () => Promise<void>): Promise<void> {
+    const say = await neighbour(address);
+    await say(calm);
+    await say(calm);
+    let flooding = true;
+    const talk = (async () => {
+      for (let said = 0; flooding && said < 6; said += 1) await say(stormy);
+    })();
+    await run();
+    flooding = false;
+    await talk;
+  }
+
+  it('of messages by one visitor: 10 pass at once, the rest are told how long to wait', async () => {
+    const { url } = server;
+    await during('192.0.2.1', async () => {
+      const visitor = await createVisitor(url, from('198.51.100.1'));
+      const roomId = await createRoom(url, visitor);
+      // From many addresses, so that the limit is the visitor's.
+      const heard = await flood(scaled(200, 2000), (index) =>
+        userError(url, SEND, { i: { roomId, text: 'spam' } }, from(`198.18.0.${index % 250}`, visitor.token)),
+      );
+      expect(heard.allowed).toBeGreaterThanOrEqual(10);
+      // 60 in the first minute, whatever the pauses of this machine.
+      expect(heard).toMatchObject({
+        allowed: expect.toSatisfy((allowed: number) => allowed <= 60),
+        codes: ['RATE_LIMITED'],
+        waits: true,
+      });
+    });
+  });
+
+  it('of new visitors from one address: 30 pass', async () => {
+    const { url } = server;
+    await during('192.0.2.2', async () => {
+      const heard = await flood(scaled(300, 3000), () =>
+        userError(url, CREATE_VISITOR, {}, from('198.51.100.2')),
+      );
+      expect(heard).toEqual({ allowed: 30, codes: ['RATE_LIMITED'], waits: true });
+    });
+  });
+
+  it('of rooms, visits, renewed tokens and names by one visitor', async () => {
+    const { url } = server;
+    await during('192.0.2.3', async () => {
+      const { token } = await createVisitor(url, from('198.51.100.3'));
+      const rooms = await flood(60, (index) =>
+        userError(url, CREATE_ROOM, { i: { name: `Flood ${index}` } }, from('198.51.100.3', token)),
+      );
+      expect(rooms).toEqual({ allowed: 3, codes: ['RATE_LIMITED'], waits: true });
+      const other = await createVisitor(url, from('198.51.100.30'));
+      const roomId = await createRoom(url, other);
+      const started = performance.now();
+      const windows = () => Math.floor((performance.now() - started) / 10_000) + 2;
+      const visits = await flood(scaled(200, 2000), () =>
+        userError(url, VISIT, { i: { roomId } }, from('198.51.100.3', token)),
+      );
+      expect(visits.allowed).toBeLessThanOrEqual(60 * windows());
+      expect(visits).toMatchObject({ codes: ['RATE_LIMITED'], waits: true });
+      const tokens = await flood(scaled(200, 2000), () =>
+        userError(url, CREATE_VISITOR, {}, from('198.51.100.3', token)),
+      );
+      expect(tokens.allowed).toBeLessThanOrEqual(60 * windows());
+      expect(tokens).toMatchObject({ codes: ['RATE_LIMITED'], waits: true });
+      const names = await flood(scaled(200, 2000), (index) =>
+        userError(url, RENAME, { i: { displayName: `N${index}` } }, from('198.51.100.3', token)),
+      );
+      expect(names.allowed).toBeLessThanOrEqual(60 * windows());
+      expect(names).toMatchObject({ codes: ['RATE_LIMITED'], waits: true });
+    });
+  });
+
+  it('of queries, by requests and by aliases of one: an error of the whole operation', async () => {
+    const { url } = server;
+    const code = async (query: string, options: RequestOptions) => {
+      const { errors, status } = await request(url, query, {}, options);
+      const [problem] = errors;
+      if (problem === undefined) return null;
+      expect(status).toBe(429);
+      return { code: problem.extensions?.code ?? '', retryAfterMs: problem.extensions?.retryAfterMs ?? 0 };
+    };
+    await during('192.0.2.4', async () => {
+      const started = performance.now();
+      const windows = () => Math.floor((performance.now() - started) / 10_000) + 2;
+      const heard = await flood(scaled(200, 2000), () =>
+        code('{ settings { maxMessageLength } }', from('198.51.100.4')),
+      );
+      expect(heard.allowed).toBeLessThanOrEqual(60 * windows());
+      expect(heard).toMatchObject({ codes: ['RATE_LIMITED'], waits: true });
+      const aliases = Array.from({ length: 15 }, (_, at) => `a${at}: settings { maxMessageLength }`).join(
+        ' ',
+      );
+      const batched = await flood(40, () => code(`{ ${aliases} }`, from('198.51.100.40')));
+      expect(batched.allowed).toBeLessThanOrEqual(4 * windows());
+      expect(batched).toMatchObject({ codes: ['RATE_LIMITED'], waits: true });
+    });
+  });
+
+  it('of connects from one address: 50 pass, then 429 with Retry-After', async () => {
+    const { url } = server;
+    await during('192.0.2.5', async () => {
+      const heard = await flood(scaled(150, 500), async () => {
+        const { status, headers } = await refusedUpgrade(portOf(url), '/graphql', {
+          'x-forwarded-for': '198.51.100.5',
+        });
+        return status === 101 ? null : { code: String(status), retryAfterMs: Number(headers['retry-after']) };
+      });
+      expect(heard).toMatchObject({ codes: ['429'], waits: true });
+      expect(heard.allowed).toBeGreaterThanOrEqual(50);
+    });
+  });
+
+  it('of frames on one socket: 1013, while its address may still speak', async () => {
+    const { url } = server;
+    await during('192.0.2.6', async () => {
+      const flooding = openSocket(`${url}/graphql`, { headers: { 'x-forwarded-for': '198.51.100.6' } });
+      await flooding.init();
+      for (let sent = 0; sent < 1000; sent += 1) flooding.send({ type: 'ping' });
+      expect((await flooding.closed()).code).toBe(1013);
+      const next = openSocket(`${url}/graphql`, { headers: { 'x-forwarded-for': '198.51.100.6' } });
+      await next.init();
+      floods += 1000;
+    });
+  });
+});
+
+let measured = '';
+let counted = 0;
+report('S16', () => ({ tried: counted, of: 'calls over 3 instances', result: measured }));
+
+describe('S16 limits over 3 instances', () => {
+  it('allow what one would, within 5 %, and without Redis what each would', async () => {
+    const [ground, redis] = await Promise.all([foundation('distributed'), startRedis()]);
+    onTestFinished(async () => {
+      await ground.dispose();
+      await redis.close();
+    });
+    const env = { ...ground.env, REDIS_URL: redis.url, RATE_LIMITS: 'on', TRUST_PROXY_HOPS: '1' };
+    const servers = await Promise.all(Array.from({ length: 3 }, () => startServerChild({ env })));
+    onTestFinished(async () => {
+      await Promise.all(servers.map((server) => server.stop('SIGINT')));
+    });
+    const urls = servers.map((server) => server.url());
+    const told = (line: string) =>
+      servers.reduce((sum, server) => sum + server.output().split(line).length - 1, 0);
+    const trips = () => told('rate limits are counted per instance');
+    const returns = () => told('rate limits are counted over all instances again');
+    /**
+     * On a machine that is too busy Redis may take longer than the limits wait for it; what was counted then says
+     * nothing about counting together.
+     */
+    async function whileTogether<Value>(measure: (attempt: number) => Promise<Value>): Promise<Value> {
+      for (let attempt = 1; ; attempt += 1) {
+        await eventually(returns, (count) => count === trips());
+        const before = trips();
+        const value = await measure(attempt);
+        if (trips() === before) return value;
+        if (attempt === 10) throw new Error('Redis never answered in time');
+      }
+    }
+    const visitors = (address: string) =>
+      flood(300, (index) => userError(urls[index % 3] ?? '', CREATE_VISITOR, {}, from(address)));
+
+    const together = await whileTogether(async (attempt) => {
+      const started = performance.now();
+      const heard = await visitors(`198.51.100.${attempt}`);
+      return { heard, minutes: Math.floor((performance.now() - started) / 60_000) };
+    });
+    expect(together.heard.allowed).toBeGreaterThanOrEqual(30 * 0.95);
+    expect(together.heard.allowed).toBeLessThanOrEqual((30 + 10 * together.minutes) * 1.05);
+    expect(together.heard).toMatchObject({ codes: ['RATE_LIMITED'], waits: true });
+
+    const sends = await whileTogether(async (attempt) => {
+      const sender: TestVisitor = await createVisitor(urls[0] ?? '', from(`192.0.2.${attempt}`));
+      const roomId = await createRoom(urls[0] ?? '', sender);
+      const started = performance.now();
+      const { allowed } = await flood(100, (index) =>
+        userError(
+          urls[index % 3] ?? '',
+          SEND,
+          { i: { roomId, text: 'x' } },
+          from(`198.18.${attempt}.${index}`, sender.token),
+        ),
+      );
+      return { allowed, windows: 1 + Math.floor((performance.now() - started) / 5000) };
+    });
+    expect(sends.allowed).toBeGreaterThanOrEqual(10);
+    expect(sends.allowed).toBeLessThanOrEqual(10 * sends.windows);
+
+    await redis.kill();
+    const alone = await visitors('198.51.100.200');
+    expect(alone.allowed).toBeGreaterThanOrEqual(30);
+    expect(alone.allowed).toBeLessThanOrEqual(3 * 30);
+    expect(alone).toMatchObject({ codes: ['RATE_LIMITED'], waits: true });
+    counted = 700;
+    measured = `visitors ${together.heard.allowed} of 30, sends ${sends.allowed} of 10; without Redis ${alone.allowed} of 3 x 30`;
+  });
+});
