@@ -10,13 +10,17 @@ import { RoomLink, useRoute } from './ui/router.js';
 export function App() {
   const { roomId } = useRoute();
   const texts = useTexts();
+  // An open room has the heading of the page.
+  const Title = roomId === null ? 'h1' : 'div';
   return (
     <div className="app" data-open={roomId === null ? 'list' : 'room'}>
       <header className="bar">
-        <RoomLink roomId={null} className="brand">
-          <span className="brand-mark" aria-hidden="true" />
-          Madang
-        </RoomLink>
+        <Title className="title">
+          <RoomLink roomId={null} className="brand">
+            <span className="brand-mark" aria-hidden="true" />
+            Madang
+          </RoomLink>
+        </Title>
         <ConnectionStatus />
         <WhoAmI />
       </header>

@@ -46,7 +46,7 @@ describe('whatever happens to the connection', () => {
     expect(unexpected(ana)).toEqual([]);
   });
 
-  it('what was typed offline is sent after a reload', async () => {
+  it('what was typed while the server was down is sent after a reload', async () => {
     const ana = await openChat(browser, server.url());
     await ana.createRoom('Reload');
     await ana.page.getByRole('heading', { name: 'Reload' }).waitFor();
@@ -106,6 +106,38 @@ describe('whatever happens to the connection', () => {
     await ana.message('message 60').waitFor();
     const texts = await ana.texts();
     expect(texts).toEqual(Array.from({ length: 60 }, (_, index) => `message ${index + 1}`));
+  });
+
+  it('a page that was asleep is whole again when it wakes', async () => {
+    const visitor = await createVisitor(server.url());
+    const roomId = await createRoom(server.url(), visitor, 'Sleep');
+    const ana = await openChat(browser, server.url(), { path: `/rooms/${roomId}` });
+    await ana.page.getByRole('heading', { name: 'Sleep' }).waitFor();
+    const devtools = await ana.page.context().newCDPSession(ana.page);
+    await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
+    const again = sameAddress();
+    await server.kill();
+    await server.restart(again);
+    for (const text of ['one', 'two', 'three']) await sendMessage(server.url(), visitor, { roomId, text });
+    await devtools.send('Page.setWebLifecycleState', { state: 'active' });
+    await ana.message('three').waitFor();
+    expect(await ana.texts()).toEqual(['one', 'two', 'three']);
+  });
+
+  it('two tabs are one visitor, and neither sends twice', async () => {
+    const ana = await openChat(browser, server.url());
+    await ana.createRoom('Tabs');
+    await ana.send('from the first tab');
+    await ana.message('from the first tab').waitFor();
+    const who = await ana.page.getByRole('button', { name: 'You are' }).textContent();
+    const tab = await ana.page.context().newPage();
+    await tab.goto(ana.page.url());
+    await tab.getByRole('textbox', { name: 'Message', exact: true }).fill('from the second tab');
+    await tab.keyboard.press('Enter');
+    await ana.message('from the second tab').waitFor();
+    expect(await tab.getByRole('button', { name: 'You are' }).textContent()).toBe(who);
+    expect(await stored(ana)).toEqual(['from the first tab', 'from the second tab']);
+    expect(await ana.texts()).toEqual(['from the first tab', 'from the second tab']);
   });
 
   it('a token that the server does not take any more: a word about it, a fresh guest, and the chat goes on', async () => {

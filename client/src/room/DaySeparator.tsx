@@ -8,8 +8,8 @@ export function DaySeparator({ date }: { date: Date }) {
   const language = useLanguage();
   const ago = daysAgo(date, new Date(useToday()));
   return (
-    <h3 className="day">
+    <h2 className="day">
       <span>{ago === 0 ? texts.today : ago === 1 ? texts.yesterday : day(language, date)}</span>
-    </h3>
+    </h2>
   );
 }

@@ -1,7 +1,8 @@
 import { memo } from 'react';
+import { Avatar } from '../ui/Avatar.js';
 import { useLanguage, useTexts } from '../ui/language.js';
 import { Name } from '../ui/Name.js';
-import { shortTag, tintClass } from '../ui/tint.js';
+import { shortTag } from '../ui/tint.js';
 import { MessageText } from './MessageText.js';
 import { fullTime, timeOfDay } from './times.js';
 import { Unsent, type Delivery } from './Unsent.js';
@@ -31,9 +32,7 @@ export const Message = memo(function Message({
   const date = new Date(time);
   return (
     <article className={mine ? 'message message-mine' : 'message'} data-anchor={anchor}>
-      <span className={`avatar ${tintClass(authorId)}`} aria-hidden="true">
-        {Array.from(authorName)[0]}
-      </span>
+      <Avatar id={authorId} name={authorName} />
       <header className="message-head">
         <Name className="message-author">{authorName}</Name>
         <span className="message-tag" aria-hidden="true">

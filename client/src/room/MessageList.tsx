@@ -22,7 +22,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const [{ data }] = useViewerQuery();
   const viewer = data?.viewer ?? null;
   const [shown, setShown] = useState(NEWEST);
-  const { messages, names, hasOlder, loadingOlder } = state;
+  const { phase, messages, names, hasOlder, loadingOlder } = state;
   const first = messages[0]?.number ?? 1;
   const last = messages.at(-1)?.number ?? 0;
   const { from, to } = bounds(shown, first, last);
@@ -59,8 +59,8 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
 
   const following = atEnd && to === last;
   useEffect(() => {
-    if (following && visible) unread.markRead(roomId, last);
-  }, [following, last, visible, unread, roomId]);
+    if (following && visible && phase !== 'loading') unread.markRead(roomId, last);
+  }, [following, phase, last, visible, unread, roomId]);
   useEffect(() => {
     if (entries.some(({ number }) => number !== null)) outbox.delivered(roomId, last);
   }, [outbox, roomId, last, entries]);
@@ -75,15 +75,19 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
     });
   }, [outbox, roomId, jump]);
 
+  const edge =
+    phase === 'loading'
+      ? texts.loading
+      : loadingOlder
+        ? texts.loadingOlder
+        : hasOlder || from > first
+          ? null
+          : texts.beginning;
   const fresh = last - (lastRead.get(roomId) ?? last);
   return (
     <div className="messages">
       <div className="log" role="log" aria-label={texts.messages} tabIndex={0} ref={log} onScroll={onScroll}>
-        {loadingOlder ? (
-          <p className="log-edge">{texts.loadingOlder}</p>
-        ) : (
-          !hasOlder && from === first && <p className="log-edge">{texts.beginning}</p>
-        )}
+        {edge !== null && <p className="log-edge">{edge}</p>}
         {lines.map(({ key, dayBegins, ...line }) => (
           <Fragment key={key}>
             {dayBegins && <DaySeparator date={new Date(line.time)} />}

@@ -46,11 +46,7 @@ export function RoomPage({ roomId }: { roomId: string }) {
           </p>
         )}
       </header>
-      {phase === 'loading' ? (
-        <p className="empty">{texts.loading}</p>
-      ) : (
-        <MessageList room={room} roomId={roomId} />
-      )}
+      <MessageList room={room} roomId={roomId} />
       {(phase === 'failed' || phase === 'ended') && (
         <p className="notice" role="alert">
           {texts.roomFailed}{' '}

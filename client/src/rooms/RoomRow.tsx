@@ -1,9 +1,9 @@
 import { memo } from 'react';
 import type { RoomRowFragment } from '../__generated__/operations.js';
+import { Avatar } from '../ui/Avatar.js';
 import { useTexts } from '../ui/language.js';
 import { Name } from '../ui/Name.js';
 import { RoomLink } from '../ui/router.js';
-import { tintClass } from '../ui/tint.js';
 
 /** One room of the list: its name, then visitors, unread, newest message; always of one height. */
 export const RoomRow = memo(function RoomRow({
@@ -20,9 +20,7 @@ export const RoomRow = memo(function RoomRow({
   return (
     <li>
       <RoomLink roomId={room.id} className="room-row" aria-current={current ? 'page' : undefined}>
-        <span className={`avatar ${tintClass(room.id)}`} aria-hidden="true">
-          {Array.from(room.name)[0]}
-        </span>
+        <Avatar id={room.id} name={room.name} />
         <span className="room-row-name">
           <Name>{room.name}</Name>
         </span>{' '}

@@ -1,8 +1,8 @@
 import { useState } from 'react';
 import { useViewerQuery } from '../__generated__/operations.js';
+import { Avatar } from '../ui/Avatar.js';
 import { useTexts } from '../ui/language.js';
 import { Name } from '../ui/Name.js';
-import { tintClass } from '../ui/tint.js';
 import { RenameDialog } from './RenameDialog.js';
 
 /** Shows the visitor's own name; opens the dialog that changes it. */
@@ -20,9 +20,7 @@ export function WhoAmI() {
         aria-label={texts.youAre(viewer.displayName)}
         onClick={() => setRenaming(true)}
       >
-        <span className={`avatar avatar-small ${tintClass(viewer.id)}`} aria-hidden="true">
-          {Array.from(viewer.displayName)[0]}
-        </span>
+        <Avatar id={viewer.id} name={viewer.displayName} small />
         <Name className="who-name">{viewer.displayName}</Name>
       </button>
       {renaming && <RenameDialog name={viewer.displayName} onClose={() => setRenaming(false)} />}

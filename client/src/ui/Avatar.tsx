@@ -1,0 +1,12 @@
+import { tintClass } from './tint.js';
+
+/** The first character of a name on the colour of its owner. Only for the eye: it is no text of the page. */
+export function Avatar({ id, name, small = false }: { id: string; name: string; small?: boolean }) {
+  return (
+    <span
+      className={`avatar ${small ? 'avatar-small ' : ''}${tintClass(id)}`}
+      data-initial={Array.from(name)[0]}
+      aria-hidden="true"
+    />
+  );
+}
