@@ -45,11 +45,11 @@ export function createSubscriber(
   }
 
   /** Reads the newest page, to start from it. */
-  async function readPage(instance: Instance): Promise<void> {
+  async function readPage(instance: Instance, of: number): Promise<void> {
     const range = { take: 'last', count: dice.whole(1, 15), after: null, before: null } as const;
     const known = world.knownNumber(instance, logId);
     const page = await callInstance(world, instance, (signal) => instance.log.page(logId, range, signal));
-    if (!instance.alive()) return;
+    if (!instance.alive() || session !== of) return;
     history.checkPage(logId, range, page, known);
     for (const record of page.records) held.set(record.number, record.call);
     cursor = page.resumeCursor;
@@ -130,7 +130,7 @@ export function createSubscriber(
       const instance = await world.someInstance();
       const opened: Following[] = [];
       try {
-        if (cursor === null && dice.happens(0.7)) await readPage(instance);
+        if (cursor === null && dice.happens(0.7)) await readPage(instance, of);
         const asked = { newest: history.newest(logId), calm: world.isCalm() };
         const position = await callInstance(world, instance, (signal) => {
           const following = world.follow(instance, logId);
@@ -147,8 +147,9 @@ export function createSubscriber(
         }
       } catch (error) {
         const code = codeOf(error);
-        if (code === 'BAD_CURSOR' || code === 'CURSOR_EXPIRED') refused(code);
-        else if (code !== 'UNAVAILABLE' && code !== 'CONNECTION') throw error;
+        const isRefused = code === 'BAD_CURSOR' || code === 'CURSOR_EXPIRED';
+        if (isRefused && session === of) refused(code);
+        else if (!isRefused && code !== 'UNAVAILABLE' && code !== 'CONNECTION') throw error;
       }
       instance.enter(() => {
         for (const following of opened) following.leave();
