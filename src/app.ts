@@ -13,6 +13,8 @@ import { type Chance, type Ids, systemIds } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
 import { createMetrics, type Metrics } from './lib/metrics.js';
 import { startMetricsServer } from './lib/metrics-server.js';
+import { createOverload } from './lib/overload.js';
+import { watchProcessLoad } from './lib/process-load.js';
 import { StartError } from './lib/start-error.js';
 import { createMemoryRateLimits } from './limits/rate-limits.memory.js';
 import { createRedisRateLimits } from './limits/rate-limits.redis.js';
@@ -214,6 +216,11 @@ export function createApp(config: Config, options: AppOptions): App {
     services.visitors.onRenamed((visitorId) => operations.forget(showsName(visitorId)));
     const health = createHealth({ ...foundation, clock, log });
     opened.add('health', () => health.stop());
+    const load = watchProcessLoad();
+    opened.add('load', () => load.stop());
+    const onChange = (overloaded: boolean) => metrics.overloadState.set(overloaded ? 1 : 0);
+    const overload = createOverload({ read: () => load.read(), clock, chance, log, onChange });
+    opened.add('overload', () => overload.stop());
     const transport = createTransport({
       ...config,
       operations,
@@ -229,6 +236,7 @@ export function createApp(config: Config, options: AppOptions): App {
       profile: config.apiProfile,
       clientFolder: CLIENT_FOLDER,
       health: () => health.current(),
+      overloaded: () => overload.retryAfterMs(),
     });
     drain = (hurry) =>
       transport.drain(

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { printSchema, type GraphQLSchema } from 'graphql';
+import { codedGraphQLError } from '../graphql/errors.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -54,6 +55,7 @@ export function createRequestHandler(options: {
   readonly clientFolder: string;
   readonly health: () => Health;
   readonly draining: () => boolean;
+  readonly overloaded: () => number | null;
   readonly streams: Set<ServerResponse>;
 }) {
   const { basePath, allowedOrigins, log, profile, schema, streams } = options;
@@ -71,7 +73,13 @@ export function createRequestHandler(options: {
     for (const [name, value] of Object.entries(corsHeaders(headers.origin, allowedOrigins, preflight))) {
       response.setHeader(name, value);
     }
-    if (method === 'OPTIONS') {
+    const wait = headers.authorization === undefined ? options.overloaded() : null;
+    if (wait !== null && method !== 'OPTIONS') {
+      refuse(
+        response,
+        codedGraphQLError('OVERLOADED', 'The server is too busy for newcomers. Try again.', wait),
+      );
+    } else if (method === 'OPTIONS') {
       response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
     } else if (method === 'GET' && profile === 'public' && headers.accept?.includes('text/html') === true) {
       await graphiql(request, response);
@@ -90,7 +98,9 @@ export function createRequestHandler(options: {
 
   function readyz(response: ServerResponse): void {
     const { ready, details } = options.health();
-    const status = options.draining() ? 'draining' : ready ? 'ready' : 'unavailable';
+    const overloaded = options.overloaded() !== null;
+    const able = overloaded ? 'overloaded' : ready ? 'ready' : 'unavailable';
+    const status = options.draining() ? 'draining' : able;
     const body = JSON.stringify({ status, ...details });
     answerText(response, status === 'ready' ? 200 : 503, 'application/json', `${body}\n`);
   }

@@ -41,6 +41,8 @@ export interface TransportOptions {
   /** Where the built web client lies. */
   readonly clientFolder: string;
   readonly health: () => Health;
+  /** How long newcomers are asked to wait, in milliseconds; null while there is no overload. */
+  readonly overloaded: () => number | null;
 }
 
 /** HTTP, server-sent events and WebSocket, on one server. */

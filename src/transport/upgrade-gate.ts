@@ -47,6 +47,7 @@ export function createUpgradeGate({
   maxSockets,
   maxSocketsPerAddress,
   refusing,
+  overloaded,
 }: {
   path: string;
   allowedOrigins: readonly string[] | null;
@@ -55,6 +56,8 @@ export function createUpgradeGate({
   maxSocketsPerAddress: number;
   /** Whether the server is going away. */
   refusing: () => boolean;
+  /** How long newcomers are asked to wait, in milliseconds; null while there is no overload. */
+  overloaded: () => number | null;
 }) {
   const perAddress = new Map<string, number>();
   let sockets = 0;
@@ -75,6 +78,11 @@ export function createUpgradeGate({
   function byCapacity(address: string): Refusal | null {
     if (refusing()) {
       return { result: 'drain', status: 503, message: 'Going away; connect again.', retryAfterSeconds: 1 };
+    }
+    const wait = overloaded();
+    if (wait !== null) {
+      const retryAfterSeconds = Math.ceil(wait / MS_PER_SECOND);
+      return { result: 'overload', status: 503, message: 'Too busy for more sockets.', retryAfterSeconds };
     }
     if (sockets >= maxSockets) {
       return { result: 'capacity', status: 503, message: 'No room for more sockets.', retryAfterSeconds: 5 };

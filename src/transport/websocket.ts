@@ -68,6 +68,7 @@ export function createWebSockets(options: {
   readonly maxSocketsPerAddress: number;
   readonly maxOperationsPerSocket: number;
   readonly refusing: () => boolean;
+  readonly overloaded: () => number | null;
 }) {
   const { callers, clock, ids, limits, log, metrics } = options;
   const server = new WebSocketServer(SOCKET_OPTIONS);

@@ -54,6 +54,7 @@ export async function startServer(
   const visitors = { refuseNew: false, expiresInMs: 1e9, renew: false };
   const limits = limitState();
   const health = { ready: true, details: { redis: 'ok' } };
+  const load = { retryAfterMs: null as number | null };
   const services = {
     visitors: fakeVisitors(visitors),
     limits: { consume: async (limit: string) => limits.refuse.get(limit) ?? null },
@@ -86,13 +87,14 @@ export async function startServer(
     maxOperationsPerSocket: 50,
     clientFolder: '/nowhere',
     health: () => health,
+    overloaded: () => load.retryAfterMs,
     ...options,
   });
   transport.start();
   const port = options.server === undefined ? await transport.listen(0, '127.0.0.1') : 0;
   onTestFinished(() => transport.drain({ delayMs: 0, windowMs: 0 }));
   const base = `http://127.0.0.1:${port}${options.basePath ?? ''}`;
-  return { ...world, transport, port, base, url: `${base}/graphql`, visitors, limits, health, metrics };
+  return { ...world, transport, port, base, url: `${base}/graphql`, visitors, limits, health, load, metrics };
 }
 
 export type TestServer = Awaited<ReturnType<typeof startServer>>;
