@@ -75,6 +75,10 @@ export function createConnection({
       for (const frame of frames) ws.send(frame);
       socket.uncork();
     },
+    /** Writes frames that are already bytes, one character each, in one write. */
+    write(frames: string): void {
+      socket.write(frames, 'latin1');
+    },
     close(code: number, reason: string): void {
       // Cut between characters: a half one would become a replacement, which may be too long again.
       const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(MAX_REASON_BYTES));

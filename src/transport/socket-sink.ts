@@ -1,5 +1,6 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { Sink } from '../graphql/shared/sink.js';
+import { frameHeader, toLatin1 } from './frames.js';
 import type { Connection } from './connection.js';
 
 /** Header of a frame of the usual size, and the brace that ends its message, in bytes. */
@@ -14,8 +15,8 @@ const FRAME_OVERHEAD = 5;
  * @param onSent - hears how many bytes were handed to the socket.
  */
 export function createSocketSink(connection: Connection, id: string, onSent: (bytes: number) => void) {
-  const prefix = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
-  const overhead = Buffer.byteLength(prefix) + FRAME_OVERHEAD;
+  const prefix = toLatin1(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
+  const overhead = prefix.length + FRAME_OVERHEAD;
   let leave: (() => void) | null = null;
   let ended = false;
   let settle: { resolve: () => void; reject: (error: GraphQLError) => void } | null = null;
@@ -52,13 +53,12 @@ export function createSocketSink(connection: Connection, id: string, onSent: (by
     overhead,
     writable: () => !ended && connection.writable(),
     deliver(payloads) {
-      let bytes = 0;
-      const frames = payloads.map((payload) => {
-        bytes += payload.bytes + overhead;
-        return `${prefix}${payload.text}}`;
-      });
-      connection.send(frames);
-      onSent(bytes);
+      let frames = '';
+      for (const { latin1 } of payloads) {
+        frames += `${frameHeader(prefix.length + latin1.length + 1)}${prefix}${latin1}}`;
+      }
+      connection.write(frames);
+      onSent(frames.length);
     },
     onceWritable: (listener) => connection.onceWritable(listener),
     fail(error) {

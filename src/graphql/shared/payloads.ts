@@ -28,9 +28,14 @@ const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
 
 function toPayload(result: ExecutionResult, onFirstSent: () => void): Payload {
   const text = JSON.stringify(result);
+  // Only who writes frames asks for it, and then for each subscriber.
+  let latin1: string | null = null;
   let sent = false;
   return {
     text,
+    get latin1() {
+      return (latin1 ??= Buffer.from(text).toString('latin1'));
+    },
     bytes: Buffer.byteLength(text),
     sent() {
       if (!sent) onFirstSent();

@@ -6,6 +6,8 @@ export interface Payload {
   readonly text: string;
   /** Length of `text` in UTF-8, in bytes. */
   readonly bytes: number;
+  /** `text` in UTF-8 with one character per byte, for who writes frames of its own. */
+  readonly latin1: string;
   /** To be called when it was handed to a connection; the first time is measured. */
   sent(): void;
 }

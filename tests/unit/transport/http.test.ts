@@ -241,14 +241,18 @@ describe('server-sent events', () => {
     socket.subscribe('1', COUNT, { after: '0' });
     const response = await post(url, { query: COUNT, variables: { after: null } }, sse);
     await vi.waitFor(() => expect(calls.joins).toHaveLength(2), patient);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    source.append(3);
-    let left = 3;
+    source.append();
+    let seen = 0;
     for await (const { event } of events(response)) {
-      if (event === 'next') left -= 1;
-      if (left === 0) break;
+      seen += event === 'next' ? 1 : 0;
+      if (seen === 1) {
+        await vi.waitFor(() => expect(socket.of('1')).toHaveLength(1), patient);
+        calls.executions = 0;
+        source.append(3);
+      }
+      if (seen === 4) break;
     }
-    await vi.waitFor(() => expect(socket.of('1')).toHaveLength(3), patient);
+    await vi.waitFor(() => expect(socket.of('1')).toHaveLength(4), patient);
     expect(calls.executions).toBe(3);
   });
 
