@@ -50,6 +50,7 @@ async function createWorld() {
       executions += 1;
       return { data: { event } };
     },
+    onFirstSent: () => undefined,
     toClientError: () => {
       throw new Error('no failure is expected');
     },
