@@ -2,7 +2,11 @@ import type { Connection } from './connection.js';
 import { createBackoff } from './backoff.js';
 import { followMessages, roomPage } from './documents.js';
 import { systemEnvironment, type Environment } from './environment.js';
-import type { FollowedMessageFragment, FollowMessagesSubscription } from './__generated__/operations.js';
+import type {
+  FollowedMessageFragment,
+  FollowMessagesSubscription,
+  RoomPageQuery,
+} from './__generated__/operations.js';
 import { keepSubscribed } from './keep-subscribed.js';
 import { remedyFor, toRequestError, type RequestError } from './request-error.js';
 import { createStore, type Readable } from './store.js';
@@ -40,6 +44,7 @@ const EMPTY: RoomState = {
   problem: null,
 };
 
+type Page = NonNullable<RoomPageQuery['room']>['messages'];
 type Event = FollowMessagesSubscription['messageAdded'];
 
 /**
@@ -70,7 +75,7 @@ export function followRoom({
   let edition = 0;
   let cancelOlder = () => {};
 
-  async function readPage(before: string | null) {
+  async function readPage(before: string | null): Promise<Page | null> {
     const { room } = await connection.execute(roomPage, { roomId, last: PAGE_SIZE, before });
     return room?.messages ?? null;
   }
@@ -149,14 +154,12 @@ export function followRoom({
   }
 
   const begin = () =>
-    keepSubscribed<Event>(
+    keepSubscribed<Page, Event>(
       {
-        async readNewest() {
-          const page = await readPage(null);
-          if (page === null) return false;
+        readNewest: () => readPage(null),
+        replace(page) {
           resumeCursor = page.resumeCursor;
           replace(page.nodes, page.pageInfo.startCursor, page.pageInfo.hasPreviousPage);
-          return true;
         },
         open: (sink) =>
           connection.subscribe(followMessages, () => ({ roomId, after: resumeCursor }), {

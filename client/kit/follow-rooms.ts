@@ -12,10 +12,16 @@ export interface RoomsChange<Room extends { readonly id: string }> {
   readonly order: readonly string[] | null;
 }
 
+/** The top of the list, as it was read. */
+export interface RoomListPage<Room extends { readonly id: string }> {
+  readonly rooms: readonly Room[];
+  readonly resumeCursor: string;
+}
+
 /** Where the list comes from, with whatever fields the caller asks for. */
 export interface RoomListSource<Room extends { readonly id: string }> {
   /** Reads the top of the list, as many rooms as `subscribe` watches. */
-  readPage(): Promise<{ rooms: readonly Room[]; resumeCursor: string }>;
+  readPage(): Promise<RoomListPage<Room>>;
   /** Opens `roomsChanged`; `after` is read at each try. */
   subscribe(after: () => string | null, sink: Sink<RoomsChange<Room>>): () => void;
 }
@@ -67,14 +73,13 @@ export function followRooms<Room extends { readonly id: string }>({
 }) {
   const state = createStore<RoomListState>({ phase: 'loading', problem: null });
   let cursor: string | null = null;
-  const stop = keepSubscribed<RoomsChange<Room>>(
+  const stop = keepSubscribed<RoomListPage<Room>, RoomsChange<Room>>(
     {
-      async readNewest() {
-        const page = await source.readPage();
+      readNewest: () => source.readPage(),
+      replace(page) {
         cursor = page.resumeCursor;
         target.replace(page.rooms);
         state.set({ phase: 'ready', problem: null });
-        return true;
       },
       open: (sink) => source.subscribe(() => cursor, sink),
       take(change) {

@@ -16,6 +16,7 @@ export {
   applyRoomsChange,
   createRoomList,
   followRooms,
+  type RoomListPage,
   type RoomListSource,
   type RoomListState,
   type RoomListTarget,

@@ -4,13 +4,15 @@ import type { Environment } from './environment.js';
 import { remedyFor, toRequestError, type RequestError } from './request-error.js';
 
 /** How the list that a subscription feeds takes part. */
-export interface Following<Event> {
+export interface Following<Page, Event> {
   /** Opens the subscription behind what is held. */
   open(sink: Sink<Event>): () => void;
   /** Takes an event; `gap` when something before it is missing. */
   take(event: Event): 'taken' | 'repeat' | 'gap';
-  /** Reads the newest page, which replaces what is held; resolves to false when there is no such list. */
-  readNewest(): Promise<boolean>;
+  /** Reads the newest page; null when there is no such list. Changes nothing. */
+  readNewest(): Promise<Page | null>;
+  /** Puts a newest page in place of what is held. */
+  replace(page: Page): void;
   /** What went wrong and is being tried again; null once it goes well. */
   problem(error: RequestError | null): void;
   /** Nothing follows: `missing` no such list · `ended` by the server · `failed` repeating cannot help. */
@@ -24,23 +26,28 @@ export interface Following<Event> {
  *
  * The returned function ends it; no callback is called after that.
  */
-export function keepSubscribed<Event>(following: Following<Event>, environment: Environment): () => void {
+export function keepSubscribed<Page, Event>(
+  following: Following<Page, Event>,
+  environment: Environment,
+): () => void {
   const backoff = createBackoff(environment);
   /** Raised by each new start; what an older one still brings is stale. */
   let generation = 0;
   let unsubscribe = () => {};
   let cancelWait = () => {};
   let gapSeen = false;
-  let openedAt = environment.now();
+  /** Since when the present subscription is open; null while none is. */
+  let openedAt: number | null = null;
 
   async function start(): Promise<void> {
     const mine = begin();
     gapSeen = false;
     try {
-      const found = await following.readNewest();
+      const page = await following.readNewest();
       if (mine !== generation) return;
-      if (found) subscribe();
-      else finish('missing', null);
+      if (page === null) return finish('missing', null);
+      following.replace(page);
+      subscribe();
     } catch (cause) {
       if (mine === generation) recover(toRequestError(cause), () => void start());
     }
@@ -79,7 +86,8 @@ export function keepSubscribed<Event>(following: Following<Event>, environment: 
     const remedy = remedyFor(error);
     if (remedy === 'missing') return finish('missing', error);
     if (remedy === 'stop') return finish('failed', error);
-    if (environment.now() - openedAt > LONGEST_RETRY_MS) backoff.reset();
+    // What was open for longer than any wait has recovered from what went wrong before it.
+    if (openedAt !== null && environment.now() - openedAt > LONGEST_RETRY_MS) backoff.reset();
     begin();
     following.problem(error);
     wait(backoff.next(error.retryAfterMs), remedy === 'newest' ? () => void start() : again);
@@ -95,6 +103,7 @@ export function keepSubscribed<Event>(following: Following<Event>, environment: 
     cancelWait();
     unsubscribe();
     unsubscribe = () => {};
+    openedAt = null;
     return mine;
   }
 

@@ -1,4 +1,4 @@
-import type { FollowedRoom } from '../../kit/index.js';
+import { systemEnvironment, type Environment, type FollowedRoom } from '../../kit/index.js';
 
 /**
  * A room that nobody looks at is followed for so many milliseconds more: a component that is taken away and put back
@@ -9,18 +9,21 @@ const LINGER_MS = 1000;
 /** Follows each room once, however many components look at it. */
 export type RoomKeeper = ReturnType<typeof createRoomKeeper>;
 
-export function createRoomKeeper(follow: (roomId: string) => FollowedRoom) {
-  const kept = new Map<string, { room: FollowedRoom; holders: number; timer: number }>();
+export function createRoomKeeper(
+  follow: (roomId: string) => FollowedRoom,
+  environment: Environment = systemEnvironment,
+) {
+  const kept = new Map<string, { room: FollowedRoom; holders: number; cancelEnd: () => void }>();
 
-  function linger(roomId: string): number {
-    return window.setTimeout(() => {
+  function linger(roomId: string): () => void {
+    return environment.after(LINGER_MS, () => {
       kept.get(roomId)?.room.stop();
       kept.delete(roomId);
-    }, LINGER_MS);
+    });
   }
 
   function entry(roomId: string) {
-    const found = kept.get(roomId) ?? { room: follow(roomId), holders: 0, timer: linger(roomId) };
+    const found = kept.get(roomId) ?? { room: follow(roomId), holders: 0, cancelEnd: linger(roomId) };
     kept.set(roomId, found);
     return found;
   }
@@ -28,14 +31,14 @@ export function createRoomKeeper(follow: (roomId: string) => FollowedRoom) {
   return {
     /** The room, followed from now on; `hold` it to keep it. */
     get: (roomId: string): FollowedRoom => entry(roomId).room,
-    /** Keeps following the room until the returned function is called. */
+    /** Keeps following the room until the returned function is called, once. */
     hold(roomId: string): () => void {
       const held = entry(roomId);
       held.holders += 1;
-      window.clearTimeout(held.timer);
+      held.cancelEnd();
       return () => {
         held.holders -= 1;
-        if (held.holders === 0) held.timer = linger(roomId);
+        if (held.holders === 0) held.cancelEnd = linger(roomId);
       };
     },
   };

@@ -177,6 +177,41 @@ describe('followRoom', () => {
     expect(room.state.get()).toMatchObject({ phase: 'ready', problem: null });
   });
 
+  it('waits longer and longer for a first page that does not come', async () => {
+    const fake = createFakeConnection();
+    const room = followRoom({
+      connection: fake.connection,
+      roomId: 'r',
+      environment: environmentWith(0.999),
+    });
+    const waits: number[] = [];
+    for (let failure = 0; failure < 10; failure++) {
+      const before = fake.requests.length;
+      await fake.request().fail('UNAVAILABLE');
+      const failedAt = Date.now();
+      while (fake.requests.length === before) await vi.advanceTimersByTimeAsync(50);
+      waits.push(Math.round((Date.now() - failedAt) / 500) / 2);
+    }
+    expect(waits).toEqual([0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30]);
+    room.stop();
+  });
+
+  it('ignores a first page that comes after a newer start, or after the end', async () => {
+    const { room, requests, subscriptions } = await follow(3);
+    room.restart();
+    room.restart();
+    await requests[2]!.answer(page(9));
+    await requests[1]!.answer(page(5));
+    expect(numbersOf(room)).toEqual(range(1, 9));
+    room.restart();
+    room.stop();
+    const held = room.state.get();
+    const opened = subscriptions.length;
+    await requests[3]!.answer(page(12));
+    expect(room.state.get()).toBe(held);
+    expect(subscriptions).toHaveLength(opened);
+  });
+
   it('does not subscribe again after the server completed', async () => {
     const { room, subscriptions } = await follow(1);
     subscriptions[0]!.sink.complete();
