@@ -1,26 +1,52 @@
 /**
- * `npm run dev`: generated code follows the schema and the client's operations, the server restarts and the
- * client reloads when a source changes. When one of the three ends, all end.
+ * `npm run dev`: generated code follows the schema and the client's operations; the server restarts and the
+ * client reloads when a source changes. A server that cannot start waits for the next change.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { watch } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
+
+/** Editors write in several steps. */
+const SETTLE_MS = 200;
+const FOLDERS = ['src', 'schema', 'client'];
 
 const env = { ...process.env, PATH: `${resolve('node_modules/.bin')}${delimiter}${process.env.PATH}` };
 const options = { stdio: 'inherit', env };
+const generate = () =>
+  spawnSync('graphql-codegen', ['--config', 'codegen.ts', '--silent'], options).status ?? 1;
+const serve = () =>
+  spawn(process.execPath, ['--import', './scripts/run-typescript.js', 'src/main.ts'], options);
 
-// Once before the others: they need what it generates.
-const { status } = spawnSync('graphql-codegen', ['--config', 'codegen.ts'], options);
-if (status !== 0) process.exit(status ?? 1);
+if (generate() !== 0) process.exit(1);
+const client = spawn('vite', ['client', '--clearScreen', 'false'], options);
+let server = serve();
+let timer;
+const changed = new Set();
 
-const children = [
-  spawn('graphql-codegen', ['--config', 'codegen.ts', '--watch'], options),
-  spawn('tsx', ['watch', '--clear-screen=false', 'src/main.ts'], options),
-  spawn('vite', ['client', '--clearScreen', 'false'], options),
-];
+/** The client's own sources are vite's affair, but for its operations. */
+function apply() {
+  const paths = [...changed];
+  changed.clear();
+  if (paths.some((path) => path.endsWith('.graphql'))) generate();
+  if (paths.every((path) => path.startsWith('client'))) return;
+  const start = () => (server = serve());
+  if (server.exitCode === null && server.signalCode === null) server.once('exit', start).kill('SIGINT');
+  else start();
+}
+
+for (const folder of FOLDERS) {
+  watch(folder, { recursive: true }, (_event, file) => {
+    if (!/\.(ts|graphql|lua)$/.test(file ?? '') || file.includes('__generated__')) return;
+    changed.add(`${folder}/${file}`);
+    clearTimeout(timer);
+    timer = setTimeout(apply, SETTLE_MS);
+  });
+}
 
 function end(code) {
-  for (const child of children) child.kill();
-  process.exitCode = code;
+  server.removeAllListeners('exit');
+  for (const child of [server, client]) child.kill('SIGINT');
+  process.exit(code);
 }
-for (const child of children) child.once('exit', (code) => end(code ?? 0));
+client.once('exit', (code) => end(code ?? 0));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => end(0));
