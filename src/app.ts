@@ -21,6 +21,7 @@ import { createRedisRateLimits } from './limits/rate-limits.redis.js';
 import { createMongoMessageStore } from './messages/message-store.mongo.js';
 import { createSqliteMessageStore } from './messages/message-store.sqlite.js';
 import { openMongo } from './mongo/mongo.js';
+import { observeMongo } from './mongo/observe.js';
 import { claimAlone } from './mongo/sole-instance.js';
 import { checkEviction } from './presence/eviction.redis.js';
 import { createMemoryPresenceStore } from './presence/presence-store.memory.js';
@@ -133,6 +134,7 @@ async function openStores(base: Base): Promise<Stores> {
     clock,
     log,
     signal: base.stopping,
+    observe: (client) => observeMongo(client, base.metrics),
   });
   opened.add('store', () => mongo.stop());
   if (config.redisUrls.length === 0) opened.add('claim', await claimAlone({ mongo, ...base }));

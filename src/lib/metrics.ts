@@ -26,8 +26,17 @@ function makers(registry: Registry) {
     for (const labels of combinations(values ?? {})) made.set(labels, 0);
     return made as Gauge<Label>;
   };
-  const histogram = (name: string, help: string, buckets: readonly number[]) =>
-    new Histogram({ name, help, buckets: [...buckets], registers });
+  const histogram = <Label extends string = never>(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    values?: Values<Label>,
+  ) => {
+    const labelNames = Object.keys(values ?? {});
+    const made = new Histogram<string>({ name, help, buckets: [...buckets], labelNames, registers });
+    if (labelNames.length > 0) for (const labels of combinations(values ?? {})) made.zero(labels);
+    return made as Histogram<Label>;
+  };
   return { counter, gauge, histogram };
 }
 
@@ -70,6 +79,8 @@ const SEND_RESULTS = [
   'unavailable',
   'failed',
 ];
+/** Commands of MongoDB that are told apart; all others are `other`. */
+export const MONGO_COMMANDS = ['find', 'insert', 'update', 'aggregate', 'getMore', 'ping', 'other'];
 const DOCUMENT_RULES = ['depth', 'aliases', 'tokens', 'directives', 'cost', 'size', 'operations'];
 
 /**
@@ -158,6 +169,14 @@ export function createMetrics({ version }: { version: string }) {
       transport: ['http', 'sse', 'ws'],
     }),
     overloadState: gauge('chat_overload_state', '1 while new work is refused.'),
+    mongoCommandSeconds: histogram(
+      'chat_mongo_command_seconds',
+      'Duration of commands of MongoDB.',
+      SECONDS,
+      { command: MONGO_COMMANDS, result: ['ok', 'failed'] },
+    ),
+    mongoConnections: gauge('chat_mongo_connections', 'Open connections to MongoDB.'),
+    mongoConnectionsInUse: gauge('chat_mongo_connections_in_use', 'Connections to MongoDB with a command.'),
     redisUp: gauge('chat_redis_up', '1 while Redis answers; 0 without Redis.'),
   };
 }

@@ -39,6 +39,7 @@ class NoPrimaryError extends Error {}
  * database.
  *
  * @param deps.keepVisitsMs - see `prepareDatabase`.
+ * @param deps.observe - is given each client before it connects.
  * @param deps.signal - gives up waiting, and throws its reason.
  * @throws StartError when the URL makes no sense, MongoDB refuses us, or the database is not fit for us.
  */
@@ -48,13 +49,15 @@ export async function openMongo(deps: {
   clock: Clock;
   log: Logger;
   signal: AbortSignal;
+  observe?: (client: MongoClient) => void;
 }): Promise<Mongo> {
-  const { url, keepVisitsMs, clock, log, signal } = deps;
+  const { url, keepVisitsMs, clock, log, signal, observe } = deps;
   let reportedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     signal.throwIfAborted();
     // A new one each time: a client whose first connection failed never connects again (mongodb 7.9).
     const client = newClient(url);
+    observe?.(client);
     try {
       return await start(client, databaseName(url), keepVisitsMs, signal);
     } catch (error) {
@@ -114,6 +117,7 @@ function newClient(url: string): MongoClient {
       connectTimeoutMS: CONNECT_MS,
       heartbeatFrequencyMS: HEARTBEAT_MS,
       maxPoolSize: MAX_CONNECTIONS,
+      monitorCommands: true,
     });
   } catch (error) {
     // The driver's words may repeat the URL, and with it a password.

@@ -1,0 +1,29 @@
+import type { MongoClient } from 'mongodb';
+import { MONGO_COMMANDS, type Metrics } from '../lib/metrics.js';
+
+const MS_PER_SECOND = 1000;
+const KNOWN: ReadonlySet<string> = new Set(MONGO_COMMANDS);
+const labelOf = (command: string): string => (KNOWN.has(command) ? command : 'other');
+
+/** Measures the commands and connections of a client, from now on. */
+export function observeMongo(
+  client: MongoClient,
+  metrics: Pick<Metrics, 'mongoCommandSeconds' | 'mongoConnections' | 'mongoConnectionsInUse'>,
+): void {
+  client.on('commandSucceeded', ({ commandName, duration }) =>
+    metrics.mongoCommandSeconds.observe(
+      { command: labelOf(commandName), result: 'ok' },
+      duration / MS_PER_SECOND,
+    ),
+  );
+  client.on('commandFailed', ({ commandName, duration }) =>
+    metrics.mongoCommandSeconds.observe(
+      { command: labelOf(commandName), result: 'failed' },
+      duration / MS_PER_SECOND,
+    ),
+  );
+  client.on('connectionCreated', () => metrics.mongoConnections.inc());
+  client.on('connectionClosed', () => metrics.mongoConnections.dec());
+  client.on('connectionCheckedOut', () => metrics.mongoConnectionsInUse.inc());
+  client.on('connectionCheckedIn', () => metrics.mongoConnectionsInUse.dec());
+}
