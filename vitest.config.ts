@@ -27,6 +27,7 @@ export default defineConfig({
       suite('api', { testTimeout: 60_000 }),
       suite('live', { testTimeout: 60_000 }),
       suite('simulation', { testTimeout: 120_000 }),
+      suite('ranking', { testTimeout: 240_000, fileParallelism: false }),
       suite('faults', { testTimeout: 240_000, fileParallelism: false }),
       suite('security', { testTimeout: 120_000 }),
       suite('client', { testTimeout: 60_000 }),

@@ -13,6 +13,7 @@ export const SUITES = [
   { name: 'packaging', projects: ['packaging'], seconds: 120 },
   { name: 'examples', projects: ['examples'], seconds: 240 },
   { name: 'browser', projects: ['e2e'], seconds: 240 },
+  { name: 'ranking', projects: ['ranking'], seconds: 120 },
   { name: 'faults', projects: ['faults'], seconds: 240 },
   { name: 'security', projects: ['security'], seconds: 180 },
 ];

@@ -76,7 +76,7 @@ export function createServices(
     journal: parts.journal,
     ids,
     windowMs,
-    lastKnown: (roomId) => ranking.standing(roomId),
+    lastKnown: (roomId) => ranking.lastKnown(roomId),
     listed: () => ranking.listed(),
     metrics,
   });

@@ -10,7 +10,7 @@ import { createPresenceLag } from './presence-lag.js';
 import { createPresenceLoader } from './presence-loader.js';
 import { MAX_STORE_BATCH, type PresenceStore, type Raise } from './presence-store.js';
 import { createTouches } from './presence-touches.js';
-import { createRoomCounter } from './room-counter.js';
+import { createRoomCounter, type CountsAt } from './room-counter.js';
 import { createSightings, type Sighting } from './sightings.js';
 import { createStoreClock } from './store-clock.js';
 import type { VisitJournal } from './visit-journal.js';
@@ -85,7 +85,7 @@ export function createPresenceService({
   /** How long a visit counts, in milliseconds. */
   readonly windowMs: number;
   /** What somebody else, such as the ranking, knows of a room while the store is away. */
-  readonly lastKnown?: (roomId: string) => RoomCounts | undefined;
+  readonly lastKnown?: (roomId: string) => CountsAt | undefined;
   /** The rooms at the top of the list, as last known. */
   readonly listed?: () => readonly string[];
   readonly metrics?: Pick<Metrics, 'presenceTouchSeconds' | 'presenceEpochChanges'>;

@@ -6,9 +6,14 @@ import type { Counted } from './presence-store.js';
 
 /** How long a read may go on while expired visits are still being taken away, in milliseconds. */
 const PATIENCE_MS = 300;
+/** Reads that are under way together then: each takes away a slice, and other commands come in between. */
+const READS_AT_ONCE = 4;
 /** How long after a failed read nobody waits for another one, in milliseconds. */
 const PAUSE_MS = 500;
 const REMEMBERED_ROOMS = 10_000;
+
+/** Counts as they were at a moment of the monotonic clock, in milliseconds. */
+export type CountsAt = RoomCounts & { readonly at: number };
 
 /**
  * Reads counts that are right at the moment of the call. While the store is away, is being filled, or has too
@@ -23,21 +28,27 @@ export function createRoomCounter({
   /** One call of the store. */
   readonly read: (roomIds: readonly string[]) => Promise<Counted>;
   /** What somebody else, such as the ranking, knows of a room. */
-  readonly lastKnown: (roomId: string) => RoomCounts | undefined;
+  readonly lastKnown: (roomId: string) => CountsAt | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }): (roomIds: readonly string[]) => Promise<ReadonlyMap<string, RoomCounts>> {
-  const remembered = new LRUCache<string, RoomCounts>({ max: REMEMBERED_ROOMS });
+  const remembered = new LRUCache<string, CountsAt>({ max: REMEMBERED_ROOMS });
   let pausedUntil = Number.NEGATIVE_INFINITY;
+
+  /** Several reads, answered in the order in which they were sent; the answer of the last one. */
+  async function lastOf(roomIds: readonly string[]): Promise<Counted> {
+    const others = Array.from({ length: READS_AT_ONCE - 1 }, () => read(roomIds));
+    const [last] = await Promise.all([read(roomIds), ...others]);
+    return last;
+  }
 
   async function ask(roomIds: readonly string[]): Promise<ReadonlyMap<string, RoomCounts> | null> {
     const until = clock.monotonic() + PATIENCE_MS;
     if (clock.monotonic() < pausedUntil) return null;
     try {
-      for (;;) {
-        const { loaded, more, rooms } = await read(roomIds);
-        if (!loaded) return null;
-        if (!more) return rooms;
+      for (let counted = await read(roomIds); ; counted = await lastOf(roomIds)) {
+        if (!counted.loaded) return null;
+        if (!counted.more) return counted.rooms;
         if (clock.monotonic() > until) return null;
         await sleep(clock, 0);
       }
@@ -48,14 +59,22 @@ export function createRoomCounter({
     }
   }
 
+  /** What was known last: by a read, or by somebody else. */
+  function latest(roomId: string): RoomCounts {
+    const zero = { recentVisitorCount: 0, onlineCount: 0 };
+    const [own, other] = [remembered.get(roomId), lastKnown(roomId)];
+    if (own === undefined || other === undefined) return own ?? other ?? zero;
+    return own.at > other.at ? own : other;
+  }
+
   return async (roomIds) => {
     const counted = await ask(roomIds);
-    const zero = { recentVisitorCount: 0, onlineCount: 0 };
     return new Map(
       roomIds.map((roomId) => {
         const now = counted?.get(roomId);
-        if (now !== undefined) remembered.set(roomId, now);
-        return [roomId, now ?? remembered.get(roomId) ?? lastKnown(roomId) ?? zero];
+        if (now === undefined) return [roomId, latest(roomId)];
+        remembered.set(roomId, { ...now, at: clock.monotonic() });
+        return [roomId, now];
       }),
     );
   };

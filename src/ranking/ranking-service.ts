@@ -46,6 +46,8 @@ export interface RankingService {
   follow(first: number): Followed<string, RankingChange>;
   /** The standing of a room in the newest snapshot, if it is in its pinned part. */
   standing(roomId: string): Standing | undefined;
+  /** The same, with when it was learnt, on the monotonic clock in milliseconds. */
+  lastKnown(roomId: string): (Standing & { readonly at: number }) | undefined;
   /** The rooms of the pinned part of the newest snapshot. */
   listed(): readonly string[];
   stop(): Promise<void>;
@@ -170,6 +172,10 @@ export function createRankingService({
     },
     follow: (first) => changes.follow(first),
     standing: (roomId) => snapshots.room(roomId),
+    lastKnown(roomId) {
+      const standing = snapshots.room(roomId);
+      return standing === undefined ? undefined : { ...standing, at: snapshots.adoptedAt() };
+    },
     listed: () => (snapshots.newest()?.rooms ?? []).map(({ roomId }) => roomId),
     stop: () => ticker.stop(),
   };

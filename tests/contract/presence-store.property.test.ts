@@ -9,10 +9,11 @@ import { createMemoryPresenceStore } from '../../src/presence/presence-store.mem
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { createManualClock } from '../testkit/manual-clock.js';
+import { say } from '../faults/scenario.js';
 import { onTestClock } from '../testkit/presence-clock.js';
 import { redisForTests, type TestRedis } from '../testkit/services/index.js';
 
-/** Random histories: a few seconds' worth; `MADANG_LONG_TESTS=1` runs the long form, over 30,000 steps. */
+/** Random histories: a few seconds' worth; `npm run test:ranking` runs the long form, over 30,000 steps. */
 const LONG_RUNS = 2000;
 const LONG_MS = 600_000;
 const SHORT_RUNS = 60;
@@ -234,7 +235,7 @@ async function live({ store, now, advance }: Subject, history: readonly Step[]):
 
 const histories$ = fc.array(step, { minLength: 1, maxLength: MAX_STEPS, size: 'max' });
 
-describe('presence stores', () => {
+describe('P1: presence stores', () => {
   it(
     'do what the plain model says, and both the same',
     async () => {
@@ -247,7 +248,7 @@ describe('presence stores', () => {
         }),
         { numRuns: RUNS },
       );
-      console.log(`   ${steps} random steps in ${RUNS} histories`);
+      say(`P1: ${steps} random steps in ${RUNS} histories, 0 mismatches of script, process and model`);
     },
     LONG_MS,
   );

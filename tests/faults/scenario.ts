@@ -38,6 +38,11 @@ export function report(row: Row): void {
   const line =
     `${row.scenario}: ${row.load}: ${row.acked} acknowledged, ${row.delivered} delivered, ` +
     `${row.violations} violations${pauses}, ${row.exits} exits${row.notes === undefined ? '' : `; ${row.notes}`}`;
+  say(line);
+}
+
+/** The same for a line in words of its own. */
+export function say(line: string): void {
   console.log(line);
   const file = process.env['MADANG_FAULTS_FILE'];
   if (file !== undefined) appendFileSync(file, `${line}\n`);

@@ -150,6 +150,18 @@ describe('presence, while the store is away', () => {
     expect(await countsOf(presence, 'other')).toEqual([0, 0]);
   });
 
+  it('gives what was known last, by a read or by the ranking', async () => {
+    const { world, presence } = await started();
+    await visit(world, presence);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+    world.state.away = true;
+    const readAt = world.clock.monotonic();
+    world.lastKnown.set('r', { recentVisitorCount: 7, onlineCount: 5, at: readAt - 1000 });
+    expect(await countsOf(presence)).toEqual([1, 0]);
+    world.lastKnown.set('r', { recentVisitorCount: 8, onlineCount: 6, at: readAt + 1000 });
+    expect((await countsOf(presence)).slice(0, 2)).toEqual([8, 6]);
+  });
+
   it('lets visits and new rooms succeed, and tells them later', async () => {
     const { world, presence } = await started();
     world.state.away = true;

@@ -157,6 +157,7 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
   };
   const { store, state } = breakable(forgetful);
   const listed: string[] = [];
+  const lastKnown = new Map<string, { recentVisitorCount: number; onlineCount: number; at: number }>();
   const start = () =>
     createPresenceService({
       store,
@@ -169,6 +170,7 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
       log: silentLogger,
       windowMs,
       listed: () => listed,
+      lastKnown: (roomId) => lastKnown.get(roomId),
     });
   return {
     clock,
@@ -179,6 +181,8 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
     state,
     /** What the ranking lists. */
     listed,
+    /** What the ranking knows of a room. */
+    lastKnown,
     start,
     forget() {
       fresh = createMemoryPresenceStore({ clock, ids: systemIds, windowMs, intervalMs: INTERVAL_MS });

@@ -50,10 +50,10 @@ async function createWorld() {
       executions += 1;
       return { data: { event } };
     },
-    onFirstSent: () => undefined,
     toClientError: () => {
       throw new Error('no failure is expected');
     },
+    onFirstSent: () => undefined,
     pump: createPump(setImmediate),
     clock,
   });
