@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import type { Outcome } from '../testkit/faults/conversation.js';
 import { percentile } from '../testkit/faults/conversation.js';
 import type { ServerChild } from '../testkit/server-child.js';
@@ -11,10 +12,14 @@ export const isLong = process.env['MADANG_FAULTS'] === 'long';
 export const load = <Load>({ short, long }: { readonly short: Load; readonly long: Load }): Load =>
   isLong ? long : short;
 
+/** Even a machine of its own is busy with the load of the scenario. */
+const OWN_LOAD = 2;
+
 /**
- * A promise in seconds is for a machine of its own. A shared one takes longer; what is wrong takes for ever.
+ * How many times longer than promised something may take here. A promise in seconds is for a machine of its own;
+ * on one with more work than cores everything takes as many times longer. What is wrong takes for ever.
  */
-export const SLACK = 2;
+export const slack = (): number => OWN_LOAD * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
 
 export interface Row {
   readonly scenario: string;
