@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.js';
 import { converse, finish, installed, tool, withNpm } from './kit.js';
@@ -23,6 +25,26 @@ describe('clients of others hold a whole conversation, through cut connections',
       await finish('venv/bin/pip', ['install', '--quiet', '--requirement', 'requirements.txt'], at);
     });
     await expectConversation('venv/bin/python', ['chat.py'], folder);
+  });
+
+  it('go, with genqlient, from the schema alone', async () => {
+    const go = tool('go');
+    const folder = await installed('go', async (at) => {
+      const schema = await fetch(`${chat.url}/schema.graphql`);
+      await writeFile(join(at, 'schema.graphql'), await schema.text());
+      await finish(go, ['generate'], at);
+      await finish(go, ['build', '-o', 'chat', '.'], at);
+    });
+    await expectConversation('./chat', [], folder);
+  });
+
+  it('java, with the client of SmallRye', async () => {
+    const folder = await installed('java', async (at) => {
+      const download = ['dependency:copy-dependencies', '-DoutputDirectory=lib'];
+      await finish(tool('mvn'), ['--batch-mode', '--quiet', ...download], at);
+      await finish(tool('javac'), ['-cp', 'lib/*', 'Chat.java', 'Madang.java'], at);
+    });
+    await expectConversation(tool('java'), ['-cp', 'lib/*:.', 'Chat'], folder);
   });
 
   it('curl, with server-sent events', async () => {

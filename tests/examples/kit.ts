@@ -30,6 +30,8 @@ export function start(
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own: package managers start programs that start others.
+    detached: true,
   });
   const disown = ownProcess(child.pid ?? 0);
   let output = '';
@@ -47,7 +49,7 @@ export function start(
     });
   });
   const kill = async () => {
-    child.kill('SIGKILL');
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
     await exited;
   };
   onTestFinished(kill);
