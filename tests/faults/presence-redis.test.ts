@@ -10,6 +10,7 @@ import { createRedisPresenceStore } from '../../src/presence/presence-store.redi
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
 import { createRankingService, type RankingChange } from '../../src/ranking/ranking-service.js';
 import { connectRedis } from '../../src/redis/connection.js';
+import { startRedisCluster } from '../testkit/redis-cluster.js';
 import { startRedis } from '../testkit/services/index.js';
 import { createJournal, createMessages, createRooms } from '../unit/presence/world.js';
 
@@ -19,7 +20,6 @@ const PATIENCE = { timeout: 30_000, interval: 20 };
 /** Promised: how soon after Redis is back the connected, and those who left, are counted right. */
 const CONNECTED_MS = 5000;
 const DEPARTED_MS = 10_000;
-const HASH_SLOTS = 16_384;
 const opened: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of opened.splice(0).reverse()) await close();
@@ -258,35 +258,10 @@ describe('the ranking over two instances', () => {
   });
 
   it('works on a cluster of three nodes', async () => {
-    const args = [
-      '--cluster-enabled',
-      'yes',
-      '--cluster-announce-ip',
-      '127.0.0.1',
-      '--cluster-node-timeout',
-      '2000',
-    ];
-    const nodes = await Promise.all([server(...args), server(...args), server(...args)]);
-    const admins = nodes.map(({ url }) => new Redis(url));
-    opened.push(() => admins.forEach((admin) => admin.disconnect()));
-    const share = Math.ceil(HASH_SLOTS / nodes.length);
-    for (const [index, admin] of admins.entries()) {
-      await admin.cluster('ADDSLOTSRANGE', index * share, Math.min((index + 1) * share, HASH_SLOTS) - 1);
-      await admin.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-    }
-    for (const { port } of nodes.slice(1))
-      await admins[0]!.call('CLUSTER', 'MEET', '127.0.0.1', String(port));
-    for (const admin of admins) {
-      await vi.waitFor(
-        async () => expect(await admin.cluster('INFO')).toMatch(/cluster_state:ok[^]*known_nodes:3/),
-        PATIENCE,
-      );
-    }
+    const cluster = await startRedisCluster({ masters: 3, key: '{fault}:meta' });
+    opened.push(() => cluster.close());
     const shared = createShared();
-    const { here, there } = await populate(
-      nodes.map(({ url }) => url),
-      shared,
-    );
+    const { here, there } = await populate(cluster.urls, shared);
     await vi.waitFor(async () => {
       for (const { ranking } of [here, there]) {
         const { entries } = await ranking.page(20, null, soon());
