@@ -1,0 +1,149 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { randomUUID } from 'node:crypto';
+import type { LoadOptions } from './load.js';
+import { SERVER_CORE } from './machine.js';
+import { MADANG_SETTINGS, seedMadang } from './madang.js';
+import { start, type Running } from './processes.js';
+
+const BENCH = fileURLToPath(new URL('..', import.meta.url));
+const ENTRY_POINT = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+export interface Contender {
+  readonly name: string;
+  readonly pid: number;
+  readonly port: number;
+  readonly running: Running;
+  /** How the load client must speak to it. */
+  readonly options: LoadOptions;
+  /** A file for the load client. */
+  readonly file: (name: string, lines: readonly string[]) => string;
+  readonly stop: () => Promise<void>;
+}
+
+/** What there is before the load begins. */
+export interface Setting {
+  readonly rooms: number;
+  readonly subscribers: number;
+  /** How many HTTP connections send as somebody. */
+  readonly visitors?: number;
+  /** Starts Node with these switches. */
+  readonly nodeOptions?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const SELECTION = 'message { id text createdAt author { id displayName } }';
+const SUBSCRIPTION = `subscription Live($room: ID!, $after: String) { messageAdded(roomId: $room, after: $after) { ${SELECTION} } }`;
+const SEND = `mutation Send($input: SendMessageInput!) { sendMessage(input: $input) { message { id } userErrors { code } } }`;
+const SEND_AND_READ = `mutation Send($input: SendMessageInput!) { sendMessage(input: $input) { ${SELECTION} userErrors { code } } }`;
+
+const frame = (query: string, variables: object): string =>
+  JSON.stringify({ id: '%I', type: 'subscribe', payload: { query, variables } });
+
+const GRAPHQL: LoadOptions = {
+  init: '{"type":"connection_init"}',
+  subscription: frame(SUBSCRIPTION, { room: '%R', after: '%A' }),
+  sending: frame(SEND, { input: { roomId: '%R', text: '%T' } }),
+  receipt: '"userErrors":[]',
+  body: JSON.stringify({ query: SEND_AND_READ, variables: { input: { roomId: '%R', text: '%T' } } }),
+  echoed: 1,
+};
+const RAW: LoadOptions = {
+  ...GRAPHQL,
+  init: '',
+  subscription: '{"type":"subscribe","id":"%I","room":"%R","after":"%A"}',
+  sending: '{"type":"send","id":"%I","room":"%R","text":"%T"}',
+  receipt: '"sent"',
+  // The same bytes go to everybody, so the id in them is the room's.
+  'check-ids': 0,
+};
+
+/** Mercurius takes no mutations over WebSocket. */
+const MERCURIUS: LoadOptions = { ...GRAPHQL, 'send-over-http': 1, sending: GRAPHQL['body'] };
+
+/** Each is a file of `contenders/`, but for Madang itself: the built entry point. */
+const PEERS: Readonly<Record<string, { file: string; options: LoadOptions; env?: Record<string, string> }>> =
+  {
+    'raw ws': { file: 'raw-ws.js', options: RAW },
+    'raw http': { file: 'raw-http.js', options: GRAPHQL },
+    yoga: { file: 'yoga.js', options: GRAPHQL },
+    'graphql-ws': { file: 'graphql-ws.js', options: GRAPHQL },
+    mercurius: { file: 'mercurius.js', options: MERCURIUS },
+    'mercurius jit': { file: 'mercurius.js', options: MERCURIUS, env: { JIT: '1' } },
+    apollo: { file: 'apollo.js', options: GRAPHQL },
+  };
+
+/** Installs the peers on first use; they are none of Madang's own dependencies. */
+export function installPeers(): void {
+  if (existsSync(join(BENCH, 'node_modules', 'mercurius'))) return;
+  console.log('Installing the peers …');
+  const { status } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: BENCH,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status !== 0) throw new Error('The peers of the benchmarks could not be installed.');
+}
+
+export async function startContender(name: string, setting: Setting): Promise<Contender> {
+  const folder = mkdtempSync(join(tmpdir(), 'madang-bench-'));
+  const file = (fileName: string, lines: readonly string[]): string => {
+    const path = join(folder, fileName);
+    writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
+    return path;
+  };
+  const finish = (running: Running, port: number, options: LoadOptions): Contender => ({
+    name,
+    pid: running.child.pid ?? 0,
+    port,
+    running,
+    options: { port, pid: running.child.pid, ...options },
+    file,
+    async stop() {
+      await running.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  });
+  const nodeOptions = setting.nodeOptions ?? [];
+  const dataDir = join(folder, 'data');
+  if (name === 'madang') {
+    const running = start(SERVER_CORE, process.execPath, [...nodeOptions, ENTRY_POINT], {
+      ...MADANG_SETTINGS,
+      ...setting.env,
+      DATA_DIR: dataDir,
+    });
+    const [, port = ''] = await running.said(/Madang is ready: chat http:\/\/[^:]+:(\d+)/);
+    const seeded = await seedMadang(`http://127.0.0.1:${port}/graphql`, setting);
+    return finish(running, Number(port), {
+      ...GRAPHQL,
+      rooms: file('rooms', seeded.rooms),
+      cursors: file('cursors', seeded.cursors),
+      tokens: file('tokens', seeded.tokens),
+    });
+  }
+  const peer = PEERS[name];
+  if (peer === undefined) throw new Error(`There is no contender ${name}.`);
+  const rooms = Array.from({ length: setting.rooms }, () =>
+    Buffer.from(`Room:${randomUUID()}`).toString('base64url'),
+  );
+  const roomsFile = file('rooms', rooms);
+  const running = start(
+    SERVER_CORE,
+    process.execPath,
+    [...nodeOptions, join(BENCH, 'contenders', peer.file)],
+    {
+      DATA_DIR: dataDir,
+      ROOMS_FILE: roomsFile,
+      ...peer.env,
+    },
+  );
+  const [, port = ''] = await running.said(/listening (\d+)/);
+  // The peers take a cursor and do nothing with it: they keep no history to go back to.
+  const cursors = file(
+    'cursors',
+    Array.from({ length: setting.subscribers }, () => randomUUID()),
+  );
+  return finish(running, Number(port), { ...peer.options, rooms: roomsFile, cursors });
+}

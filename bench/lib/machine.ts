@@ -1,0 +1,17 @@
+import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+
+const hasTaskset = spawnSync('taskset', ['--version']).status === 0;
+const cores = availableParallelism();
+const pins = hasTaskset && cores > 1;
+
+/** Where servers and the load run: each has a core of its own where there are two. */
+export const SERVER_CORE = 0;
+export const LOAD_CORE = 1;
+
+/** The command, kept to one core where that is possible. */
+export function pinned(core: number, command: string, args: readonly string[]): [string, string[]] {
+  return pins ? ['taskset', ['-c', String(core), command, ...args]] : [command, [...args]];
+}
+
+export const machine = { cores, node: process.version, pinned: pins };

@@ -1,0 +1,49 @@
+import { startContender } from '../lib/contenders.js';
+import { INSPECTED, memoryOf } from '../lib/inspector.js';
+import { runLoad } from '../lib/load.js';
+import { against, type Round } from '../lib/report.js';
+import { interleaved, type Scenario } from '../lib/scenario.js';
+
+const CONNECTIONS = 5000;
+const MEMBERS = 10;
+
+/** Sockets with one subscription each, on which nothing happens (I1, I2). */
+export const idle: Scenario = async (size) => {
+  const subscribers = size.count(CONNECTIONS);
+  const rooms = Math.max(1, subscribers / MEMBERS);
+  const contenders = ['madang', 'raw ws', 'yoga', 'mercurius', 'graphql-ws'];
+  const rounds = await interleaved(size, contenders, async (name) => {
+    const contender = await startContender(name, { rooms, subscribers, nodeOptions: INSPECTED });
+    try {
+      const measured: Record<string, number> = {};
+      // What a server makes once, at its first sockets, is none of its cost per socket.
+      await runLoad({ ...contender.options, subscribers: Math.min(100, subscribers), senders: 0 }, []);
+      const before = await memoryOf(contender.running, contender.pid);
+      await runLoad({ ...contender.options, subscribers, senders: 0 }, ['hold:held'], async (phase) => {
+        if (phase.phase === 'connected') {
+          measured['connectCpuUs'] = phase.connectCpuUs / subscribers;
+          measured['subscribeCpuUs'] = phase.subscribeCpuUs / subscribers;
+          measured['joinCpuUs'] = (phase.connectCpuUs + phase.subscribeCpuUs) / subscribers;
+        } else {
+          const after = await memoryOf(contender.running, contender.pid);
+          measured['rssKb'] = (after.rssKb - before.rssKb) / subscribers;
+          measured['heapKb'] = (after.heapKb - before.heapKb) / subscribers;
+        }
+      });
+      return measured;
+    } finally {
+      await contender.stop();
+    }
+  });
+  const ratio = (metric: string, peer: string) => (round: Round) => against(metric, 'madang', peer)(round);
+  return {
+    rounds,
+    ratios: {
+      'I1.raw': ratio('rssKb', 'raw ws'),
+      'I1.yoga': ratio('rssKb', 'yoga'),
+      'I1.mercurius': ratio('rssKb', 'mercurius'),
+      'I2.raw': ratio('joinCpuUs', 'raw ws'),
+      'I2.yoga': ratio('joinCpuUs', 'yoga'),
+    },
+  };
+};

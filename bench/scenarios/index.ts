@@ -1,0 +1,21 @@
+import type { Scenario } from '../lib/scenario.js';
+import { embedded } from './embedded.js';
+import { fanOut } from './fan-out.js';
+import { hotRoom } from './hot-room.js';
+import { idle } from './idle.js';
+import { mutations } from './mutations.js';
+import { ranking } from './ranking.js';
+import { smallRooms } from './small-rooms.js';
+import { stalled } from './stalled.js';
+
+/** The benchmarks by name. */
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  'fan-out': fanOut,
+  'small-rooms': smallRooms,
+  mutations,
+  idle,
+  ranking,
+  embedded,
+  'hot-room': hotRoom,
+  stalled,
+};

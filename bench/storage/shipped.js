@@ -1,0 +1,56 @@
+/** Sends as Madang ships them: its log, its store, power-loss durable, many to a commit. Prints how many a second. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createLog } from '../../dist/log/create-log.js';
+import { LOG_LIMITS } from '../../dist/log/log-limits.js';
+import { createMessageStoreFor } from './store.js';
+import { approximateBytes, numbered, sameInput } from '../../dist/messages/message.js';
+import { systemClock } from '../../dist/lib/clock.js';
+import { perSecond, ROOMS, SECONDS, TEXT } from './work.js';
+
+const IN_FLIGHT = 50;
+const nothing = () => undefined;
+const log = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: console.error };
+const metrics = new Proxy({}, { get: () => nothing });
+const { store, stop } = await createMessageStoreFor(process.env.DATA_DIR, log);
+const bus = {
+  publish: nothing,
+  subscribe: () => ({ ready: Promise.resolve(), close: nothing }),
+  mode: () => 'push',
+  onMode: () => nothing,
+};
+const messages = createLog({
+  store,
+  bus,
+  clock: systemClock,
+  chance: Math.random,
+  defer: setImmediate,
+  log,
+  limits: LOG_LIMITS,
+  metrics,
+  numbered,
+  sameInput,
+  sizeOf: approximateBytes,
+  onReleased: nothing,
+});
+
+const rooms = Array.from({ length: ROOMS }, () => randomUUID());
+const authorId = randomUUID();
+let stored = 0;
+let going = true;
+
+async function sender(number) {
+  for (let turn = number; going; turn += 1) {
+    const call = randomBytes(8).toString('hex');
+    const logId = rooms[turn % ROOMS];
+    const entry = { logId, authorId, key: `s:${call}`, call, text: TEXT, createdAt: new Date() };
+    await messages.append(logId, entry, AbortSignal.timeout(5000));
+    stored += 1;
+  }
+}
+
+const senders = Array.from({ length: IN_FLIGHT }, (_, number) => sender(number));
+await perSecond(() => stored, SECONDS);
+going = false;
+await Promise.all(senders);
+await messages.stop(1000);
+await stop();
