@@ -58,6 +58,8 @@ export interface AppOptions {
 export interface App {
   /** Where the chat is, base path included; to be asked after `start`. */
   readonly url: string;
+  /** Where Prometheus finds the metrics; null without `METRICS_PORT`. To be asked after `start`. */
+  readonly metricsUrl: string | null;
   /**
    * Opens the stores and the server. Waits for MongoDB as long as it takes; starts without Redis.
    *
@@ -195,6 +197,7 @@ export function createApp(config: Config, options: AppOptions): App {
   const stopping = new AbortController();
   const authKeys = createAuthKeys(config);
   let url = '';
+  let metricsUrl: string | null = null;
   let drain: (hurry: boolean) => Promise<void> = () => Promise.resolve();
   let starting: Promise<void> | undefined;
 
@@ -252,6 +255,7 @@ export function createApp(config: Config, options: AppOptions): App {
         port: config.metricsPort,
         registry: metrics.registry,
       });
+      metricsUrl = served.url;
       opened.add('metrics', () => served.stop());
     }
     await Promise.race([services.presence.started, sleep(clock, PRESENCE_PATIENCE_MS)]);
@@ -270,6 +274,9 @@ export function createApp(config: Config, options: AppOptions): App {
   return {
     get url() {
       return url;
+    },
+    get metricsUrl() {
+      return metricsUrl;
     },
     start: () => (starting ??= start().catch(undoStart)),
     async stop({ hurry = false } = {}) {

@@ -77,7 +77,10 @@ async function serve(): Promise<void> {
   }
   if (stopping) return;
   const where = config.mode === 'embedded' ? `data in ${config.dataDir}` : 'data in MongoDB';
-  console.log(`Madang is ready: chat ${app.url}/client, GraphQL and GraphiQL ${app.url}/graphql, ${where}`);
+  const metrics = app.metricsUrl === null ? '' : `, metrics ${app.metricsUrl}`;
+  console.log(
+    `Madang is ready: chat ${app.url}/client, GraphQL and GraphiQL ${app.url}/graphql${metrics}, ${where}`,
+  );
 }
 
 const [command, ...operands] = process.argv.slice(2);

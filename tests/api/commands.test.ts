@@ -1,0 +1,227 @@
+import { spawn } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MongoClient } from 'mongodb';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type Foundation, foundation, type TestFoundation } from '../testkit/foundation.js';
+import { request } from '../testkit/graphql-client.js';
+import {
+  createRoom,
+  createVisitor,
+  MESSAGE_ADDED,
+  type MessageAdded,
+  readLog,
+  readPage,
+  sendMessage,
+} from '../testkit/seed.js';
+import { type ServerChild, startServerChild } from '../testkit/server-child.js';
+import { builtEntryPoint, mongoForTests } from '../testkit/services/index.js';
+import { openSocket } from '../testkit/socket-client.js';
+import { eventually, FOUNDATIONS } from './world.js';
+
+/** What the program printed, and how it ended. */
+async function madang(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const child = spawn(process.execPath, [await builtEntryPoint(), ...args], {
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+  });
+  let lines = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (lines += chunk.toString()));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, lines: lines.trim().split('\n') };
+}
+
+async function folder(): Promise<string> {
+  const made = await mkdtemp(join(tmpdir(), 'madang-commands-'));
+  onTestFinished(() => rm(made, { recursive: true, force: true }));
+  return made;
+}
+
+async function serve(
+  ground: TestFoundation,
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServerChild> {
+  const server = await startServerChild({ env: { ...ground.env, ...env } });
+  onTestFinished(async () => {
+    if (server.isRunning()) await server.stop('SIGINT');
+  });
+  return server;
+}
+
+describe('madang key', () => {
+  it('prints a fresh key that a server takes', async () => {
+    const [one, two] = [await madang(['key']), await madang(['key'])];
+    expect([one.code, one.lines.length]).toEqual([0, 1]);
+    expect(one.lines).not.toEqual(two.lines);
+    const checked = await madang(['check'], { AUTH_KEYS: `${one.lines[0]},${two.lines[0]}` });
+    expect([checked.code, checked.lines.at(-1)]).toEqual([0, 'the configuration is valid']);
+    expect(checked.lines.join('\n')).not.toContain(one.lines[0]?.split(':')[1]);
+  });
+});
+
+describe('madang check', () => {
+  it('names every problem, one a line, and exits with 1', async () => {
+    const { code, lines } = await madang(['check'], {
+      PORT: '70000',
+      ALLOWED_ORIGINS: 'chat.example.com',
+      AUTH_KEYS: 'short:c2hvcnQ',
+      METRICS_PORT: 'x',
+      REDIS_URL: 'redis://127.0.0.1',
+    });
+    expect(code).toBe(1);
+    for (const name of ['PORT', 'ALLOWED_ORIGINS', 'AUTH_KEYS', 'METRICS_PORT', 'REDIS_URL']) {
+      expect(lines.filter((line) => line.startsWith(`madang: ${name}`))).toHaveLength(1);
+    }
+  });
+});
+
+describe('an unknown command', () => {
+  it.each([['fly'], ['verify'], ['backup'], ['key', 'x']])('%s: says how it is used', async (...args) => {
+    const { code, lines } = await madang(args);
+    expect(code).toBe(1);
+    expect(lines).toEqual([expect.stringContaining('usage: madang')]);
+  });
+});
+
+describe('madang verify', () => {
+  async function roomOf(name: Foundation) {
+    const ground = await foundation(name);
+    onTestFinished(() => ground.dispose());
+    const server = await serve(ground);
+    const visitor = await createVisitor(server.url());
+    const roomId = await createRoom(server.url(), visitor);
+    for (let sent = 0; sent < 5; sent += 1) await sendMessage(server.url(), visitor, { roomId, text: 'x' });
+    return { roomId, env: ground.env };
+  }
+
+  it.each(FOUNDATIONS)('says that a room is dense while its server runs, %s', async (name) => {
+    const { roomId, env } = await roomOf(name);
+    expect(await madang(['verify', roomId], env)).toEqual({
+      code: 0,
+      lines: ['messages 1 to 5: dense, no hole'],
+    });
+    expect(await madang(['verify', 'nothing'], env)).toEqual({
+      code: 1,
+      lines: ['madang: there is no room nothing'],
+    });
+  });
+
+  it('names what is missing', async () => {
+    const { roomId, env } = await roomOf('distributed');
+    const client = new MongoClient(env['MONGODB_URL'] ?? '');
+    await client
+      .db()
+      .collection('messages')
+      .deleteMany({ number: { $in: [2, 3] } });
+    await client.close();
+    expect(await madang(['verify', roomId], env)).toEqual({
+      code: 1,
+      lines: ['message 2 is missing', 'message 3 is missing', '2 of 5 messages are missing'],
+    });
+  });
+});
+
+/** What a client sees that was there before an older state was restored. */
+async function followsAfterRestore(
+  url: string,
+  lost: { roomId: string; cursor: string; kept: number; token: string },
+) {
+  const { roomId, cursor, kept, token } = lost;
+  const socket = await openSocket(url, { token });
+  const codes = async () => {
+    const operation = socket.subscribe(MESSAGE_ADDED, { roomId, after: cursor });
+    expect(await operation.ended).toBe('error');
+    return operation.errors[0]?.extensions?.code;
+  };
+  // Ahead of everything that there is; later the same number, in another history.
+  expect(await codes()).toBe('BAD_CURSOR');
+  const visitor = await createVisitor(url);
+  for (let sent = 0; sent < 30; sent += 1) await sendMessage(url, visitor, { roomId, text: `new ${sent}` });
+  expect(await codes()).toBe('CURSOR_EXPIRED');
+  const paged = await request(
+    url,
+    'query ($r: ID!, $c: String) { room(id: $r) { messages(first: 1, after: $c) { totalCount } } }',
+    { r: roomId, c: cursor },
+  );
+  expect(paged.errors[0]?.extensions?.code).toBe('CURSOR_EXPIRED');
+  const page = await readPage(url, roomId, { last: 5 });
+  const resumed = socket.subscribe<MessageAdded>(MESSAGE_ADDED, { roomId, after: page.resumeCursor });
+  await sendMessage(url, visitor, { roomId, text: 'and on' });
+  await eventually(
+    () => resumed.data.length,
+    (count) => count === 1,
+  );
+  expect(resumed.data[0]?.messageAdded.message).toMatchObject({ number: kept + 31, text: 'and on' });
+  expect((await readLog(url, roomId)).map(({ number }) => number)).toEqual(
+    Array.from({ length: kept + 31 }, (_, at) => at + 1),
+  );
+  socket.close();
+}
+
+describe('a restored backup', () => {
+  it('of the embedded store, made while it runs: clients are told, and follow anew', async () => {
+    const [ground, kept] = [await foundation('embedded'), await folder()];
+    onTestFinished(() => ground.dispose());
+    const server = await serve(ground);
+    const visitor = await createVisitor(server.url());
+    const roomId = await createRoom(server.url(), visitor);
+    for (let sent = 0; sent < 10; sent += 1)
+      await sendMessage(server.url(), visitor, { roomId, text: `old ${sent}` });
+    const file = join(kept, 'backup.sqlite');
+    expect((await madang(['backup', file], ground.env)).code).toBe(0);
+    expect((await madang(['backup', file], ground.env)).code).toBe(1);
+    expect((await stat(file)).size).toBeGreaterThan(0);
+    let cursor = '';
+    for (let sent = 0; sent < 10; sent += 1) {
+      cursor = (await sendMessage(server.url(), visitor, { roomId, text: `lost ${sent}` })).cursor ?? '';
+    }
+    await server.stop('SIGINT');
+
+    const restored = join(kept, 'data');
+    await mkdir(restored);
+    await copyFile(file, join(restored, 'madang.sqlite'));
+    await copyFile(join(ground.env['DATA_DIR'] ?? '', 'auth.key'), join(restored, 'auth.key'));
+    const again = await serve(ground, { DATA_DIR: restored });
+    expect((await readLog(again.url(), roomId)).map(({ text }) => text)).toEqual(
+      Array.from({ length: 10 }, (_, at) => `old ${at}`),
+    );
+    await followsAfterRestore(again.url(), { roomId, cursor, kept: 10, token: visitor.token });
+  });
+
+  it('of MongoDB, with Redis as it was: clients are told, and follow anew', async () => {
+    const [ground, second] = [await foundation('distributed'), await mongoForTests()];
+    onTestFinished(async () => {
+      await ground.dispose();
+      await second.dispose();
+    });
+    const server = await serve(ground);
+    const visitor = await createVisitor(server.url());
+    const roomId = await createRoom(server.url(), visitor);
+    for (let sent = 0; sent < 10; sent += 1)
+      await sendMessage(server.url(), visitor, { roomId, text: `old ${sent}` });
+    // As mongodump and mongorestore do: all documents into another database.
+    const client = new MongoClient(ground.env['MONGODB_URL'] ?? '');
+    onTestFinished(() => client.close());
+    for (const { name } of await client.db().listCollections().toArray()) {
+      const documents = await client.db().collection(name).find().toArray();
+      if (documents.length > 0) await client.db(second.database).collection(name).insertMany(documents);
+    }
+    let cursor = '';
+    for (let sent = 0; sent < 10; sent += 1) {
+      cursor = (await sendMessage(server.url(), visitor, { roomId, text: `lost ${sent}` })).cursor ?? '';
+    }
+    await server.stop('SIGINT');
+    const again = await serve(ground, { MONGODB_URL: second.url });
+    expect(await readLog(again.url(), roomId)).toHaveLength(10);
+    await followsAfterRestore(again.url(), { roomId, cursor, kept: 10, token: visitor.token });
+  });
+
+  it('with MongoDB is not what madang backup makes, and it says what does', async () => {
+    const ground = await foundation('distributed');
+    onTestFinished(() => ground.dispose());
+    const { code, lines } = await madang(['backup', join(await folder(), 'x')], ground.env);
+    expect(code).toBe(1);
+    expect(lines.join('')).toContain('mongodump');
+  });
+});

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../api/world.ts';
+import { foundation } from '../testkit/foundation.ts';
+import { ask } from '../testkit/graphql-client.ts';
+import {
+  createRoom,
+  createVisitor,
+  MESSAGE_ADDED,
+  type MessageAdded,
+  readPage,
+  sendMessage,
+} from '../testkit/seed.ts';
+import { startServerChild } from '../testkit/server-child.ts';
+import { startRedis } from '../testkit/services/index.ts';
+import { openSocket } from '../testkit/socket-client.ts';
+
+/** The rules as the handbook gives them to operators. */
+function documentedRules(): readonly string[] {
+  const handbook = readFileSync(new URL('../../docs/OPERATIONS.md', import.meta.url), 'utf8');
+  const line = /^user madang (.+)$/m.exec(handbook)?.[1] ?? '';
+  return line.split(' ').map((rule) => (rule === '>PASSWORD' ? '>secret' : rule));
+}
+
+describe('a Redis user with the rules of the handbook', () => {
+  it('is all that two instances need, and Redis refuses none of their commands', async () => {
+    const [ground, redis] = await Promise.all([foundation('distributed'), startRedis()]);
+    onTestFinished(async () => {
+      await ground.dispose();
+      await redis.close();
+    });
+    const admin = new Redis(redis.url);
+    onTestFinished(() => admin.disconnect());
+    await admin.call('ACL', 'SETUSER', 'madang', ...documentedRules());
+    const env = {
+      ...ground.env,
+      REDIS_URL: redis.url.replace('redis://', 'redis://madang:secret@'),
+      REDIS_PREFIX: 'madang',
+      RANKING_INTERVAL_MS: '100',
+      RECENT_VISIT_WINDOW_SECONDS: '3',
+    };
+    const servers = await Promise.all([startServerChild({ env }), startServerChild({ env })]);
+    onTestFinished(async () => {
+      await Promise.all(servers.map((server) => server.stop('SIGINT')));
+    });
+    const [one = '', two = ''] = servers.map((server) => server.url());
+    const visitor = await createVisitor(one);
+    const roomId = await createRoom(one, visitor);
+    const { resumeCursor } = await readPage(two, roomId, { last: 1 });
+    const socket = await openSocket(two);
+    const messages = socket.subscribe<MessageAdded>(MESSAGE_ADDED, { roomId, after: resumeCursor });
+    const list = socket.subscribe(
+      'subscription { roomsChanged { complete rooms { recentVisitorCount onlineCount } } }',
+    );
+    await sendMessage(one, visitor, { roomId, text: 'hello' });
+    await eventually(
+      () => messages.data.length,
+      (count) => count === 1,
+    );
+    await eventually(
+      () => list.data.length,
+      (count) => count > 1,
+    );
+    await ask(one, '{ rooms(first: 5) { totalCount nodes { onlineCount recentVisitorCount } } }');
+    // Until a visit has expired, and those who left are gone.
+    socket.close();
+    const counts = () =>
+      ask<{ room: { onlineCount: number; recentVisitorCount: number } }>(
+        one,
+        `{ room(id: "${roomId}") { onlineCount recentVisitorCount } }`,
+      );
+    await eventually(counts, ({ room }) => room.onlineCount === 0 && room.recentVisitorCount === 0);
+    const refused = (await admin.call('ACL', 'LOG')) as readonly (readonly string[])[];
+    expect(refused.map((entry) => entry.slice(0, 8).join(' '))).toEqual([]);
+    const ready = (await (await fetch(`${one}/readyz`)).json()) as { redis: string };
+    expect(ready.redis).toBe('ok');
+
+    // It holds nothing else.
+    const stranger = new Redis(redis.url.replace('redis://', 'redis://madang:secret@'));
+    onTestFinished(() => stranger.disconnect());
+    for (const command of [
+      ['GET', 'other'],
+      ['FLUSHALL'],
+      ['KEYS', '*'],
+      ['CONFIG', 'GET', '*'],
+      ['SUBSCRIBE', 'other:x'],
+      ['ACL', 'LIST'],
+    ] as const) {
+      const [name, ...args] = command;
+      await expect(stranger.call(name, ...args)).rejects.toThrow(/NOPERM/);
+    }
+  });
+});

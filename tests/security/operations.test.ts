@@ -1,0 +1,288 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../api/world.ts';
+import { type Foundation, foundation } from '../testkit/foundation.ts';
+import { request } from '../testkit/graphql-client.ts';
+import { createRoom, createVisitor, MESSAGE_ADDED, readLog, sendMessage } from '../testkit/seed.ts';
+import { type ServerChild, spawnServer, startServerChild } from '../testkit/server-child.ts';
+import { startMongo, startRedis } from '../testkit/services/index.ts';
+import { openSocket } from '../unit/transport/kit/server.ts';
+import { residentMb } from './support/process.ts';
+import { scaled } from './support/scale.ts';
+import { report } from './support/table.ts';
+
+interface Probe {
+  readonly status: number;
+  readonly body: Readonly<Record<string, string>>;
+}
+
+async function probe(url: string, path: string): Promise<Probe> {
+  const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(10_000) });
+  return { status: response.status, body: (await response.json()) as Probe['body'] };
+}
+
+async function start(name: Foundation, env: Readonly<Record<string, string>> = {}): Promise<ServerChild> {
+  const ground = await foundation(name);
+  onTestFinished(() => ground.dispose());
+  const server = await startServerChild({ env: { ...ground.env, ...env } });
+  onTestFinished(async () => {
+    if (server.isRunning()) await server.kill();
+  });
+  return server;
+}
+
+let states = 0;
+report('O1', () => ({ tried: states, of: 'states of /livez and /readyz', result: 'as documented' }));
+
+describe('O1 health', () => {
+  it('lives always; is ready without Redis, and not without MongoDB', async () => {
+    const [mongo, redis] = await Promise.all([startMongo(), startRedis()]);
+    onTestFinished(async () => {
+      await Promise.all([mongo.close(), redis.close()]);
+    });
+    const { url } = await start('distributed', { MONGODB_URL: mongo.url('health'), REDIS_URL: redis.url });
+    const live = async () => expect((await probe(url(), '/livez')).status).toBe(200);
+    const until = (holds: (answer: Probe) => boolean) => eventually(() => probe(url(), '/readyz'), holds);
+    expect(await probe(url(), '/readyz')).toEqual({
+      status: 200,
+      body: { status: 'ready', store: 'ok', redis: 'ok' },
+    });
+    await redis.kill();
+    const degraded = await until(({ body }) => body['redis'] === 'degraded');
+    expect(degraded).toEqual({ status: 200, body: { status: 'ready', store: 'ok', redis: 'degraded' } });
+    await live();
+    await mongo.pause();
+    const away = await until(({ status }) => status === 503);
+    expect(away.body).toEqual({ status: 'unavailable', store: 'unavailable', redis: 'degraded' });
+    await live();
+    // What goes wrong meanwhile is told without a word of the driver.
+    const refused = await request(
+      url(),
+      '{ room(id: "Um9vbTowMWEyMTc2OC00NTkxLTcyNTktOTJhOS1kMzNiZGNlZTNkZWU") { name } }',
+    );
+    expect(refused.errors[0]?.extensions?.code).toBe('UNAVAILABLE');
+    expect(JSON.stringify(refused)).not.toMatch(/mongo|timed out|abort|\bat \//i);
+    await mongo.resume();
+    await redis.start();
+    await until(({ status, body }) => status === 200 && body['redis'] === 'ok');
+    states += 6;
+  });
+
+  it('is not ready while it drains, and serves on until its delay is over', async () => {
+    const server = await start('embedded', { DRAIN_DELAY_MS: '3000' });
+    const ended = server.stop();
+    await eventually(
+      () => probe(server.url(), '/readyz'),
+      ({ status, body }) => status === 503 && body['status'] === 'draining',
+    );
+    expect((await probe(server.url(), '/livez')).status).toBe(200);
+    expect((await request(server.url(), '{ __typename }')).status).toBe(200);
+    expect(await ended).toEqual({ code: 0, signal: null });
+    states += 2;
+  });
+});
+
+let abuses = 0;
+let peak = 0;
+report('O3', () => ({
+  tried: abuses,
+  of: 'rounds of abuse with a heap of 256 MB',
+  result: `no crash; memory at most ${peak.toFixed(0)} MB`,
+}));
+
+describe('O3 a small heap', () => {
+  it('is enough for a server that is abused', async () => {
+    const server = await start('embedded', { NODE_OPTIONS: '--max-old-space-size=256' });
+    const url = server.url();
+    const visitor = await createVisitor(url);
+    const roomId = await createRoom(url, visitor);
+    const large = 'x'.repeat(60_000);
+    for (let round = 0; round < scaled(20, 400); round += 1) {
+      const stalled = Array.from({ length: 10 }, () => openSocket(`${url}/graphql`));
+      await Promise.all(stalled.map((socket) => socket.init()));
+      for (const socket of stalled) {
+        for (let id = 0; id < 60; id += 1) socket.subscribe(String(id), MESSAGE_ADDED, { roomId });
+        socket.ws.pause();
+      }
+      await Promise.all(
+        Array.from({ length: 20 }, (_, at) =>
+          at % 2 === 0
+            ? request(url, `query Q${round}x${at}($i: ID!) { room(id: $i) { id } }`, { i: large })
+            : sendMessage(url, visitor, { roomId, text: '한'.repeat(2000) }),
+        ),
+      );
+      peak = Math.max(peak, residentMb(server.pid()));
+      for (const socket of stalled) socket.ws.terminate();
+      abuses += 1;
+    }
+    expect(server.isRunning()).toBe(true);
+    expect((await readLog(url, roomId)).length).toBe(abuses * 10);
+    expect(server.output()).not.toMatch(/"level":"error"|heap out of memory/);
+  });
+});
+
+let connects = 0;
+report('O4', () => ({
+  tried: connects,
+  of: 'connections beyond the open files',
+  result: 'conversations go on; recovers alone',
+}));
+
+describe('O4 no file descriptor left', () => {
+  it('ends nobody who is connected, and is over when others leave', async () => {
+    const server = await start('embedded');
+    const url = server.url();
+    const visitor = await createVisitor(url);
+    const roomId = await createRoom(url, visitor);
+    const socket = openSocket(`${url}/graphql`);
+    await socket.init({ token: visitor.token });
+    socket.subscribe('live', MESSAGE_ADDED, { roomId });
+    const open = readdirSync(`/proc/${server.pid()}/fd`).length;
+    const limited = spawnSync('prlimit', [
+      '--pid',
+      String(server.pid()),
+      `--nofile=${open + 10}:${open + 10}`,
+    ]);
+    expect(limited.status).toBe(0);
+    const greedy: Socket[] = Array.from({ length: 60 }, () => {
+      const made = connect(Number(new URL(url).port), '127.0.0.1');
+      made.on('error', () => undefined);
+      return made;
+    });
+    await eventually(
+      () => readdirSync(`/proc/${server.pid()}/fd`).length,
+      (count) => count >= open + 9,
+    );
+    const send = 'mutation ($i: SendMessageInput!) { sendMessage(input: $i) { message { number } } }';
+    socket.subscribe('send', send, { i: { roomId, text: 'still here' } });
+    await socket.frame('next', 'send');
+    await socket.frame('next', 'live');
+    for (const each of greedy) each.destroy();
+    await eventually(
+      () =>
+        probe(url, '/livez').then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      (status) => status === 200,
+    );
+    expect(server.output()).not.toMatch(/uncaught|unhandled/);
+    connects = greedy.length;
+  });
+});
+
+let series = 0;
+report('O5', () => ({
+  tried: series,
+  of: 'series after some traffic',
+  result: 'no id, token or address among the labels',
+}));
+
+describe('O5 metrics of a server that was used', () => {
+  it('hold no identifier, and their number does not grow with use', async () => {
+    const server = await start('distributed', { METRICS_PORT: '0', TRUST_PROXY_HOPS: '1' });
+    const url = server.url();
+    const metricsUrl = /metrics (http:\/\/[^\s,]+)/.exec(server.output())?.[1] ?? '';
+    const read = async () => (await fetch(metricsUrl)).text();
+    const secrets: string[] = [];
+    async function use(): Promise<void> {
+      const headers = { 'x-forwarded-for': '203.0.113.77' };
+      const visitor = await createVisitor(url, { headers });
+      const roomId = await createRoom(url, visitor);
+      const socket = openSocket(`${url}/graphql`, { headers });
+      await socket.init({ token: visitor.token });
+      socket.subscribe('s', MESSAGE_ADDED, { roomId });
+      await sendMessage(url, visitor, { roomId, text: 'x' }, { headers });
+      await request(url, `{ nope${secrets.length} }`);
+      await request(url, '{ viewer { id } }', {}, { token: 'bad' });
+      socket.ws.close(4000);
+      await socket.closed();
+      secrets.push(
+        visitor.id,
+        visitor.token,
+        roomId,
+        Buffer.from(roomId, 'base64url').toString().slice('Room:'.length),
+        '203.0.113',
+      );
+    }
+    const names = (text: string) =>
+      text
+        .split('\n')
+        .filter((line) => line.startsWith('chat_'))
+        .map((line) => line.replace(/ \S+$/, ''));
+    await use();
+    const first = names(await read());
+    for (let times = 0; times < 10; times += 1) await use();
+    const text = await read();
+    expect(names(text)).toEqual(first);
+    expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+    expect(text).toMatch(/chat_mongo_command_seconds_count\{command="insert",result="ok"\} [1-9]/);
+    expect(text).toMatch(/chat_auth_failures_total\{reason="\w+"\} 11/);
+    const perName = new Map<string, number>();
+    for (const line of first) {
+      const name = line.replace(/\{.*/, '');
+      perName.set(name, (perName.get(name) ?? 0) + 1);
+    }
+    expect(Math.max(...perName.values())).toBeLessThanOrEqual(1000);
+    series = first.length;
+  });
+});
+
+let stops = 0;
+report('O6', () => ({
+  tried: stops,
+  of: 'ways to be stopped',
+  result: 'exit 0, also twice, while starting and with Redis hung',
+}));
+
+describe('O6 being stopped', () => {
+  it('by SIGTERM twice: the second one does not wait for the window', async () => {
+    const server = await start('embedded', { DRAIN_DELAY_MS: '60000', DRAIN_WINDOW_MS: '60000' });
+    const socket = openSocket(`${server.url()}/graphql`);
+    await socket.init();
+    const ended = server.stop();
+    await eventually(
+      () => server.output(),
+      (output) => output.includes('"stopping"'),
+    );
+    process.kill(server.pid(), 'SIGTERM');
+    expect(await ended).toEqual({ code: 0, signal: null });
+    expect((await socket.closed()).code).toBe(1012);
+    stops += 1;
+  });
+
+  it('by SIGINT: at once, whatever its drain is set to', async () => {
+    const server = await start('embedded', { DRAIN_DELAY_MS: '60000', DRAIN_WINDOW_MS: '60000' });
+    const socket = openSocket(`${server.url()}/graphql`);
+    await socket.init();
+    expect(await server.stop('SIGINT')).toEqual({ code: 0, signal: null });
+    expect((await socket.closed()).code).toBe(1012);
+    stops += 1;
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('by %s while it waits for MongoDB', async (signal) => {
+    const ground = await foundation('distributed');
+    onTestFinished(() => ground.dispose());
+    const server = await spawnServer({ env: { ...ground.env, MONGODB_URL: 'mongodb://127.0.0.1:1/none' } });
+    await eventually(
+      () => server.output(),
+      (output) => output.includes('waiting for MongoDB'),
+    );
+    expect(await server.stop(signal)).toEqual({ code: 0, signal: null });
+    stops += 1;
+  });
+
+  it('by SIGTERM while Redis hangs', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.close());
+    const server = await start('distributed', { REDIS_URL: redis.url });
+    const socket = openSocket(`${server.url()}/graphql`);
+    await socket.init();
+    await redis.pause();
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    expect((await socket.closed()).code).toBe(1012);
+    stops += 1;
+  });
+});
