@@ -110,6 +110,8 @@ export async function startServer(recipe: ServerRecipe): Promise<ServerProcess> 
       SIGSTOP: ['pause'],
       SIGCONT: ['unpause'],
     };
+    // An engine kills nothing that is paused.
+    if (name === 'SIGKILL' || name === 'SIGTERM') await run(recipe.engine, ['unpause', place.containerName]);
     await run(recipe.engine, [...verbs[name], place.containerName]);
   }
 

@@ -7,8 +7,9 @@ import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { cached } from './cache.js';
-import { mongoForTests, redisForTests, startMongo, startRedis } from './index.js';
+import { mongoForTests, programPath, redisForTests, startMongo, startRedis } from './index.js';
 import { findProgram } from './programs.js';
+import { startRedis as startRedisWith } from './redis.js';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -71,6 +72,59 @@ describe('a Redis of our own', () => {
     expect(answered).toBe(false);
     await server.resume();
     await answer;
+  });
+});
+
+/** Stands in for a container engine: it runs the server beside us, on the published port and folder. */
+const ENGINE = `#!/bin/sh
+verb=$1; shift
+for name in "$@"; do :; done
+state=\${0%/*}
+echo "$verb" >>"$state/verbs"
+case $verb in
+  run)
+    while [ "$1" != redis-server ]; do
+      case $1 in
+        --name) name=$2 ;;
+        --publish) port=\${2#*:}; port=\${port%:*} ;;
+        --volume) folder=\${2%:*} ;;
+      esac
+      shift
+    done
+    shift 3
+    echo $$ >"$state/$name"
+    exec SERVER --port "$port" --dir "$folder" "$@" ;;
+  kill | rm) kill -9 "$(cat "$state/$name")" ;;
+  stop) kill "$(cat "$state/$name")" ;;
+  pause) kill -STOP "$(cat "$state/$name")" ;;
+  unpause) kill -CONT "$(cat "$state/$name")" ;;
+esac
+`;
+
+describe('a Redis in a container', () => {
+  it('is killed, paused and started again through its engine', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'madang-engine-'));
+    closers.push(() => rm(folder, { recursive: true, force: true }));
+    const engine = join(folder, 'engine');
+    await writeFile(engine, ENGINE.replace('SERVER', await programPath('redis')), { mode: 0o755 });
+    const server = await startRedisWith(
+      {},
+      { kind: 'container', command: engine, source: 'as a container', image: 'redis:7' },
+    );
+    closers.push(() => server.close());
+    const client = redisClient(server.url);
+    await client.set('a', '1');
+    await server.pause();
+    await server.kill();
+    await server.start();
+    expect(await client.get('a')).toBeNull();
+    await server.stop();
+    expect(server.isRunning()).toBe(false);
+    const verbs = await readFile(join(folder, 'verbs'), 'utf8');
+    expect(verbs.trim().split('\n')).toEqual([
+      ...['run', 'pause', 'unpause', 'kill'],
+      ...['run', 'unpause', 'stop'],
+    ]);
   });
 });
 
