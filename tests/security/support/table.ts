@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { afterAll, afterEach } from 'vitest';
 
 const ID_WIDTH = 4;
-const TRIED_WIDTH = 52;
+const TRIED_WIDTH = 64;
 
 /** How many of what were tried, and what came of it. */
 export interface Row {
