@@ -3,7 +3,7 @@ import { DISASTER, startCluster, type Cluster } from '../testkit/cluster.js';
 import { ask } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor, MESSAGE_ADDED } from '../testkit/seed.js';
 import { openSocket, type GraphqlSocket } from '../testkit/socket-client.js';
-import { isLong, load, ms, say, SLACK, sleep } from '../faults/scenario.js';
+import { isLong, load, ms, say, slack, sleep } from '../faults/scenario.js';
 
 const WAIT = { timeout: 60_000, interval: 100 };
 const held = load({ short: { visitors: 60, windowS: 6 }, long: { visitors: 500, windowS: 20 } });
@@ -89,7 +89,7 @@ describe('P2', () => {
     const gone = seen.find(({ count }) => count === 0)?.at ?? Number.POSITIVE_INFINITY;
     // Never under by more than what a crash may lose; never over.
     expect(firstFall).toBeGreaterThan(held.windowS * 1000 - RENEWAL_MS - LATE_MS);
-    expect(gone).toBeLessThan(held.windowS * 1000 + LATE_MS * SLACK);
+    expect(gone).toBeLessThan(held.windowS * 1000 + LATE_MS * slack());
     await vi.waitFor(async () => expect(await listedOn(survivor, room)).toBe(0), WAIT);
 
     const nobodyOnline = async (): Promise<number> => {
@@ -97,7 +97,7 @@ describe('P2', () => {
       return performance.now() - killedAt;
     };
     const onlineMs = isLong ? await nobodyOnline() : 0;
-    expect(onlineMs).toBeLessThan(ONLINE_MS + LATE_MS * SLACK);
+    expect(onlineMs).toBeLessThan(ONLINE_MS + LATE_MS * slack());
     say(
       `P2: instance killed with ${held.visitors} visitors, window ${held.windowS} s: never over; first fall after ` +
         `${ms(firstFall)}, all gone after ${ms(gone)}; online: ${isLong ? ms(onlineMs) : 'not waited for'}`,

@@ -12,7 +12,7 @@ import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage, type TestVisitor
 import { startServerChild } from '../testkit/server-child.js';
 import { startRedis } from '../testkit/services/index.js';
 import { openSocket } from '../testkit/socket-client.js';
-import { load, ms, say, SLACK, sleep } from '../faults/scenario.js';
+import { load, ms, say, slack, sleep } from '../faults/scenario.js';
 
 const WAIT = { timeout: 60_000, interval: 20 };
 const WINDOW_S = 600;
@@ -180,8 +180,8 @@ describe('P4', () => {
     );
     expect(wrong).toEqual([]);
     expect(failures).toEqual([]);
-    expect(worst('connected')).toBeLessThan(CONNECTED_MS * SLACK);
-    expect(worst('departed')).toBeLessThan(DEPARTED_MS * SLACK);
+    expect(worst('connected')).toBeLessThan(CONNECTED_MS * slack());
+    expect(worst('departed')).toBeLessThan(DEPARTED_MS * slack());
     for (const instance of instances) expect(instance.output()).not.toMatch(DISASTER);
   });
 });
