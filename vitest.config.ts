@@ -32,6 +32,7 @@ export default defineConfig({
       suite('security', { testTimeout: 120_000 }),
       suite('client', { testTimeout: 60_000 }),
       suite('e2e', { testTimeout: 120_000, fileParallelism: false }),
+      suite('docs', { testTimeout: 120_000 }),
       suite('examples', { testTimeout: 400_000, fileParallelism: false }),
       suite('packaging', { testTimeout: 240_000, fileParallelism: false }),
     ],

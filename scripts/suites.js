@@ -11,6 +11,7 @@ export const SUITES = [
   { name: 'api', projects: ['api'], seconds: 120 },
   { name: 'live', projects: ['live'], seconds: 180 },
   { name: 'packaging', projects: ['packaging'], seconds: 120 },
+  { name: 'docs', projects: ['docs'], seconds: 60 },
   { name: 'examples', projects: ['examples'], seconds: 240 },
   { name: 'browser', projects: ['e2e'], seconds: 240 },
   { name: 'ranking', projects: ['ranking'], seconds: 120 },

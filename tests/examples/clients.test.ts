@@ -2,21 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.js';
-import { converse, finish, installed, tool, withNpm } from './kit.js';
+import { converse, finish, installed, tool, WHOLE, withNpm } from './kit.js';
 
 describe('clients of others hold a whole conversation, through cut connections', () => {
   const chat = useServer('embedded');
 
-  async function expectConversation(command: string, args: readonly string[], folder: string): Promise<void> {
-    const told = await converse(chat.url, command, args, folder);
-    expect(told.output).toMatch(/^ok$/m);
-    expect(told.code).toBe(0);
-    expect(told.open).toBeGreaterThan(0);
-    expect(told.texts).toEqual(told.expected);
-  }
-
   it.each(['typescript-graphql-ws', 'typescript-urql', 'typescript-apollo'])('%s', async (name) => {
-    await expectConversation('npm', ['start', '--silent'], await withNpm(name));
+    expect(await converse(chat.url, 'npm', ['start', '--silent'], await withNpm(name))).toEqual(WHOLE);
   });
 
   it('python, with gql', async () => {
@@ -24,7 +16,7 @@ describe('clients of others hold a whole conversation, through cut connections',
       await finish(tool('python3'), ['-m', 'venv', 'venv'], at);
       await finish('venv/bin/pip', ['install', '--quiet', '--requirement', 'requirements.txt'], at);
     });
-    await expectConversation('venv/bin/python', ['chat.py'], folder);
+    expect(await converse(chat.url, 'venv/bin/python', ['chat.py'], folder)).toEqual(WHOLE);
   });
 
   it('go, with genqlient, from the schema alone', async () => {
@@ -35,7 +27,7 @@ describe('clients of others hold a whole conversation, through cut connections',
       await finish(go, ['generate'], at);
       await finish(go, ['build', '-o', 'chat', '.'], at);
     });
-    await expectConversation('./chat', [], folder);
+    expect(await converse(chat.url, './chat', [], folder)).toEqual(WHOLE);
   });
 
   it('java, with the client of SmallRye', async () => {
@@ -44,11 +36,11 @@ describe('clients of others hold a whole conversation, through cut connections',
       await finish(tool('mvn'), ['--batch-mode', '--quiet', ...download], at);
       await finish(tool('javac'), ['-cp', 'lib/*', 'Chat.java', 'Madang.java'], at);
     });
-    await expectConversation(tool('java'), ['-cp', 'lib/*:.', 'Chat'], folder);
+    expect(await converse(chat.url, tool('java'), ['-cp', 'lib/*:.', 'Chat'], folder)).toEqual(WHOLE);
   });
 
   it('curl, with server-sent events', async () => {
     tool('jq');
-    await expectConversation(tool('bash'), ['chat.sh'], 'examples/curl');
+    expect(await converse(chat.url, tool('bash'), ['chat.sh'], 'examples/curl')).toEqual(WHOLE);
   });
 });

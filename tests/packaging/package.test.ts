@@ -68,7 +68,7 @@ describe('the packed package', () => {
     expect(paths).toEqual(
       expect.arrayContaining([
         'dist/main.js',
-        'dist/app.d.ts',
+        'dist/index.d.ts',
         'dist/schema.graphql',
         'dist/client/index.html',
       ]),

@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, join, normalize } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { anchorsOf, DOCUMENTS, prose, read } from './markdown.js';
+
+const run = promisify(execFile);
+
+/** Whether there is a file, or for a name with a star any file, of this name. */
+function exists(path: string): boolean {
+  if (!path.includes('*')) return existsSync(path);
+  const [start = '', end = ''] = basename(path).split('*');
+  const folder = dirname(path);
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names.some((name) => name.startsWith(start) && name.endsWith(end));
+}
+
+describe('the documents', () => {
+  it('link to files and headings that exist', () => {
+    const broken = DOCUMENTS.flatMap((file) =>
+      [...prose(file).matchAll(/\]\(([^)\s]+)\)/g)]
+        .map(([, target = '']) => target)
+        .filter((target) => !/^[a-z]+:/.test(target))
+        .filter((target) => {
+          const [path = '', anchor] = target.split('#');
+          const at = path === '' ? file : normalize(join(dirname(file), path));
+          if (!existsSync(at)) return true;
+          return anchor !== undefined && !anchorsOf(at).has(anchor);
+        })
+        .map((target) => `${file}: ${target}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('name files that exist: architecture, rules and decisions', () => {
+    const files = DOCUMENTS.filter((name) => name.startsWith('docs/'));
+    const named = files.flatMap((file) =>
+      [
+        ...read(file).matchAll(
+          /(?<![\w/.-])(?:src|client|schema|tests|scripts|deploy|examples|bench)\/[\w./*-]*[\w*/]/g,
+        ),
+      ].map(([path]) => ({ file, path })),
+    );
+    expect(named.length).toBeGreaterThan(20);
+    const missing = named.filter(({ path }) => !exists(path));
+    expect(missing).toEqual([]);
+  });
+
+  it('of the reference says what the schema says', async () => {
+    await expect(run(process.execPath, ['scripts/reference.js', '--check'])).resolves.toBeDefined();
+  });
+});
