@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 interface LockedPackage {
@@ -11,6 +12,18 @@ interface LockedPackage {
 
 /** More production packages than this need a reason. */
 const MOST_PRODUCTION_PACKAGES = 110;
+
+const PERMISSIVE = new Set([
+  'MIT',
+  'ISC',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  '0BSD',
+  'BlueOak-1.0.0',
+  'Unlicense',
+  'CC0-1.0',
+]);
 
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
   packages: Record<string, LockedPackage>;
@@ -57,5 +70,28 @@ describe('the lockfile', () => {
       ([, range]) => !/^\d+\.\d+\.\d+$/.test(range),
     );
     expect(loose).toEqual([]);
+  });
+
+  it('gives a bill of materials that names every production package, without a network', () => {
+    const args = ['sbom', '--sbom-format', 'cyclonedx', '--offline'];
+    const { stdout, status } = spawnSync('npm', args, { encoding: 'utf8', maxBuffer: 50_000_000 });
+    expect(status).toBe(0);
+    const { components } = JSON.parse(stdout) as { components: readonly { purl: string }[] };
+    const listed = new Set(components.map(({ purl }) => decodeURIComponent(purl.replace('pkg:npm/', ''))));
+    const names = production
+      .filter(([path]) => existsSync(path))
+      .map(([path, { version }]) => `${path.slice(path.lastIndexOf('node_modules/') + 13)}@${version}`);
+    expect(names.filter((name) => !listed.has(name))).toEqual([]);
+  });
+
+  it('has production packages under permissive licences alone', () => {
+    const licences = production
+      .filter(([path]) => existsSync(path))
+      .map(([path]) => {
+        const { license } = JSON.parse(readFileSync(`${path}/package.json`, 'utf8')) as { license?: unknown };
+        return [path, license] as const;
+      });
+    expect(licences.length).toBeGreaterThan(20);
+    expect(licences.filter(([, licence]) => !PERMISSIVE.has(String(licence)))).toEqual([]);
   });
 });
