@@ -86,7 +86,7 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         expect(await countsOf('r')).toEqual({ recentVisitorCount: 2, onlineCount: 1, messageCount: 0 });
       });
 
-      it('changes nothing when it is told again', async () => {
+      it('P7: changes nothing when it is told again', async () => {
         const batch = [touch('join', 'r', 'v'), touch('visit', 'r', 'w')];
         await store.touch(HERE, batch);
         await world.advance(1000);
@@ -96,11 +96,16 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         expect(await visitorsOf('r')).toBe(0);
       });
 
-      it('counts for exactly the window', async () => {
+      it('RANK-2, P3: counts for exactly the window: 29:59.9, and not 30:00.1', async () => {
+        expect(world.windowMs).toBe(30 * 60_000);
         await visit('r', 'v');
-        await world.advance(world.windowMs - 1);
+        await world.advance(world.windowMs - 100);
+        expect(await visitorsOf('r')).toBe(1);
+        await world.advance(99);
         expect(await visitorsOf('r')).toBe(1);
         await world.advance(1);
+        expect(await visitorsOf('r')).toBe(0);
+        await world.advance(100);
         expect(await visitorsOf('r')).toBe(0);
       });
 
@@ -135,7 +140,7 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         expect(await visitorsOf('r')).toBe(2);
       });
 
-      it('forgets who was online through an instance that fell silent', async () => {
+      it('RANK-3: forgets who was online through an instance that fell silent', async () => {
         await store.touch(HERE, [touch('join', 'r', 'v'), touch('join', 'r', 'w')]);
         await world.advance(ONLINE_MS / 2);
         await store.touch(HERE, [touch('join', 'r', 'w')]);
@@ -238,7 +243,7 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         expect(await take()).toMatchObject({ epoch, revision: 1, total: 1 });
       });
 
-      it('orders by visitors, then latest activity in seconds, then identifier from the highest', async () => {
+      it('RANK-1: orders by visitors, then latest activity in seconds, then identifier from the highest', async () => {
         await load();
         const second = Math.floor(world.now() / 1000) * 1000 - 10_000;
         await store.raise([

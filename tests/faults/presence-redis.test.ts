@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/lib/clock.js';
 import { systemIds } from '../../src/lib/ids.js';
-import { silentLogger } from '../../src/lib/logger.js';
+import { silentLogger, type Logger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { checkEviction } from '../../src/presence/eviction.redis.js';
 import { createPresenceService } from '../../src/presence/presence-service.js';
@@ -33,9 +33,14 @@ function createShared() {
 type Shared = ReturnType<typeof createShared>;
 
 /** One instance: the production services, adapters and connection; the durable store is in memory. */
-function instance(urls: readonly string[], { rooms, messages, journal }: Shared) {
+function instance(
+  urls: readonly string[],
+  { rooms, messages, journal }: Shared,
+  { aheadMs = 0, log = silentLogger }: { aheadMs?: number; log?: Logger } = {},
+) {
   const metrics = createMetrics({ version: 'test' });
-  const common = { clock: systemClock, ids: systemIds, chance: Math.random, log: silentLogger, metrics };
+  const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+  const common = { clock, ids: systemIds, chance: Math.random, log, metrics };
   const redis = connectRedis({ urls, prefix: 'fault', ...common });
   const store = createRedisPresenceStore({ redis, ...common, windowMs: WINDOW_MS, intervalMs: INTERVAL_MS });
   const pubsub = createRedisPubSub({ redis, ...common });
@@ -175,6 +180,48 @@ describe('presence over Redis', () => {
     await vi.waitFor(async () => {
       expect((await here.ranking.page(20, null, soon())).entries[0]?.standing.recentVisitorCount).toBe(2);
     }, PATIENCE);
+  });
+
+  it('counts by the clock of Redis, however wrong those of the instances are', async () => {
+    const { url } = await server();
+    const shared = createShared();
+    shared.rooms.add('r', new Date());
+    const hour = 3_600_000;
+    const [early, late] = [
+      instance([url], shared, { aheadMs: -hour }),
+      instance([url], shared, { aheadMs: hour }),
+    ];
+    await healed(early, { loaded: true });
+    await Promise.all([early.presence.visit('r', 'v'), late.presence.visit('r', 'w')]);
+    early.presence.join('r', 'x');
+    late.presence.join('r', 'x');
+    await healed(late, { recentVisitorCount: 3, onlineCount: 1 });
+    const admin = new Redis(url);
+    opened.push(() => admin.disconnect());
+    const [seconds] = await admin.time();
+    const ends = await admin.zrange('{fault}:exp', 0, -1, 'WITHSCORES');
+    const left = ends
+      .filter((_, place) => place % 2 === 1)
+      .map((end) => Number(end) / 1000 - Number(seconds));
+    expect(left).toHaveLength(3);
+    for (const each of left) {
+      expect(each).toBeGreaterThan(WINDOW_MS / 1000 - 30);
+      expect(each).toBeLessThanOrEqual(WINDOW_MS / 1000 + 1);
+    }
+  });
+
+  it('sounds an alarm when the eviction policy is changed for one that forgets', async () => {
+    const { url } = await server();
+    const alarms: string[] = [];
+    const log: Logger = { ...silentLogger, error: (_fields, message) => void alarms.push(message) };
+    const here = instance([url], createShared(), { log });
+    await healed(here, { loaded: true });
+    const admin = new Redis(url);
+    opened.push(() => admin.disconnect());
+    await admin.config('SET', 'maxmemory-policy', 'volatile-ttl');
+    // It is looked at each minute: now.
+    await admin.hset('{fault}:meta', 'healAt', 0);
+    await vi.waitFor(() => expect(alarms).toContainEqual(expect.stringContaining('volatile-ttl')), PATIENCE);
   });
 
   it('refuses an eviction policy that forgets, in words that say how to fix it', async () => {

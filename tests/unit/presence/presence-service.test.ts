@@ -71,6 +71,19 @@ describe('presence', () => {
     expect(await countsOf(presence)).toEqual([0, 0]);
   });
 
+  it('RANK-3: has who is online right within 5 seconds of a join, and of a leave', async () => {
+    const { world, presence } = await started();
+    for (let phase = 0; phase < 3000; phase += 170) {
+      await world.clock.advance(phase);
+      const leave = presence.join('r', `v${phase}`);
+      await world.clock.advance(5000);
+      expect((await countsOf(presence))[1]).toBe(1);
+      leave();
+      await world.clock.advance(5000);
+      expect((await countsOf(presence))[1]).toBe(0);
+    }
+  });
+
   it('does not flicker when a subscription is opened, closed and opened again', async () => {
     const { world, presence } = await started();
     presence.join('r', 'v');
