@@ -7,7 +7,11 @@ const suite = (name: string, options: { testTimeout?: number; fileParallelism?: 
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     name,
-    include: [`tests/${name}/**/*.test.{ts,tsx}`],
+    include: [
+      `tests/${name}/**/*.test.{ts,tsx}`,
+      // Scenarios that have no short form: npm run test:faults.
+      ...(process.env['MADANG_FAULTS'] === 'long' ? [`tests/${name}/**/*.long.ts`] : []),
+    ],
     testTimeout: options.testTimeout ?? 30_000,
     hookTimeout: 120_000,
     fileParallelism: options.fileParallelism ?? true,

@@ -49,9 +49,13 @@ export async function startConversation(options: ConversationOptions): Promise<C
   const { targets, perSecond } = options;
   const history = createHistory();
   const first = targets[0]?.() ?? '';
-  const host = await createVisitor(first);
+  // A server that was just started, or that others keep busy, may ask to try again.
+  const patiently = <Value>(ask: () => Promise<Value>): Promise<Value> =>
+    vi.waitFor(ask, { timeout: SETTLE_MS, interval: 200 });
+  const host = await patiently(() => createVisitor(first));
   const roomIds: string[] = [];
-  for (let index = 0; index < options.rooms; index += 1) roomIds.push(await createRoom(first, host));
+  for (let index = 0; index < options.rooms; index += 1)
+    roomIds.push(await patiently(() => createRoom(first, host)));
   const roomOf = (index: number): string => roomIds[index % roomIds.length] ?? '';
 
   const followers = Array.from({ length: options.followers }, (_, index) =>
@@ -68,7 +72,7 @@ export async function startConversation(options: ConversationOptions): Promise<C
       createSender({
         who: `sender-${index}`,
         roomId: roomOf(index),
-        visitor: await createVisitor(first),
+        visitor: await patiently(() => createVisitor(first)),
         target: rotating(targets, index),
         history,
         padding: options.padding ?? 0,

@@ -1,0 +1,54 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { sleep, slack } from './scenario.js';
+import { setStage } from './stage.js';
+
+const SECOND_MS = 1000;
+const EXIT_WITHIN_MS = 25 * SECOND_MS;
+const PAUSE_MAX_MS = 25 * SECOND_MS;
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+describe('R1', () => {
+  it('nothing happens: nobody reconnects, and no send is tried twice', async () => {
+    const stage = await setStage();
+    closers.push(stage.close);
+    await sleep(60 * SECOND_MS);
+    const outcome = await stage.finish('R1', 'for 60 s');
+    expect([outcome.retries, outcome.reconnects]).toEqual([0, 0]);
+  });
+});
+
+describe('R21', () => {
+  it('each instance is stopped and started in turn, three rounds: each ends in order and in time', async () => {
+    const stage = await setStage({ DRAIN_DELAY_MS: '2000', DRAIN_WINDOW_MS: '5000' });
+    closers.push(stage.close);
+    for (let round = 0; round < 3; round += 1) {
+      for (const instance of stage.instances) {
+        await sleep(2 * SECOND_MS);
+        const started = performance.now();
+        expect(await instance.stop()).toEqual({ code: 0, signal: null });
+        expect(performance.now() - started).toBeLessThan(EXIT_WITHIN_MS);
+        await instance.restart();
+      }
+    }
+    await stage.finish('R21', '3 rounds of rolling restarts');
+  });
+});
+
+describe('R22', () => {
+  it('an instance freezes for 15 s and comes back: its clients move, and its late work breaks nothing', async () => {
+    const stage = await setStage();
+    closers.push(stage.close);
+    await sleep(5 * SECOND_MS);
+    stage.instances[1]?.pause();
+    await sleep(15 * SECOND_MS);
+    stage.instances[1]?.resume();
+    await sleep(10 * SECOND_MS);
+    const outcome = await stage.finish('R22', 'one instance frozen for 15 s');
+    expect(outcome.reconnects).toBeGreaterThan(0);
+    expect(Math.max(...outcome.pauseMs)).toBeLessThan(PAUSE_MAX_MS * slack());
+  });
+});
