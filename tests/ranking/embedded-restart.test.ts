@@ -10,6 +10,9 @@ const WAIT = { timeout: 60_000, interval: 50 };
 /** A visit is durable within a second; twice that, for a busy machine. */
 const JOURNALED_MS = 2500;
 
+/** A socket; a server that is too busy for newcomers is asked again. */
+const open: typeof openSocket = (...args) => vi.waitFor(() => openSocket(...args), WAIT);
+
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
@@ -33,7 +36,7 @@ describe('EMBEDDED', () => {
     }
     // Visitors that are never stored, in the room that is otherwise the last.
     for (let guest = 0; guest < 4; guest += 1) {
-      const socket = await openSocket(server.url());
+      const socket = await open(server.url());
       socket.subscribe(MESSAGE_ADDED, { roomId: rooms[0] });
       closers.push(() => socket.cut());
     }

@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
 /** What a GraphQL request answered, whatever its status. */
 export interface GraphqlAnswer<Data> {
   readonly status: number;
@@ -56,14 +58,26 @@ export async function request<Data>(
   return { status: response.status, data: body.data, errors: body.errors ?? [] };
 }
 
-/** As `request`, for what must succeed: the data, or a failure that shows the whole answer. */
+/** How long `ask` repeats what a server that is too busy for newcomers refuses, in milliseconds. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * As `request`, for what must succeed: the data, or a failure that shows the whole answer. What an overloaded
+ * server refuses is repeated when it says, as clients do.
+ */
 export async function ask<Data>(
   url: string,
   query: string,
   variables: Readonly<Record<string, unknown>> = {},
   options: RequestOptions = {},
 ): Promise<Data> {
-  const answer = await request<Data>(url, query, variables, options);
+  let answer = await request<Data>(url, query, variables, options);
+  for (const until = Date.now() + PATIENCE_MS; Date.now() < until;) {
+    const refused = answer.errors.find(({ extensions }) => extensions?.code === 'OVERLOADED');
+    if (refused === undefined) break;
+    await wait(refused.extensions?.retryAfterMs ?? 1000);
+    answer = await request<Data>(url, query, variables, options);
+  }
   if (answer.errors.length > 0 || answer.data === null || answer.data === undefined) {
     throw new Error(
       `Refused:\n${query}\n${JSON.stringify(variables)}\n${JSON.stringify(answer, undefined, 2)}`,
