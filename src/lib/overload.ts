@@ -17,12 +17,18 @@ const MAX_DELAY_MS = 200;
 const NOTICEABLE_DELAY_MS = 100;
 const MAX_UTILIZATION = 0.95;
 const MAX_HEAP = 0.85;
+/**
+ * Who gets less than that is late because others have the processors: it would not be in time with fewer callers
+ * either, and every other instance on this machine would send them away too.
+ */
+const BUSY_PROCESSOR = 0.5;
 
 const SIGNS: readonly Sign[] = [
-  { shows: ({ delayMs }) => delayMs > MAX_DELAY_MS, readings: 5 },
+  { shows: ({ delayMs, processor }) => delayMs > MAX_DELAY_MS && processor > BUSY_PROCESSOR, readings: 5 },
   // A loop that never waits and yet is on time only does a lot: a storm of reconnects is let in as fast as it can be.
   {
-    shows: ({ utilization, delayMs }) => utilization > MAX_UTILIZATION && delayMs > NOTICEABLE_DELAY_MS,
+    shows: ({ utilization, delayMs, processor }) =>
+      utilization > MAX_UTILIZATION && delayMs > NOTICEABLE_DELAY_MS && processor > BUSY_PROCESSOR,
     readings: 10,
   },
   // Garbage that was not collected yet counts as well, so one reading says little.
@@ -67,10 +73,11 @@ export function createOverload(deps: {
     overloaded = to;
     calm = 0;
     onChange(to);
-    const { delayMs, utilization, heap } = load;
+    const { delayMs, utilization, processor, heap } = load;
     const fields = {
       delayMs: Math.round(delayMs),
       utilization: utilization.toFixed(2),
+      processor: processor.toFixed(2),
       heap: heap.toFixed(2),
     };
     if (to) log.warn(fields, 'overloaded: new sockets and callers without a token are refused');

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { cpuUsage } from 'node:process';
 import { getHeapStatistics } from 'node:v8';
 
 /** How busy this process was since it was last asked. */
@@ -7,17 +8,22 @@ export interface Load {
   readonly delayMs: number;
   /** Part of the time in which the event loop did not wait, 0 to 1. */
   readonly utilization: number;
+  /** Processor time per time that passed: 1 is one processor, all the time. */
+  readonly processor: number;
   /** Part of the heap that may be used which is, 0 to 1. */
   readonly heap: number;
 }
 
 const RESOLUTION_MS = 10;
 const NS_PER_MS = 1_000_000;
+const US_PER_MS = 1000;
 
 /** Watches the event loop of this process until `stop`; each `read` is about the time since the one before it. */
 export function watchProcessLoad(): { read(): Load; stop(): void } {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   let since = performance.eventLoopUtilization();
+  let usage = cpuUsage();
+  let readAt = performance.now();
   delays.enable();
   return {
     read() {
@@ -27,8 +33,13 @@ export function watchProcessLoad(): { read(): Load; stop(): void } {
       // The timer that measures is itself due only after its resolution.
       const delayMs = delays.count === 0 ? 0 : delays.percentile(99) / NS_PER_MS - RESOLUTION_MS;
       delays.reset();
+      const { user, system } = cpuUsage(usage);
+      const passedMs = performance.now() - readAt;
+      const processor = passedMs === 0 ? 0 : (user + system) / US_PER_MS / passedMs;
+      usage = cpuUsage();
+      readAt = performance.now();
       const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-      return { delayMs, utilization, heap: used / limit };
+      return { delayMs, utilization, processor, heap: used / limit };
     },
     stop: () => void delays.disable(),
   };

@@ -8,7 +8,7 @@ import { request } from '../testkit/graphql-client.ts';
 import { createRoom, createVisitor, MESSAGE_ADDED, readLog, sendMessage } from '../testkit/seed.ts';
 import { type ServerChild, spawnServer, startServerChild } from '../testkit/server-child.ts';
 import { startMongo, startRedis } from '../testkit/services/index.ts';
-import { openSocket, refusedUpgrade } from '../unit/transport/kit/server.ts';
+import { openSocket } from '../unit/transport/kit/server.ts';
 import { residentMb } from './support/process.ts';
 import { scaled } from './support/scale.ts';
 import { report } from './support/table.ts';
@@ -81,54 +81,6 @@ describe('O1 health', () => {
     expect((await request(server.url(), '{ __typename }')).status).toBe(200);
     expect(await ended).toEqual({ code: 0, signal: null });
     states += 2;
-  });
-});
-
-let pauses = 0;
-report('O2', () => ({
-  tried: pauses,
-  of: 'pauses of a process that has too little processor',
-  result: 'newcomers 503 with Retry-After, conversations go on, over by itself',
-}));
-
-describe('O2 overload', () => {
-  it('refuses newcomers while it lasts, goes on with those who are there, and ends by itself', async () => {
-    const server = await start('embedded', { METRICS_PORT: '0' });
-    const url = server.url();
-    const visitor = await createVisitor(url);
-    const roomId = await createRoom(url, visitor);
-    const socket = openSocket(`${url}/graphql`);
-    await socket.init({ token: visitor.token });
-    socket.subscribe('live', MESSAGE_ADDED, { roomId });
-    // Paused for most of the time, its event loop is late as it is when there is too much to do.
-    let pausing = true;
-    const pauser = (async () => {
-      while (pausing) {
-        server.pause();
-        await new Promise((resolve) => setTimeout(resolve, 400));
-        server.resume();
-        await new Promise((resolve) => setTimeout(resolve, 150));
-        pauses += 1;
-      }
-    })();
-    const state = () => probe(url, '/readyz').then(({ status, body }) => `${status} ${body['status']}`);
-    await eventually(state, (told) => told === '503 overloaded');
-    const newcomer = await request(url, '{ __typename }');
-    expect([newcomer.status, newcomer.errors[0]?.extensions?.code]).toEqual([503, 'OVERLOADED']);
-    expect(newcomer.errors[0]?.extensions?.retryAfterMs).toBeGreaterThanOrEqual(1000);
-    const upgrade = await refusedUpgrade(Number(new URL(url).port), '/graphql');
-    expect([upgrade.status, Number(upgrade.headers['retry-after']) >= 1]).toEqual([503, true]);
-    expect((await probe(url, '/livez')).status).toBe(200);
-    const sent = await sendMessage(url, visitor, { roomId, text: 'still talking' });
-    expect(sent.message?.number).toBe(1);
-    await socket.frame('next', 'live');
-    pausing = false;
-    await pauser;
-    await eventually(state, (told) => told === '200 ready');
-    expect((await request(url, '{ __typename }')).status).toBe(200);
-    const metricsUrl = /metrics (http:\/\/[^\s,]+)/.exec(server.output())?.[1] ?? '';
-    expect(await (await fetch(metricsUrl)).text()).toMatch(/chat_overload_state 0/);
-    expect(server.output()).toMatch(/"level":"warn".*overloaded/);
   });
 });
 

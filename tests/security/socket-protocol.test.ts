@@ -146,8 +146,8 @@ const BEFORE_INIT: readonly Abuse[] = [
     4403,
   ],
   [
-    'an init of 20 MB',
-    (s) => s.send(text(`{"type":"connection_init","payload":{"x":"${'x'.repeat(20 * MB)}"}}`)),
+    'an init of 1 MB',
+    (s) => s.send(text(`{"type":"connection_init","payload":{"x":"${'x'.repeat(MB)}"}}`)),
     1009,
   ],
   ['nothing at all', () => undefined, 4408],

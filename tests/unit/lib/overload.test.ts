@@ -4,7 +4,7 @@ import { createOverload } from '../../../src/lib/overload.js';
 import { type Load, watchProcessLoad } from '../../../src/lib/process-load.js';
 import { createManualClock } from '../../testkit/manual-clock.js';
 
-const CALM: Load = { delayMs: 5, utilization: 0.1, heap: 0.3 };
+const CALM: Load = { delayMs: 5, utilization: 0.1, processor: 1, heap: 0.3 };
 
 function world(chance = 0) {
   const clock = createManualClock();
@@ -50,6 +50,10 @@ describe('overload', () => {
     ['late by 200 ms', { delayMs: 200 }],
     ['busy for 95 % and late by 150 ms', { utilization: 0.95, delayMs: 150 }],
     ['busy all the time, and on time', { utilization: 1, delayMs: 100 }],
+    [
+      'late by a second, because others have the processors',
+      { delayMs: 1000, utilization: 1, processor: 0.5 },
+    ],
     ['using 85 % of its heap', { heap: 0.85 }],
   ])('is not a process that is %s', async (_name, load) => {
     expect(await world().after(60, load)).toBe(false);
@@ -80,11 +84,12 @@ describe('overload', () => {
 
   it('is measured on the process itself', () => {
     const watch = watchProcessLoad();
-    const { delayMs, utilization, heap } = watch.read();
+    const { delayMs, utilization, processor, heap } = watch.read();
     watch.stop();
     expect(delayMs).toBeGreaterThanOrEqual(-10);
     expect(utilization).toBeGreaterThanOrEqual(0);
     expect(utilization).toBeLessThanOrEqual(1);
+    expect(processor).toBeGreaterThanOrEqual(0);
     expect(heap).toBeGreaterThan(0);
     expect(heap).toBeLessThan(1);
   });
