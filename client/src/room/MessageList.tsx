@@ -8,7 +8,17 @@ import { useReadable } from '../ui/use-readable.js';
 import { DaySeparator } from './DaySeparator.js';
 import { listMessages } from './listed.js';
 import { Message } from './Message.js';
-import { atNewest, bounds, NEWEST, newerWindow, olderWindow } from './message-window.js';
+import {
+  atNewest,
+  bounds,
+  NEWEST,
+  newerWindow,
+  olderWindow,
+  unreadWindow,
+  type MessageWindow,
+} from './message-window.js';
+import { UNREAD_ANCHOR, UnreadSeparator } from './UnreadSeparator.js';
+import { useOpening } from './use-opening.js';
 import { useScroll } from './use-scroll.js';
 
 /** The messages of a room, and one's own that are still on their way. Follows the newest until scrolled up. */
@@ -21,46 +31,57 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const visible = usePageVisible();
   const [{ data }] = useViewerQuery();
   const viewer = data?.viewer ?? null;
-  const [shown, setShown] = useState(NEWEST);
   const { phase, messages, names, hasOlder, loadingOlder } = state;
   const first = messages[0]?.number ?? 1;
   const last = messages.at(-1)?.number ?? 0;
+  const opening = useOpening(roomId, room, state);
+  const opened = opening !== null;
+  const firstUnread = opening?.firstUnread ?? null;
+  const [moved, setMoved] = useState<MessageWindow | null>(null);
+  const shown = moved ?? (firstUnread === null ? NEWEST : unreadWindow(firstUnread, first, last));
   const { from, to } = bounds(shown, first, last);
 
   const lines = useMemo(() => {
+    if (!opened && messages.length > 0) return [];
     const onPage = messages.slice(from - first, to - first + 1);
     return listMessages(onPage, names, to === last ? notYetListed(entries, roomId, messages) : [], viewer);
-  }, [messages, names, entries, roomId, viewer, from, to, first, last]);
+  }, [messages, names, entries, roomId, viewer, from, to, first, last, opened]);
 
   const wantOlder = useCallback(
     (atEnd: boolean) => {
+      if (!opened) return;
       if (from > first) {
-        if (!atEnd) setShown((now) => olderWindow(now, first, last));
+        if (!atEnd) setMoved(olderWindow(shown, first, last));
       } else if (hasOlder) {
         // Held where it is: the page that comes goes above, and comes into view step by step.
-        if (!atEnd) setShown((now) => (now.from === from && now.to === to ? now : { from, to }));
+        if (!atEnd) setMoved((now) => (now?.from === from && now.to === to ? now : { from, to }));
         room.loadOlder();
       }
     },
-    [room, from, to, first, last, hasOlder],
+    [room, opened, shown, setMoved, from, to, first, last, hasOlder],
   );
   const wantNewer = useCallback(
     (atEnd: boolean) => {
-      if (to < last) setShown((now) => newerWindow(now, first, last));
-      else if (atEnd) setShown(atNewest);
+      if (!opened) return;
+      if (to < last) setMoved(newerWindow(shown, first, last));
+      else if (atEnd) setMoved(atNewest);
     },
-    [to, first, last],
+    [opened, shown, setMoved, to, first, last],
   );
-  const { log, atEnd, onScroll, toEnd } = useScroll(wantOlder, wantNewer);
+  const { log, atEnd, isAtEnd, onScroll, toEnd } = useScroll(
+    wantOlder,
+    wantNewer,
+    firstUnread === null ? null : UNREAD_ANCHOR,
+  );
   const jump = useCallback(() => {
-    setShown(NEWEST);
+    setMoved(NEWEST);
     toEnd();
-  }, [toEnd]);
+  }, [setMoved, toEnd]);
 
   const following = atEnd && to === last;
   useEffect(() => {
-    if (following && visible && phase !== 'loading') unread.markRead(roomId, last);
-  }, [following, phase, last, visible, unread, roomId]);
+    if (following && isAtEnd() && visible && opened) unread.markRead(roomId, last);
+  }, [following, isAtEnd, opened, last, visible, unread, roomId]);
   useEffect(() => {
     if (entries.some(({ number }) => number !== null)) outbox.delivered(roomId, last);
   }, [outbox, roomId, last, entries]);
@@ -76,7 +97,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   }, [outbox, roomId, jump]);
 
   const edge =
-    phase === 'loading'
+    phase === 'loading' || !opened
       ? texts.loading
       : loadingOlder
         ? texts.loadingOlder
@@ -88,14 +109,15 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
     <div className="messages">
       <div className="log" role="log" aria-label={texts.messages} tabIndex={0} ref={log} onScroll={onScroll}>
         {edge !== null && <p className="log-edge">{edge}</p>}
-        {lines.map(({ key, dayBegins, ...line }) => (
+        {lines.map(({ key, dayBegins, number, ...line }) => (
           <Fragment key={key}>
             {dayBegins && <DaySeparator date={new Date(line.time)} />}
+            {number !== null && number === firstUnread && <UnreadSeparator />}
             <Message anchor={key} {...line} />
           </Fragment>
         ))}
       </div>
-      {!following && (
+      {!following && opened && (
         <button type="button" className="jump" onClick={jump}>
           {texts.jumpToNewest}
           {fresh > 0 && <span className="jump-count"> {texts.newMessages(fresh)}</span>}

@@ -13,6 +13,8 @@ export interface Listed {
   readonly mine: boolean;
   readonly delivery: Delivery | null;
   readonly dayBegins: boolean;
+  /** Its place in the room; null while it has none. */
+  readonly number: number | null;
 }
 
 interface Viewer {
@@ -28,7 +30,7 @@ export function listMessages(
   viewer: Viewer | null,
 ): readonly Listed[] {
   const lines = [
-    ...messages.map(({ id, author, text, createdAt, idempotencyKey }) => ({
+    ...messages.map(({ id, number, author, text, createdAt, idempotencyKey }) => ({
       key: idempotencyKey === null ? id : `${author.id}:${idempotencyKey}`,
       authorId: author.id,
       authorName: names.get(author.id) ?? author.displayName,
@@ -36,6 +38,7 @@ export function listMessages(
       time: createdAt,
       mine: author.id === viewer?.id,
       delivery: null,
+      number,
     })),
     ...unlisted.map(({ key, text, writtenAt, failure, number }) => ({
       key: `${viewer?.id ?? ''}:${key}`,
@@ -45,6 +48,7 @@ export function listMessages(
       time: writtenAt,
       mine: true,
       delivery: number === null ? { key, failure } : null,
+      number,
     })),
   ];
   let before = '';

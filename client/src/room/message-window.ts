@@ -10,6 +10,8 @@ export const FOLLOWED_MESSAGES = 120;
 export const SHOWN_MESSAGES = 240;
 /** So many more come in at an edge. */
 const STEP_MESSAGES = 50;
+/** So many read messages are on the page before the first unread one. */
+const CONTEXT_MESSAGES = 30;
 
 export const NEWEST: MessageWindow = { from: null, to: null };
 
@@ -35,7 +37,14 @@ export function newerWindow(shown: MessageWindow, first: number, last: number): 
   return { from: Math.max(now.from, to - SHOWN_MESSAGES + 1), to: to === last ? null : to };
 }
 
+/** Around the first unread message: a few read ones before it, as context, then as many as may be on the page. */
+export function unreadWindow(firstUnread: number, first: number, last: number): MessageWindow {
+  const from = Math.max(firstUnread - CONTEXT_MESSAGES, first);
+  const to = Math.min(from + SHOWN_MESSAGES - 1, last);
+  return { from, to: to === last ? null : to };
+}
+
 /** While the newest are read, the window does not grow with them. */
-export function atNewest(shown: MessageWindow): MessageWindow {
-  return shown.from === null && shown.to === null ? shown : NEWEST;
+export function atNewest(shown: MessageWindow | null): MessageWindow {
+  return shown?.from === null && shown.to === null ? shown : NEWEST;
 }

@@ -5,10 +5,15 @@ const AT_END_PX = 24;
 /** This close to an edge of what is on the page, in CSS pixels, more is wanted. */
 const NEAR_EDGE_PX = 400;
 
+/** So far below the upper edge, in CSS pixels, comes what is brought to the top. */
+const ANCHOR_TOP_PX = 64;
+
 export interface Scroll {
   readonly log: RefObject<HTMLDivElement | null>;
   /** Whether the newest message is in view, and is to stay there. */
   readonly atEnd: boolean;
+  /** The same at this moment, before it is rendered. */
+  readonly isAtEnd: () => boolean;
   readonly onScroll: () => void;
   readonly toEnd: () => void;
 }
@@ -19,11 +24,18 @@ export interface Scroll {
  *
  * @param wantOlder called near the upper edge, and told whether the lower end is in view as well
  * @param wantNewer called near the lower edge, and told whether the end is reached
+ * @param openAt an anchor to bring to the top of the view once, as far as the end of the list allows
  */
-export function useScroll(wantOlder: (atEnd: boolean) => void, wantNewer: (atEnd: boolean) => void): Scroll {
+export function useScroll(
+  wantOlder: (atEnd: boolean) => void,
+  wantNewer: (atEnd: boolean) => void,
+  openAt: string | null,
+): Scroll {
   const log = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const following = useRef(true);
+  /** What is brought to the top may not be on the page yet. */
+  const arriving = useRef(false);
   const anchor = useRef<{ id: string; top: number } | null>(null);
 
   const settle = useCallback(() => {
@@ -37,6 +49,12 @@ export function useScroll(wantOlder: (atEnd: boolean) => void, wantNewer: (atEnd
     const article = held === null ? null : element.querySelector(`[data-anchor="${CSS.escape(held.id)}"]`);
     if (held !== null && article !== null) {
       element.scrollTop += article.getBoundingClientRect().top - held.top;
+      // Where everything below it fits no scroll event tells that this is the end.
+      if (arriving.current) {
+        arriving.current = false;
+        following.current = distanceToEnd(element) <= AT_END_PX;
+        setAtEnd(following.current);
+      }
     }
   }, []);
 
@@ -47,6 +65,15 @@ export function useScroll(wantOlder: (atEnd: boolean) => void, wantNewer: (atEnd
     if (element.scrollTop < NEAR_EDGE_PX) wantOlder(following.current);
     if (distanceToEnd(element) < NEAR_EDGE_PX) wantNewer(following.current);
   }, [wantOlder, wantNewer]);
+
+  useLayoutEffect(() => {
+    const element = log.current;
+    if (openAt === null || element === null) return;
+    arriving.current = true;
+    following.current = false;
+    setAtEnd(false);
+    anchor.current = { id: openAt, top: element.getBoundingClientRect().top + ANCHOR_TOP_PX };
+  }, [openAt]);
 
   // After every render: whatever came or went, what is read is where it was before anybody sees it.
   useLayoutEffect(() => {
@@ -78,12 +105,15 @@ export function useScroll(wantOlder: (atEnd: boolean) => void, wantNewer: (atEnd
   }, [lookAtEdges]);
 
   const toEnd = useCallback(() => {
+    arriving.current = false;
     following.current = true;
     setAtEnd(true);
     settle();
   }, [settle]);
 
-  return { log, atEnd, onScroll, toEnd };
+  const isAtEnd = useCallback(() => following.current, []);
+
+  return { log, atEnd, isAtEnd, onScroll, toEnd };
 }
 
 function distanceToEnd(element: HTMLElement): number {

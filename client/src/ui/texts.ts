@@ -25,6 +25,7 @@ const en = {
   removed: 'This message was removed.',
   jumpToNewest: 'Jump to newest',
   newMessages: (count: number) => (count === 1 ? '1 new message' : `${format(count)} new messages`),
+  unreadBegin: 'New messages',
   loadingOlder: 'Loading older messages …',
   loading: 'Loading …',
   beginning: 'This is where the room begins.',
@@ -47,6 +48,7 @@ const en = {
   waiting: (count: number) => (count === 1 ? '1 message waits' : `${format(count)} messages wait`),
   replaced: 'Your pass had expired, so you are a new guest now.',
   visitorChanged: 'You were another guest when this was sent. It may have arrived.',
+  paused: (time: string) => `Too many messages at once. Sending goes on at ${time}.`,
   tooLong: (length: number, most: number) => `${format(length)} of at most ${format(most)} characters`,
   problems: {
     INVALID_INPUT: (message: string) => message,
@@ -86,6 +88,7 @@ const ko: Texts = {
   removed: '삭제된 메시지입니다.',
   jumpToNewest: '최신 메시지로',
   newMessages: (count) => `새 메시지 ${format(count)}개`,
+  unreadBegin: '여기부터 새 메시지',
   loadingOlder: '이전 메시지를 불러오는 중 …',
   loading: '불러오는 중 …',
   beginning: '여기서 대화가 시작되었습니다.',
@@ -108,6 +111,7 @@ const ko: Texts = {
   waiting: (count) => `대기 중인 메시지 ${format(count)}개`,
   replaced: '이용 기간이 끝나 새 손님으로 들어왔습니다.',
   visitorChanged: '다른 손님일 때 보낸 메시지입니다. 이미 전달되었을 수 있습니다.',
+  paused: (time) => `메시지를 너무 많이 보냈습니다. ${time}에 이어서 보냅니다.`,
   tooLong: (length, most) => `${format(length)}자 (최대 ${format(most)}자)`,
   problems: {
     INVALID_INPUT: () => '사용할 수 없는 입력입니다.',

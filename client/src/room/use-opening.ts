@@ -1,0 +1,36 @@
+import { useEffect, useState } from 'react';
+import type { FollowedRoom, RoomState } from '../../kit/index.js';
+import { useChat } from '../session/chat-context.js';
+import { useReadable } from '../ui/use-readable.js';
+
+/** The first unread message is looked for in so many of the newest. */
+const SEARCHED_MESSAGES = 1000;
+
+/** Where a room opened: at the message with this number, or, with null, at the newest. */
+export interface Opening {
+  readonly firstUnread: number | null;
+}
+
+/**
+ * Decides once where a room opens: at the first message that was not read yet, else at the newest. Null while older
+ * pages are read to know; without a connection what is held has to do.
+ */
+export function useOpening(roomId: string, room: FollowedRoom, state: RoomState): Opening | null {
+  const { unread, socket } = useChat();
+  const connected = useReadable(socket.state) === 'connected';
+  const [read] = useState(() => unread.lastRead.get().get(roomId) ?? null);
+  const [opening, setOpening] = useState<Opening | null>(null);
+  const { phase, hasOlder, loadingOlder } = state;
+  const first = state.messages[0]?.number ?? 1;
+  const last = state.messages.at(-1)?.number ?? 0;
+  const held = read === null || first <= read + 1 || !hasOlder;
+  const searching =
+    opening === null && phase === 'ready' && !held && connected && last - first < SEARCHED_MESSAGES;
+  useEffect(() => {
+    if (searching && !loadingOlder) room.loadOlder();
+  }, [room, searching, loadingOlder]);
+  if (opening !== null || phase === 'loading' || searching) return opening;
+  const found = { firstUnread: read === null || read >= last ? null : Math.max(read + 1, first) };
+  setOpening(found);
+  return found;
+}

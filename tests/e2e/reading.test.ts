@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
+import { startServerChild, type ServerChild } from '../testkit/server-child.js';
+import { openBrowser, type Browser } from './support/browser.js';
+import { openChat } from './support/chat.js';
+
+const SOON = { timeout: 30_000 };
+
+describe('reading a room', () => {
+  let browser: Browser;
+  let base: TestFoundation;
+  let server: ServerChild;
+  let visitor: TestVisitor;
+  beforeAll(async () => {
+    base = await foundation('embedded');
+    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
+    visitor = await createVisitor(server.url());
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+    await base?.dispose();
+  });
+
+  const fill = async (roomId: string, from: number, to: number) => {
+    for (let number = from; number <= to; number++) {
+      await sendMessage(server.url(), visitor, { roomId, text: `message ${number}` });
+    }
+  };
+
+  it.each([2, 40, 170])(
+    'opens at the first of %i unread messages, with a marker before it',
+    async (count) => {
+      const roomId = await createRoom(server.url(), visitor, `Unread ${count}`);
+      await createRoom(server.url(), visitor, `Away ${count}`);
+      await fill(roomId, 1, 60);
+      const window = await openChat(browser, server.url(), { path: `/rooms/${roomId}` });
+      await window.message('message 60').waitFor();
+      await window.openRoom(`Away ${count}`);
+      await fill(roomId, 61, 60 + count);
+      await window.rooms
+        .getByRole('link', { name: new RegExp(`^Unread ${count} .* ${count} unread`) })
+        .waitFor();
+      await window.openRoom(`Unread ${count}`);
+      const marker = window.log.getByRole('separator', { name: 'New messages' });
+      await marker.waitFor();
+      const top = async (of: typeof marker) => (await of.boundingBox())?.y ?? NaN;
+      const log = await top(window.log);
+      const [read, first] = [window.message('message 60'), window.message('message 61')];
+      await expect.poll(async () => (await top(marker)) >= log, SOON).toBe(true);
+      expect(await top(first)).toBeGreaterThan(await top(marker));
+      expect(await top(first)).toBeLessThan(log + 400 + (count < 10 ? 400 : 0));
+      expect(await top(read)).toBeLessThan(await top(marker));
+      // A few are all in view, and so they are read; of more the button tells how many.
+      const jump = window.page.getByRole('button', { name: `Jump to newest ${count} new messages` });
+      if (count > 10) await jump.click();
+      await window.message(`message ${60 + count}`).waitFor();
+      await expect.poll(() => jump.count(), SOON).toBe(0);
+      await expect.poll(() => window.rooms.getByRole('link', { name: /unread/ }).count(), SOON).toBe(0);
+      await window.openRoom(`Away ${count}`);
+      await window.openRoom(`Unread ${count}`);
+      await window.message(`message ${60 + count}`).waitFor();
+      expect(await marker.count()).toBe(0);
+      expect(window.trouble).toEqual([]);
+    },
+  );
+});
