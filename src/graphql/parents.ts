@@ -17,5 +17,8 @@ export type MessageAddedEventParent = LogDelivery<Message>;
 export type MessageConnectionParent = LogPage<Message>;
 export type RoomsChangedEventParent = RankingChange;
 export type RoomConnectionParent = RankingPage;
-export type RoomEdgeParent = RankingPage['entries'][number];
+export interface RoomEdgeParent {
+  readonly cursor: string;
+  readonly room: RoomParent;
+}
 export type UserErrorParent = Problem;

@@ -6,11 +6,21 @@ import type { RoomParent } from '../graphql/parents.js';
 import type { SubscriptionField } from '../graphql/subscription-field.js';
 import type { RankingChange, Standing } from './ranking-service.js';
 
-/** The room of a standing, as the newest snapshot has it. */
-async function roomOf(standing: Standing, { services, loaders }: Context): Promise<RoomParent> {
+/** What is listed and is not there: the presence store outlived a database that was replaced by an older one. */
+const existing = <Item>(items: readonly (Item | null)[]): Item[] => items.filter((item) => item !== null);
+
+/** The room of a standing, as the newest snapshot has it; null when the store does not have it. */
+async function roomOf(standing: Standing, { services, loaders }: Context): Promise<RoomParent | null> {
   const record = services.rooms.cached(standing.roomId) ?? (await loaders.room.load(standing.roomId));
-  if (record === null) throw new Error(`The ranking lists an unknown room ${standing.roomId}`);
-  return { record, standing };
+  return record === null ? null : { record, standing };
+}
+
+const roomsOf = async (standings: readonly Standing[], context: Context): Promise<RoomParent[]> =>
+  existing(await Promise.all(standings.map((standing) => roomOf(standing, context))));
+
+async function globalIdOf(roomId: string, { services, loaders }: Context): Promise<string | null> {
+  const record = services.rooms.cached(roomId) ?? (await loaders.room.load(roomId));
+  return record === null ? null : toGlobalId('Room', roomId);
 }
 
 export const rankingResolvers = {
@@ -19,8 +29,18 @@ export const rankingResolvers = {
       services.ranking.page(pageSize('first', first), after ?? null, signal),
   },
   RoomConnection: {
-    edges: ({ entries }) => [...entries],
-    nodes: ({ entries }, _args, context) => entries.map(({ standing }) => roomOf(standing, context)),
+    async edges({ entries }, _args, context) {
+      const rooms = await Promise.all(entries.map(({ standing }) => roomOf(standing, context)));
+      return entries.flatMap((entry, place) => {
+        const room = rooms[place] ?? null;
+        return room === null ? [] : [{ cursor: entry.cursor, room }];
+      });
+    },
+    nodes: ({ entries }, _args, context) =>
+      roomsOf(
+        entries.map(({ standing }) => standing),
+        context,
+      ),
     pageInfo: ({ entries, hasNextPage, hasPreviousPage }) => ({
       hasNextPage,
       hasPreviousPage,
@@ -29,11 +49,12 @@ export const rankingResolvers = {
     }),
   },
   RoomEdge: {
-    node: ({ standing }, _args, context) => roomOf(standing, context),
+    node: ({ room }) => room,
   },
   RoomsChangedEvent: {
-    rooms: ({ standings }, _args, context) => standings.map((standing) => roomOf(standing, context)),
-    order: ({ order }) => order?.map((roomId) => toGlobalId('Room', roomId)) ?? null,
+    rooms: ({ standings }, _args, context) => roomsOf(standings, context),
+    order: async ({ order }, _args, context) =>
+      order === null ? null : existing(await Promise.all(order.map((roomId) => globalIdOf(roomId, context)))),
   },
 } satisfies Resolvers;
 
