@@ -16,6 +16,7 @@ import { startMetricsServer } from './lib/metrics-server.js';
 import { createOverload } from './lib/overload.js';
 import { watchProcessLoad } from './lib/process-load.js';
 import { StartError } from './lib/start-error.js';
+import { createTracing } from './lib/tracing.js';
 import { createMemoryRateLimits } from './limits/rate-limits.memory.js';
 import { createRedisRateLimits } from './limits/rate-limits.redis.js';
 import { createMongoMessageStore } from './messages/message-store.mongo.js';
@@ -203,10 +204,11 @@ export function createApp(config: Config, options: AppOptions): App {
 
   async function start(): Promise<void> {
     const metrics = createMetrics({ version });
+    const tracing = createTracing({ version });
     const base: Base = { config, clock, ids, log, metrics, opened, stopping: stopping.signal };
     const foundation = await openFoundation(base);
     const schema = buildChatSchema();
-    const services = createServices({ ...base, ...foundation, keys: authKeys.current, chance });
+    const services = createServices({ ...base, ...foundation, tracing, keys: authKeys.current, chance });
     const operations = createOperations({
       schema,
       subscriptionFields,
@@ -216,6 +218,7 @@ export function createApp(config: Config, options: AppOptions): App {
       clock,
       ids,
       metrics,
+      tracing,
       nextTurn: setImmediate,
     });
     services.visitors.onRenamed((visitorId) => operations.forget(showsName(visitorId)));

@@ -5,6 +5,7 @@ import type { Disposer } from './lib/disposer.js';
 import type { Chance, Ids } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
 import type { Metrics } from './lib/metrics.js';
+import type { Tracing } from './lib/tracing.js';
 import type { RateLimits } from './limits/rate-limits.js';
 import { createLog } from './log/create-log.js';
 import { LOG_LIMITS } from './log/log-limits.js';
@@ -39,6 +40,15 @@ export interface Ports {
 const WRITERS_STOP_MS = 5000;
 const MS_PER_SECOND = 1000;
 
+/** The store with a span around each batch that is written. */
+const traced = (store: MessageStore, tracing: Tracing): MessageStore => ({
+  ...store,
+  append: (batch, session, signal) =>
+    tracing.span('append messages', { 'chat.batch_size': batch.length }, () =>
+      store.append(batch, session, signal),
+    ),
+});
+
 /** Makes the domains, each from its port and the domains below it. What they hold is closed by `opened`. */
 export function createServices(
   parts: Ports & {
@@ -49,10 +59,11 @@ export function createServices(
     readonly chance: Chance;
     readonly log: Logger;
     readonly metrics: Metrics;
+    readonly tracing: Tracing;
     readonly opened: Disposer;
   },
 ): Services {
-  const { config, keys, clock, ids, chance, log, metrics, opened, pubsub, limits } = parts;
+  const { config, keys, clock, ids, chance, log, metrics, tracing, opened, pubsub, limits } = parts;
   const lifetimeSeconds = config.auth.tokenLifetimeSeconds;
   const tokens = createVisitorTokens({ keys, clock, lifetimeSeconds });
   const visitors = createVisitorService({
@@ -84,7 +95,7 @@ export function createServices(
 
   const rooms = createRoomService({ ...config, store: parts.rooms, visitors, presence, limits, clock, ids });
   const roomLog = createLog<Message>({
-    store: parts.messages,
+    store: traced(parts.messages, tracing),
     bus: createMessageBus(pubsub),
     clock,
     chance,

@@ -13,6 +13,7 @@ import type { Clock } from '../lib/clock.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
+import type { Tracing } from '../lib/tracing.js';
 import type { Viewer } from '../visitors/visitor.js';
 import { createDocuments, type CheckedDocument, type Refusal } from './document.js';
 import { codedGraphQLError, codeOf, toClientError, withCode } from './errors.js';
@@ -64,9 +65,18 @@ export interface OperationsOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   /** Runs a callback in the next turn of the event loop. */
   readonly nextTurn: (callback: () => void) => void;
 }
+
+/** What is the server's doing, not the caller's. */
+const SERVER_FAILURES: ReadonlySet<string> = new Set(['INTERNAL_SERVER_ERROR', 'UNAVAILABLE', 'OVERLOADED']);
+
+const attributesOf = ({ kind, operation }: Prepared) => ({
+  'graphql.operation.type': kind,
+  'graphql.operation.name': operation.name?.value ?? 'anonymous',
+});
 
 const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
   typeof value === 'object' && value !== null && 'then' in value;
@@ -78,7 +88,7 @@ const nothing = (): void => undefined;
  * `execute` or `subscribe`. All errors that leave here carry a code of the contract, and none is thrown.
  */
 export function createOperations(options: OperationsOptions) {
-  const { schema, services, log, clock, ids, metrics } = options;
+  const { schema, services, log, clock, ids, metrics, tracing } = options;
   const documents = createDocuments({ schema, profile: options.profile });
 
   /** The context of one operation. */
@@ -146,6 +156,23 @@ export function createOperations(options: OperationsOptions) {
     });
   }
 
+  async function run(prepared: Prepared, context: Context): Promise<ExecutionResult> {
+    try {
+      const refusal = await limited(prepared, context);
+      if (refusal !== null) return { errors: [refusal] };
+      const result = executeDocument({
+        schema,
+        document: prepared.checked.document,
+        operationName: prepared.operation.name?.value,
+        variableValues: prepared.variables,
+        contextValue: context,
+      });
+      return masked(isPromise(result) ? await inTime(result) : result, context);
+    } catch (error) {
+      return { errors: [toClientError(error, context)] };
+    }
+  }
+
   return {
     schema,
     contextFor,
@@ -164,21 +191,13 @@ export function createOperations(options: OperationsOptions) {
     },
 
     /** Runs a query or a mutation. Never rejects. Without `data` when it did not run at all. */
-    async execute(prepared: Prepared, context: Context): Promise<ExecutionResult> {
-      try {
-        const refusal = await limited(prepared, context);
-        if (refusal !== null) return { errors: [refusal] };
-        const result = executeDocument({
-          schema,
-          document: prepared.checked.document,
-          operationName: prepared.operation.name?.value,
-          variableValues: prepared.variables,
-          contextValue: context,
-        });
-        return masked(isPromise(result) ? await inTime(result) : result, context);
-      } catch (error) {
-        return { errors: [toClientError(error, context)] };
-      }
+    execute(prepared: Prepared, context: Context): Promise<ExecutionResult> {
+      return tracing.span(`graphql ${prepared.kind}`, attributesOf(prepared), async (fail) => {
+        const result = await run(prepared, context);
+        const failure = result.errors?.map(codeOf).find((code) => SERVER_FAILURES.has(code));
+        if (failure !== undefined) fail(failure);
+        return result;
+      });
     },
 
     /**

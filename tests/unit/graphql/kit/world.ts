@@ -1,3 +1,4 @@
+import { createTracing } from '../../../../src/lib/tracing.ts';
 import { buildSchema, type GraphQLSchema } from 'graphql';
 import type { Context, Services } from '../../../../src/context.ts';
 import { createOperations, type OperationsOptions } from '../../../../src/graphql/operation.ts';
@@ -202,6 +203,7 @@ export function createWorld(
   } as unknown as Services;
 
   const operations = createOperations({
+    tracing: createTracing({ version: 'test' }),
     schema,
     subscriptionFields: {
       counted: {
