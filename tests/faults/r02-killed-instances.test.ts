@@ -29,7 +29,7 @@ describe('R2', () => {
     const outcome = await conversation.finish();
     report({
       scenario: 'R2',
-      load: `3 instances, ${held.rooms} rooms, ${held.followers} clients, ${held.perSecond} msg/s, ${held.kills} kills`,
+      load: `3 instances, ${held.rooms} rooms, ${held.followers} clients, ${held.perSecond} msg/s wanted, ${held.kills} kills`,
       exits: 0,
       ...figuresOf(outcome),
     });

@@ -46,7 +46,7 @@ describe('R4', () => {
     const exits = instances.filter((instance) => !instance.isRunning()).length;
     report({
       scenario: 'R4',
-      load: `3 instances, ${held.rooms} rooms, ${held.followers} clients, ${held.perSecond} msg/s, Redis killed ${held.awayMs.length} times`,
+      load: `3 instances, ${held.rooms} rooms, ${held.followers} clients, ${held.perSecond} msg/s wanted, Redis killed ${held.awayMs.length} times`,
       exits,
       ...figuresOf(outcome),
     });

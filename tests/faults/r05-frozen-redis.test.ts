@@ -61,7 +61,7 @@ describe('R5', () => {
     const figures = figuresOf(outcome);
     report({
       scenario: 'R5',
-      load: `3 instances, ${held.rooms} rooms, ${held.followers} clients, ${held.perSecond} msg/s, Redis frozen ${ms(held.frozenMs)}`,
+      load: `3 instances, ${held.rooms} rooms, ${held.followers} clients, ${held.perSecond} msg/s wanted, Redis frozen ${ms(held.frozenMs)}`,
       exits,
       ...figures,
       notes: `${figures.notes}; while frozen delivery p99 ${ms(deliveryP99)}, memory +${Math.round(grown)} MB; push back after ${ms(backMs)}`,

@@ -62,7 +62,7 @@ export const figuresOf = (
   violations: outcome.violations.length,
   pauseMs: outcome.pauseMs,
   notes:
-    `ack p50 ${ms(percentile(outcome.ackMs, 0.5))} p99 ${ms(percentile(outcome.ackMs, 0.99))}, ` +
+    `${Math.round(outcome.perSecond)} msg/s held, ack p50 ${ms(percentile(outcome.ackMs, 0.5))} p99 ${ms(percentile(outcome.ackMs, 0.99))}, ` +
     `delivery p99 ${ms(percentile(outcome.deliveryMs, 0.99))}, ${outcome.retries} retries`,
 });
 

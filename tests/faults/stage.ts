@@ -30,7 +30,7 @@ export async function setStage(env: Readonly<Record<string, string>> = {}): Prom
       const { rooms, followers, perSecond } = BASE_LOAD;
       report({
         scenario,
-        load: `3 instances, ${rooms} rooms, ${followers} clients, ${perSecond} msg/s, ${what}`,
+        load: `3 instances, ${rooms} rooms, ${followers} clients, ${perSecond} msg/s wanted, ${what}`,
         exits: cluster.instances.filter((instance) => !instance.isRunning()).length,
         ...figuresOf(outcome),
       });

@@ -20,6 +20,8 @@ export interface ConversationOptions {
 /** What a conversation came to. */
 export interface Outcome {
   readonly acked: number;
+  /** Acknowledged messages per second that were really held, over all troubles. */
+  readonly perSecond: number;
   readonly delivered: number;
   readonly violations: readonly Violation[];
   readonly retries: number;
@@ -80,6 +82,7 @@ export async function startConversation(options: ConversationOptions): Promise<C
     );
   }
   await Promise.all(followers.map(({ begun }) => begun));
+  const started = performance.now();
   if (perSecond > 0) for (const sender of senders) sender.run(perSecond / senders.length);
 
   return {
@@ -90,6 +93,8 @@ export async function startConversation(options: ConversationOptions): Promise<C
     acked: () => senders.reduce((sum, sender) => sum + sender.acked(), 0),
     async finish(checks = {}) {
       await Promise.all(senders.map((sender) => sender.stop()));
+      const seconds = (performance.now() - started) / 1000;
+      const acked = senders.reduce((sum, sender) => sum + sender.acked(), 0);
       const url = await anyThatAnswers(targets);
       const logs = new Map<string, readonly Stored[]>();
       for (const roomId of roomIds) logs.set(roomId, await readLog(url, roomId));
@@ -103,7 +108,8 @@ export async function startConversation(options: ConversationOptions): Promise<C
       const differing = await compareLogs(targets, logs);
       const { events } = history;
       const outcome: Outcome = {
-        acked: senders.reduce((sum, sender) => sum + sender.acked(), 0),
+        acked,
+        perSecond: acked / seconds,
         delivered: events.filter(({ op }) => op === 'deliver').length,
         violations: [...check(events, logs, checks), ...differing],
         retries: senders.reduce((sum, sender) => sum + sender.retries(), 0),
