@@ -31,6 +31,7 @@ export const CHECKS = [
   { name: 'types', command: ['npm', 'run', '--silent', 'typecheck:only'], essential: false },
   { name: 'lint', command: ['npm', 'run', '--silent', 'lint:only'], essential: false },
   { name: 'schema lint', command: ['npm', 'run', '--silent', 'lint:schema'], essential: false },
+  { name: 'dead code', command: ['npm', 'run', '--silent', 'lint:dead'], essential: false },
   { name: 'format', command: ['npm', 'run', '--silent', 'format:check'], essential: false },
   { name: 'build', command: ['npm', 'run', '--silent', 'build:only'], essential: true },
 ];

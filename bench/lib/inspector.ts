@@ -13,16 +13,9 @@ export interface Memory {
 }
 
 /** Resident memory of a process as its kernel counts it. */
-export function rssKb(pid: number): number {
+function rssKb(pid: number): number {
   const [, kb] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kb);
-}
-
-/** User and system time of a process so far, in microseconds. */
-export function cpuUs(pid: number): number {
-  const words = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  const ticks = Number(words[11]) + Number(words[12]);
-  return ticks * 10_000;
 }
 
 async function call(address: string, methods: readonly string[]): Promise<Record<string, number>> {

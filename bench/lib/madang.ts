@@ -26,7 +26,7 @@ const MAX_REPLAYED = 1000;
 type Data = Record<string, Record<string, unknown>>;
 
 /** One operation over HTTP. @throws Error when it answers with errors of any kind. */
-export async function ask(
+async function ask(
   url: string,
   query: string,
   variables: Readonly<Record<string, unknown>>,
@@ -73,7 +73,7 @@ export async function createVisitor(url: string): Promise<string> {
   return String(data['createVisitor']?.['token']);
 }
 
-export async function createRoom(url: string, name: string, token: string): Promise<string> {
+async function createRoom(url: string, name: string, token: string): Promise<string> {
   const query =
     'mutation($input: CreateRoomInput!) { createRoom(input: $input) { room { id } userErrors { code } } }';
   const data = await ask(url, query, { input: { name } }, token);

@@ -1,7 +1,7 @@
 import type { Environment } from './environment.js';
 
 /** The first wait is drawn from 0 to this many milliseconds, and each further one from twice that. */
-export const FIRST_RETRY_MS = 500;
+const FIRST_RETRY_MS = 500;
 /** No wait is drawn from more than this many milliseconds. */
 export const LONGEST_RETRY_MS = 30_000;
 

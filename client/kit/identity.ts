@@ -12,10 +12,9 @@ const STORAGE_KEY = 'madang.token';
 /** Timers are wound anew at least this often: browsers cut longer ones short. */
 const LONGEST_TIMER_MS = 24 * 3_600_000;
 
-/** Keeps the token of this visitor, and says when half of its life is over. */
-export type Identity = ReturnType<typeof createIdentity>;
-
 /**
+ * Keeps the token of this visitor, and says when half of its life is over.
+ *
  * @param renew called once half of a token's life is over, again for each token that `keep` receives.
  */
 export function createIdentity({

@@ -31,5 +31,5 @@ export {
 } from './outbox-store.js';
 export { createUnread, unreadCount, type Unread } from './unread.js';
 export { createBackoff, type Backoff } from './backoff.js';
-export { remedyFor, RequestError, toRequestError, type Remedy } from './request-error.js';
+export { remedyFor, RequestError, toRequestError, type KitCode, type Remedy } from './request-error.js';
 export type { Readable } from './store.js';

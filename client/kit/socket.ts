@@ -17,7 +17,7 @@ import { createStore, type Readable } from './store.js';
 export type ConnectionState = 'connecting' | 'connected' | 'reconnecting' | 'offline' | 'closed';
 
 /** After a drain (close code 1012) everybody comes back within this many milliseconds, not at once. */
-export const DRAIN_SPREAD_MS = 5000;
+const DRAIN_SPREAD_MS = 5000;
 /** A ping of ours goes out after this many milliseconds without one. */
 const PING_INTERVAL_MS = 10_000;
 /** A connection that leaves a ping unanswered for this many milliseconds is given up. */

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { codedGraphQLError, withCode } from './errors.js';
 
 /** Most that one operation may cost: one per field, times the size of every list it lies in. */
-export const MAX_COST = 5000;
+const MAX_COST = 5000;
 /** Largest page; a larger one is refused by the field itself as `BAD_USER_INPUT`, whatever it would cost. */
 const MAX_PAGE_SIZE = 100;
 const DEFAULT_PAGE_SIZE = 20;

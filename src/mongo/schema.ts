@@ -3,7 +3,7 @@ import { firstLine, StartError } from '../lib/start-error.js';
 import { isDuplicate, isNotNow } from './answers.js';
 
 /** Names of the unique indexes that messages live by; a duplicate is told by its name. */
-export const MESSAGES_NUMBER = 'messages_number';
+const MESSAGES_NUMBER = 'messages_number';
 export const MESSAGES_KEY = 'messages_key';
 
 /** What this release writes. Raised when documents change in a way that an older release must not meet. */

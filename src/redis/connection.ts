@@ -28,7 +28,7 @@ export interface RedisConnection {
 }
 
 /** How long a command may take, in milliseconds. */
-export const COMMAND_TIMEOUT_MS = 500;
+const COMMAND_TIMEOUT_MS = 500;
 /** How long a socket may owe an answer before it is opened anew: a paused Redis keeps its sockets open. */
 const SOCKET_TIMEOUT_MS = 2000;
 const CONNECT_TIMEOUT_MS = 2000;

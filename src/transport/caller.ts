@@ -43,7 +43,7 @@ const refused = (message: string): CodedError => new CodedError('UNAUTHENTICATED
  *
  * @throws CodedError `UNAUTHENTICATED` for anything that is no bearer token.
  */
-export function bearerToken(header: string | undefined): string | null {
+function bearerToken(header: string | undefined): string | null {
   if (header === undefined) return null;
   const token = BEARER.exec(header)?.[1];
   if (token === undefined) throw refused('Send the token as `Authorization: Bearer …`.');
@@ -56,7 +56,7 @@ export function bearerToken(header: string | undefined): string | null {
  *
  * @throws CodedError `UNAUTHENTICATED` for an empty token, one that is no text, or two that differ.
  */
-export function tokenOfParams(params: Readonly<Record<string, unknown>> | undefined): string | null {
+function tokenOfParams(params: Readonly<Record<string, unknown>> | undefined): string | null {
   const tokens = new Set<string>();
   for (const [name, value] of Object.entries(params ?? {})) {
     const key = name.toLowerCase();

@@ -31,7 +31,7 @@ function readBody(request: IncomingMessage): Promise<string> {
 
 const ANY: Negotiated = { mediaType: JSON_RESPONSE, legacy: false };
 
-export function write(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
+function write(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
   if (response.headersSent || response.destroyed) return;
   const bytes = Buffer.from(body);
   response.writeHead(status, {

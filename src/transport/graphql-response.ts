@@ -1,7 +1,7 @@
 import { GraphQLError, type ExecutionResult } from 'graphql';
 import { codeOf, retryAfterMsOf } from '../graphql/errors.js';
 
-export const GRAPHQL_RESPONSE = 'application/graphql-response+json';
+const GRAPHQL_RESPONSE = 'application/graphql-response+json';
 export const JSON_RESPONSE = 'application/json';
 
 /** How an answer is to be written. */
@@ -58,7 +58,7 @@ interface HttpPart {
 const isHttpPart = (value: unknown): value is HttpPart => typeof value === 'object' && value !== null;
 
 /** Status and headers that an error asks for. `spec`: it is about the document, see `Negotiated.legacy`. */
-export function httpOf(error: GraphQLError): {
+function httpOf(error: GraphQLError): {
   status: number;
   spec: boolean;
   headers: Record<string, string>;

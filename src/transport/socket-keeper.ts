@@ -70,5 +70,3 @@ export function createSocketKeeper({ clock }: { clock: Clock }) {
     },
   };
 }
-
-export type SocketKeeper = ReturnType<typeof createSocketKeeper>;

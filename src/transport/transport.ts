@@ -112,5 +112,3 @@ export function createTransport(options: TransportOptions) {
     },
   };
 }
-
-export type Transport = ReturnType<typeof createTransport>;

@@ -210,5 +210,3 @@ export function createWebSockets(options: {
     },
   };
 }
-
-export type WebSockets = ReturnType<typeof createWebSockets>;

@@ -9,7 +9,7 @@ import {
 import { figuresOf, report } from './scenario.js';
 
 /** The load of R1, which most scenarios hold. */
-export const BASE_LOAD = { rooms: 20, followers: 200, senders: 50, perSecond: 200 };
+const BASE_LOAD = { rooms: 20, followers: 200, senders: 50, perSecond: 200 };
 
 export interface Stage extends Cluster {
   readonly conversation: Conversation;

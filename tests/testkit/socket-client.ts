@@ -77,7 +77,7 @@ interface Running {
 const ACK_TIMEOUT_MS = 30_000;
 
 /** Address of the GraphQL socket of a server such as `http://127.0.0.1:8000`. */
-export const socketUrl = (url: string): string => `${url.replace(/^http/, 'ws')}/graphql`;
+const socketUrl = (url: string): string => `${url.replace(/^http/, 'ws')}/graphql`;
 
 /**
  * Opens a socket and resolves when it is acknowledged.

@@ -4,7 +4,7 @@ import type { Deliveries } from './reads.js';
 import type { Payload } from './sink.js';
 
 /** One write carries this many bytes, or one event if that is larger. */
-export const MAX_WRITE_BYTES = 48_000;
+const MAX_WRITE_BYTES = 48_000;
 
 /** What one write carries, and where its receiver stands afterwards. */
 export interface Batch<Position extends string | number> {

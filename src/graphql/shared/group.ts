@@ -10,7 +10,7 @@ import { createReads, type Deliveries } from './reads.js';
 import type { Sink } from './sink.js';
 
 /** A busy group wakes its subscribers at most this often, in milliseconds; the first event after quiet at once. */
-export const MIN_FLUSH_INTERVAL_MS = 20;
+const MIN_FLUSH_INTERVAL_MS = 20;
 /** Members already served that a line may hold before it is cut. */
 const MAX_SERVED_KEPT = 4096;
 /** Pause after a read that failed for lack of the store, doubled with each failure up to the longest. */

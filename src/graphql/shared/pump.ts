@@ -1,5 +1,5 @@
 /** Most subscribers served in one turn of the event loop, whatever groups they are in. */
-export const MAX_MEMBERS_PER_TURN = 250;
+const MAX_MEMBERS_PER_TURN = 250;
 
 /** Someone with work for several turns. */
 export interface Worker {

@@ -11,7 +11,7 @@ export interface FakeClock extends Clock {
 /** Enough turns for any chain of promises between two timers. */
 const TURNS = 50;
 
-export async function settle(): Promise<void> {
+async function settle(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn += 1) await Promise.resolve();
 }
 

@@ -8,7 +8,7 @@ const LOCK_POLL_MS = 200;
 const LOCK_WAIT_MS = 10 * 60_000;
 
 /** Where fetched programs are kept: outside the checkout, so that every clone on this machine shares them. */
-export const cacheFolder = (): string =>
+const cacheFolder = (): string =>
   join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'madang-tests');
 
 /**

@@ -97,8 +97,6 @@ export async function startServer(
   return { ...world, transport, port, base, url: `${base}/graphql`, visitors, limits, health, load, metrics };
 }
 
-export type TestServer = Awaited<ReturnType<typeof startServer>>;
-
 /** Sends bytes as they are and gives all that comes back until the server closes. */
 export function raw(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
