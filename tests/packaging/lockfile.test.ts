@@ -61,6 +61,11 @@ describe('the lockfile', () => {
     expect(version.localeCompare(floor, 'en', { numeric: true })).toBeGreaterThanOrEqual(0);
   });
 
+  // An SDK registers under the version of the API that it brings, and a newer API than that passes it over.
+  it('has an API of OpenTelemetry that is no newer than what present SDKs bring', () => {
+    expect(lock.packages['node_modules/@opentelemetry/api']?.version).toMatch(/^1\.9\./);
+  });
+
   it('pins every direct dependency exactly', () => {
     const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<
       string,
