@@ -91,4 +91,11 @@ describe('docs/OPERATIONS.md', () => {
     expect(names.length).toBeGreaterThan(20);
     expect([...new Set(names)].filter((name) => !handbook.includes(name))).toEqual([]);
   });
+
+  it('says of every package that is shipped what it is for', () => {
+    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+    const names = Object.keys(dependencies);
+    expect(names.filter((name) => !handbook.includes(`| \`${name}\` `))).toEqual([]);
+    expect(handbook).toContain(`${names.length} packages that this one asks for`);
+  });
 });
