@@ -32,6 +32,7 @@ export function createOutbox({
   environment?: Environment;
 }) {
   const entries = createStore<readonly OutboxEntry[]>([]);
+  const pauses = createStore<ReadonlyMap<string, number>>(new Map());
   /** Rooms with a message on its way. */
   const pumping = new Set<string>();
   const stopping = new AbortController();
@@ -66,7 +67,7 @@ export function createOutbox({
       if (stopping.signal.aborted) break;
       const wait = await attempt(entry.key);
       if (wait === null) backoff.reset();
-      else await pause(backoff.next(wait));
+      else await pause(roomId, backoff.next(wait), wait > 0);
     }
     pumping.delete(roomId);
   }
@@ -125,10 +126,19 @@ export function createOutbox({
     });
   }
 
+  function tellPause(roomId: string, until: number | null): void {
+    const others = [...pauses.get()].filter(([id]) => id !== roomId);
+    pauses.set(new Map(until === null ? others : [...others, [roomId, until]]));
+  }
+
   /** Resolves after `ms` milliseconds, or when the outbox stops. */
-  function pause(ms: number): Promise<void> {
+  function pause(roomId: string, ms: number, asked: boolean): Promise<void> {
+    if (asked) tellPause(roomId, environment.now() + ms);
     return new Promise((resolve) => {
-      const cancel = environment.after(ms, resolve);
+      const cancel = environment.after(ms, () => {
+        if (asked) tellPause(roomId, null);
+        resolve();
+      });
       stopping.signal.addEventListener('abort', () => {
         cancel();
         resolve();
@@ -154,6 +164,8 @@ export function createOutbox({
 
   return {
     entries: entries as Readable<readonly OutboxEntry[]>,
+    /** Rooms in which the server asked to wait with sending, and until when, in milliseconds since the Unix epoch. */
+    pauses: pauses as Readable<ReadonlyMap<string, number>>,
     loaded,
     /** Takes a message and shows it at once; it never waits for the network. */
     send: (roomId: string, text: string): OutboxEntry =>

@@ -6,7 +6,9 @@ import { RoomLink } from '../ui/router.js';
 import { useReadable } from '../ui/use-readable.js';
 import { MessageComposer } from './MessageComposer.js';
 import { MessageList } from './MessageList.js';
+import { SendingPause } from './SendingPause.js';
 import { useFollowedRoom } from './use-followed-room.js';
+import { useFreshCounts } from './use-fresh-counts.js';
 
 /** An open room, or word that there is none. */
 export function RoomPage({ roomId }: { roomId: string }) {
@@ -15,6 +17,7 @@ export function RoomPage({ roomId }: { roomId: string }) {
   const { phase } = useReadable(room.state);
   const [{ data }] = useRoomHeaderQuery({ variables: { id: roomId } });
   const header = data?.room;
+  useFreshCounts(roomId);
   const name = header?.name;
   useEffect(() => {
     if (name !== undefined) document.title = `${name} · Madang`;
@@ -55,6 +58,7 @@ export function RoomPage({ roomId }: { roomId: string }) {
           </button>
         </p>
       )}
+      <SendingPause roomId={roomId} />
       <MessageComposer roomId={roomId} />
     </section>
   );

@@ -3,6 +3,10 @@ import type { Language } from '../ui/texts.js';
 /** The time of day, for beside a message. */
 export const timeOfDay = (language: Language, date: Date): string => formatter(language, 'time').format(date);
 
+/** The time of day to the second. */
+export const exactTime = (language: Language, date: Date): string =>
+  formatter(language, 'exact').format(date);
+
 /** Date and time in full, for a title. */
 export const fullTime = (language: Language, date: Date): string => formatter(language, 'full').format(date);
 
@@ -21,6 +25,7 @@ export const dayKey = (date: Date): string => `${date.getFullYear()}-${date.getM
 const MS_PER_DAY = 86_400_000;
 const STYLES = {
   time: { hour: '2-digit', minute: '2-digit' },
+  exact: { timeStyle: 'medium' },
   full: { dateStyle: 'full', timeStyle: 'medium' },
   day: { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' },
 } as const satisfies Record<string, Intl.DateTimeFormatOptions>;

@@ -1,4 +1,4 @@
-import { useCallback, useState } from 'react';
+import { useCallback, useRef, useState, type KeyboardEvent } from 'react';
 import { unreadCount } from '../../kit/index.js';
 import { useRoomListQuery, type RoomRowFragment } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
@@ -8,7 +8,13 @@ import { useReadable } from '../ui/use-readable.js';
 import { WATCHED_ROOMS } from './follow-room-list.js';
 import { NewRoomDialog } from './NewRoomDialog.js';
 import { RoomRow } from './RoomRow.js';
+import { moveFocus } from './move-focus.js';
+import { useGlide } from './use-glide.js';
+import { useMoreRooms } from './use-more-rooms.js';
 import { useStillOrder } from './use-still-order.js';
+
+/** This close to the lower end of what is held, in CSS pixels, more rooms are read. */
+const NEAR_END_PX = 800;
 
 const NO_ROOMS: never[] = [];
 
@@ -22,13 +28,25 @@ export function RoomList() {
   const [{ data }] = useRoomListQuery({ variables: { first: WATCHED_ROOMS }, requestPolicy: 'cache-only' });
   const [search, setSearch] = useState('');
   const [creating, setCreating] = useState(false);
-  const { rooms, rest } = useStillOrder<RoomRowFragment>(data?.rooms?.nodes ?? NO_ROOMS);
+  const { rooms: listed, wantMore } = useMoreRooms(data?.rooms?.nodes ?? NO_ROOMS);
+  const { rooms, rest } = useStillOrder<RoomRowFragment>(listed);
   const wanted = fold(search);
   const shown = wanted === '' ? rooms : rooms.filter(({ name }) => fold(name).includes(wanted));
   const close = useCallback(() => setCreating(false), []);
+  const nav = useRef<HTMLElement>(null);
+  const list = useRef<HTMLUListElement>(null);
+  const settle = useGlide(
+    list,
+    shown.map(({ id }) => id),
+  );
+
+  function onKeyDown(event: KeyboardEvent): void {
+    if (nav.current !== null && moveFocus(nav.current, event.key)) event.preventDefault();
+  }
 
   return (
-    <nav className="rooms" aria-label={texts.rooms}>
+    // The arrow keys go from row to row, and between the first one and the search.
+    <nav className="rooms" aria-label={texts.rooms} ref={nav} onKeyDown={onKeyDown}>
       <div className="rooms-top">
         <input
           type="search"
@@ -43,7 +61,14 @@ export function RoomList() {
       </div>
       <ul
         className="rooms-list"
-        onPointerEnter={({ pointerType }) => rest('pointer', pointerType !== 'touch')}
+        ref={list}
+        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+          if (scrollHeight - scrollTop - clientHeight < NEAR_END_PX) wantMore();
+        }}
+        onPointerEnter={({ pointerType }) => {
+          settle();
+          rest('pointer', pointerType !== 'touch');
+        }}
         onPointerLeave={() => rest('pointer', false)}
         // A focus that a click left behind does not count, only the keyboard's.
         onFocus={({ target }) => rest('focus', target.matches(':focus-visible'))}

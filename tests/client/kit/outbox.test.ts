@@ -75,6 +75,20 @@ describe('outbox', () => {
     return { outbox, state, visitorId, sent, store, settle, most: () => most };
   }
 
+  it('tells until when the server asks to wait in a room, and goes on then', async () => {
+    const { outbox, sent, settle } = start();
+    outbox.send('r', 'one');
+    await settle();
+    sent[0]!.refuse('RATE_LIMITED', 7000);
+    await settle();
+    const until = outbox.pauses.get().get('r')!;
+    expect(until - Date.now()).toBeGreaterThanOrEqual(7000);
+    expect([...outbox.pauses.get().keys()]).toEqual(['r']);
+    await vi.advanceTimersByTimeAsync(until - Date.now());
+    expect(outbox.pauses.get().size).toBe(0);
+    expect(sent.map(({ text }) => text)).toEqual(['one', 'one']);
+  });
+
   it('shows a message at once and sends the messages of a room one at a time, in order', async () => {
     const { outbox, sent, settle } = start();
     for (const text of ['one', 'two']) outbox.send('r', text);

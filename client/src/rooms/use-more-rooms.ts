@@ -1,0 +1,65 @@
+import { useCallback, useRef, useState } from 'react';
+import { useClient } from 'urql';
+import {
+  MoreRoomsDocument,
+  type MoreRoomsQuery,
+  type MoreRoomsQueryVariables,
+  type RoomRowFragment,
+} from '../__generated__/operations.js';
+import { WATCHED_ROOMS } from './follow-room-list.js';
+
+/** What was read of the list, page by page, in the order of that time. */
+interface Held {
+  readonly rooms: readonly RoomRowFragment[];
+  /** Null before the first page. */
+  readonly cursor: string | null;
+  readonly more: boolean;
+}
+
+const NOTHING: Held = { rooms: [], cursor: null, more: true };
+
+/**
+ * The rooms below those that are watched: read when they are asked for, and not live. A room that falls out of
+ * the watched ones stays in the list once pages are read, since the first page read holds it too.
+ */
+export function useMoreRooms(watched: readonly RoomRowFragment[]) {
+  const client = useClient();
+  const [held, setHeld] = useState(NOTHING);
+  const reading = useRef(false);
+
+  const read = useCallback(
+    async (before: Held): Promise<Held> => {
+      const variables = { first: WATCHED_ROOMS, after: before.cursor };
+      const { data } = await client
+        .query<MoreRoomsQuery, MoreRoomsQueryVariables>(MoreRoomsDocument, variables, {
+          requestPolicy: 'network-only',
+        })
+        .toPromise();
+      // Without an answer the order that the cursor is of is gone: the next try begins with the first page.
+      if (data?.rooms == null) return { ...before, cursor: null };
+      const { nodes, pageInfo } = data.rooms;
+      const known = new Set(before.rooms.map(({ id }) => id));
+      return {
+        rooms: [...before.rooms, ...nodes.filter(({ id }) => !known.has(id))],
+        cursor: pageInfo.endCursor,
+        more: pageInfo.hasNextPage,
+      };
+    },
+    [client],
+  );
+
+  /** Reads the next page; does nothing while one is read, and when there is none. */
+  const wantMore = useCallback(() => {
+    if (reading.current || !held.more || watched.length < WATCHED_ROOMS) return;
+    reading.current = true;
+    const next = async () => {
+      const page = await read(held);
+      setHeld(held.cursor === null && page.cursor !== null && page.more ? await read(page) : page);
+      reading.current = false;
+    };
+    void next();
+  }, [held, watched.length, read]);
+
+  const above = new Set(watched.map(({ id }) => id));
+  return { rooms: [...watched, ...held.rooms.filter(({ id }) => !above.has(id))], wantMore };
+}

@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
+import { startServerChild, type ServerChild } from '../testkit/server-child.js';
+import { findings } from './support/axe.js';
+import { openBrowser, type Browser } from './support/browser.js';
+import { openChat } from './support/chat.js';
+
+const SOON = { timeout: 30_000 };
+
+describe('for everyone', () => {
+  let browser: Browser;
+  let base: TestFoundation;
+  let server: ServerChild;
+  let visitor: TestVisitor;
+  beforeAll(async () => {
+    base = await foundation('embedded');
+    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
+    visitor = await createVisitor(server.url());
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+    await base?.dispose();
+  });
+
+  it.each([
+    ['light', 'en'],
+    ['light', 'ko'],
+    ['dark', 'en'],
+    ['dark', 'ko'],
+  ] as const)(
+    'axe finds nothing in %s and %s: list, room, unsent messages, dialogs',
+    async (theme, language) => {
+      const name = `Axe ${theme} ${language}`;
+      const roomId = await createRoom(server.url(), visitor, name);
+      const text = 'see https://example.com/path';
+      await sendMessage(server.url(), visitor, { roomId, text });
+      const { page, trouble } = await browser.openWindow(`${server.url()}/client?lang=${language}`, {
+        colorScheme: theme,
+      });
+      await page.getByRole('link', { name }).waitFor();
+      expect(await findings(page)).toEqual([]);
+      await page.getByRole('link', { name }).click();
+      await page.getByRole('log').getByText(text).waitFor();
+      await page.context().setOffline(true);
+      await page.getByRole('status', { name: language === 'ko' ? '오프라인' : 'Offline' }).waitFor();
+      await page.locator('textarea').fill('on its way');
+      await page.locator('textarea').press('Enter');
+      await page.getByRole('article').filter({ hasText: 'on its way' }).getByRole('status').waitFor();
+      expect(await findings(page)).toEqual([]);
+      await page.getByRole('button', { name: language === 'ko' ? '내 이름' : 'You are' }).click();
+      await page.getByRole('dialog').waitFor();
+      expect(await findings(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.getByRole('button', { name: language === 'ko' ? '새 방' : 'New room' }).click();
+      await page.getByRole('dialog').waitFor();
+      expect(await findings(page)).toEqual([]);
+      expect(trouble.filter((line) => !line.includes('net::ERR_INTERNET_DISCONNECTED'))).toEqual([]);
+    },
+  );
+
+  it('everything can be done by keyboard alone, and the focus comes back from a dialog', async () => {
+    await createRoom(server.url(), visitor, 'By keyboard');
+    const { page, ...window } = await openChat(browser, server.url());
+    const { keyboard } = page;
+    const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
+    await window.roomLink('By keyboard').waitFor();
+    const newRoom = page.getByRole('button', { name: 'New room' });
+    await newRoom.focus();
+    await keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await expect.poll(focused, SOON).toBe('New room');
+    await page.getByRole('searchbox').focus();
+    await keyboard.press('ArrowDown');
+    const names = await window.roomNames();
+    await expect.poll(focused, SOON).toContain(names[0]);
+    await keyboard.press('ArrowDown');
+    await expect.poll(focused, SOON).toContain(names[1]);
+    await keyboard.press('End');
+    await expect.poll(focused, SOON).toContain(names.at(-1));
+    await keyboard.press('Home');
+    await keyboard.press('ArrowUp');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName), SOON).toBe('INPUT');
+    await keyboard.type('keyboard');
+    await expect.poll(() => window.roomNames(), SOON).toEqual(['By keyboard']);
+    await keyboard.press('ArrowDown');
+    await keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'By keyboard' }).waitFor();
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName), SOON).toBe('TEXTAREA');
+    await keyboard.type('typed');
+    await keyboard.press('Enter');
+    await window.message('typed').waitFor();
+  });
+});
