@@ -14,6 +14,8 @@ export interface Block {
 /** The documents of the repository. */
 export const DOCUMENTS: readonly string[] = [
   ...readdirSync('.').filter((name) => name.endsWith('.md')),
+  'examples/README.md',
+  'client/kit/README.md',
   ...readdirSync('docs', { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name)),
