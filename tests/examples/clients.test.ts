@@ -2,13 +2,29 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.js';
-import { converse, finish, installed, tool, WHOLE, withNpm } from './kit.js';
+import { converse, finish, installed, QUIET, tool, WHOLE, withNpm } from './kit.js';
 
 describe('clients of others hold a whole conversation, through cut connections', () => {
   const chat = useServer('embedded');
 
+  /** The schema as a third party gets it. */
+  async function writeSchema(folder: string): Promise<void> {
+    const schema = await fetch(`${chat.url}/schema.graphql`);
+    await writeFile(join(folder, 'schema.graphql'), await schema.text());
+  }
+
   it.each(['typescript-graphql-ws', 'typescript-urql', 'typescript-apollo'])('%s', async (name) => {
     expect(await converse(chat.url, 'npm', ['start', '--silent'], await withNpm(name))).toEqual(WHOLE);
+  });
+
+  it('typescript-relay, compiled from the schema alone', async () => {
+    const folder = await installed('typescript-relay', async (at) => {
+      await writeSchema(at);
+      await finish('npm', ['install', ...QUIET], at);
+      await finish('npm', ['run', '--silent', 'compile'], at);
+      await finish('npm', ['run', '--silent', 'typecheck'], at);
+    });
+    expect(await converse(chat.url, 'npm', ['start', '--silent'], folder)).toEqual(WHOLE);
   });
 
   it('python, with gql', async () => {
@@ -22,8 +38,7 @@ describe('clients of others hold a whole conversation, through cut connections',
   it('go, with genqlient, from the schema alone', async () => {
     const go = tool('go');
     const folder = await installed('go', async (at) => {
-      const schema = await fetch(`${chat.url}/schema.graphql`);
-      await writeFile(join(at, 'schema.graphql'), await schema.text());
+      await writeSchema(at);
       await finish(go, ['generate'], at);
       await finish(go, ['build', '-o', 'chat', '.'], at);
     });

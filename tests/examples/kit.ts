@@ -11,6 +11,8 @@ import { ownProcess } from '../testkit/services/guardian.js';
 import { eventually } from '../api/world.js';
 
 const EXAMPLES = resolve('examples');
+/** `npm install` without scripts, advice and noise. */
+export const QUIET: readonly string[] = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
 
 /** A program of an example and what it printed. */
 export interface Running {
@@ -49,7 +51,8 @@ export function start(
     });
   });
   const kill = async () => {
-    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    const isRunning = child.exitCode === null && child.signalCode === null;
+    if (isRunning && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
     await exited;
   };
   onTestFinished(kill);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.js';
 import { createRoom, createVisitor } from '../testkit/seed.js';
-import { finish, installed, start } from './kit.js';
+import { finish, installed, QUIET, start } from './kit.js';
 
 describe('typed operations, without anything of ours but the schema', () => {
   const chat = useServer('embedded');
@@ -11,7 +11,7 @@ describe('typed operations, without anything of ours but the schema', () => {
     await createRoom(chat.url, visitor, 'A typed room');
     const env = { MADANG_URL: chat.url };
     const folder = await installed('typed-operations', async (at) => {
-      await finish('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], at);
+      await finish('npm', ['install', ...QUIET], at);
     });
     await finish('npm', ['run', '--silent', 'codegen'], folder, env);
     await finish('npm', ['run', '--silent', 'typecheck'], folder);
