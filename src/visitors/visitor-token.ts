@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { AuthKey } from '../config.js';
 import type { Clock } from '../lib/clock.js';
 import { CodedError } from '../lib/coded-error.js';
@@ -11,6 +12,8 @@ const REQUIRED_CLAIMS = ['iss', 'aud', 'sub', 'iat', 'exp'];
 /** Ours have about 300 characters; a longer one is not worth parsing. */
 const MAX_TOKEN_LENGTH = 4096;
 const MS_PER_SECOND = 1000;
+/** Those who speak now; checking a signature costs more than the rest of a small request. */
+const MAX_REMEMBERED_TOKENS = 5000;
 
 /** What a valid token says. */
 export interface TokenClaims {
@@ -40,6 +43,31 @@ export function createVisitorTokens({
   clock: Clock;
   lifetimeSeconds: number;
 }) {
+  /** Tokens whose signature was right, under the key that it was checked with. */
+  const verified = new LRUCache<string, { readonly key: AuthKey; readonly claims: TokenClaims }>({
+    max: MAX_REMEMBERED_TOKENS,
+  });
+  const imported = new WeakMap<AuthKey, Promise<webcrypto.CryptoKey>>();
+
+  function imports(key: AuthKey): Promise<webcrypto.CryptoKey> {
+    const known = imported.get(key);
+    if (known !== undefined) return known;
+    const algorithm = { name: 'HMAC', hash: 'SHA-256' };
+    const made = webcrypto.subtle.importKey('raw', key.secret, algorithm, false, ['sign', 'verify']);
+    imported.set(key, made);
+    return made;
+  }
+
+  /** What was verified before still holds while its key is in force and its time has not come. */
+  function remembered(token: string): TokenClaims | null {
+    const entry = verified.get(token);
+    if (entry === undefined) return null;
+    const now = Math.floor(clock.now() / MS_PER_SECOND) * MS_PER_SECOND;
+    if (keys().includes(entry.key) && entry.claims.expiresAt.getTime() > now) return entry.claims;
+    verified.delete(token);
+    return null;
+  }
+
   return {
     async sign(subject: string): Promise<IssuedToken> {
       const [key] = keys();
@@ -53,18 +81,20 @@ export function createVisitorTokens({
         .setSubject(subject)
         .setIssuedAt(issuedAt)
         .setExpirationTime(expiresAt)
-        .sign(key.secret);
+        .sign(await imports(key));
       return { token, expiresAt: new Date(expiresAt * MS_PER_SECOND) };
     },
 
     /** @throws CodedError `UNAUTHENTICATED`, whatever is wrong with the token; the reason is its cause. */
     async verify(token: string): Promise<TokenClaims> {
+      const known = remembered(token);
+      if (known !== null) return known;
       try {
         if (token.length > MAX_TOKEN_LENGTH) throw new Error('token too long');
         const { kid } = decodeProtectedHeader(token);
         const key = keys().find((candidate) => candidate.kid === kid);
         if (key === undefined) throw new Error('unknown kid');
-        const { payload } = await jwtVerify(token, key.secret, {
+        const { payload } = await jwtVerify(token, await imports(key), {
           algorithms: [ALGORITHM],
           issuer: ISSUER,
           audience: AUDIENCE,
@@ -78,7 +108,10 @@ export function createVisitorTokens({
         // A token that ends at no time of the calendar would never end.
         const isDated = !Number.isNaN(issuedAt.getTime()) && !Number.isNaN(expiresAt.getTime());
         if (typeof sub !== 'string' || sub === '' || !isDated) throw new Error('claims');
-        return { subject: sub, issuedAt, expiresAt };
+        const claims = { subject: sub, issuedAt, expiresAt };
+        // One that began to be valid could, by a clock that is set back, not be so any more.
+        if (payload.nbf === undefined) verified.set(token, { key, claims });
+        return claims;
       } catch (cause) {
         throw new CodedError(
           'UNAUTHENTICATED',
