@@ -38,8 +38,22 @@ export interface Context {
   readonly signal: AbortSignal;
 }
 
-/** Makes the context of one operation from what its transport knows. */
-export const createContext = (operation: Omit<Context, 'loaders'>): Context => ({
-  ...operation,
-  loaders: createLoaders(operation.services, operation.signal),
-});
+/** What a context is made from. */
+export interface ContextParts extends Omit<Context, 'loaders' | 'requestId'> {
+  readonly newRequestId: () => string;
+}
+
+/** Makes the context of one operation. What is often not needed is made on first use. */
+export function createContext({ newRequestId, ...known }: ContextParts): Context {
+  let loaders: Loaders | undefined;
+  let requestId: string | undefined;
+  return {
+    ...known,
+    get loaders() {
+      return (loaders ??= createLoaders(known.services, known.signal));
+    },
+    get requestId() {
+      return (requestId ??= newRequestId());
+    },
+  };
+}

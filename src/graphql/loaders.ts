@@ -21,36 +21,51 @@ export interface Loaders {
 const keyOf = ({ logId, number }: LogPosition): string => `${logId}:${number}`;
 const NO_VISITORS: RoomCounts = { recentVisitorCount: 0, onlineCount: 0 };
 
+/**
+ * Each loader is made when it is first asked for: most operations, and nearly all events of a shared execution,
+ * need none.
+ */
 export function createLoaders(
   { rooms, visitors, presence, messages }: Pick<Services, 'rooms' | 'visitors' | 'presence' | 'messages'>,
   signal: AbortSignal,
 ): Loaders {
   const batched = { maxBatchSize: MAX_BATCH };
+  const made: { -readonly [Name in keyof Loaders]?: Loaders[Name] } = {};
   return {
-    room: new DataLoader(async (ids) => {
-      const found = await rooms.byIds(ids, signal);
-      return ids.map((id) => found.get(id) ?? null);
-    }, batched),
-    visitor: new DataLoader(async (ids) => {
-      const found = await visitors.byIds(ids, signal);
-      return ids.map((id) => found.get(id) ?? null);
-    }, batched),
-    counts: new DataLoader(async (ids) => {
-      const found = await presence.counts(ids);
-      return ids.map((id) => found.get(id) ?? NO_VISITORS);
-    }, batched),
-    newestMessage: new DataLoader(
-      (ids) => Promise.all(ids.map((id) => messages.newest(id, signal))),
-      batched,
-    ),
-    message: new DataLoader<LogPosition, Message | null, string>(
-      async (positions) => {
-        const found = new Map(
-          (await messages.at(positions, signal)).map((message) => [keyOf(message), message]),
-        );
-        return positions.map((position) => found.get(keyOf(position)) ?? null);
-      },
-      { ...batched, cacheKeyFn: keyOf },
-    ),
+    get room() {
+      return (made.room ??= new DataLoader(async (ids) => {
+        const found = await rooms.byIds(ids, signal);
+        return ids.map((id) => found.get(id) ?? null);
+      }, batched));
+    },
+    get visitor() {
+      return (made.visitor ??= new DataLoader(async (ids) => {
+        const found = await visitors.byIds(ids, signal);
+        return ids.map((id) => found.get(id) ?? null);
+      }, batched));
+    },
+    get counts() {
+      return (made.counts ??= new DataLoader(async (ids) => {
+        const found = await presence.counts(ids);
+        return ids.map((id) => found.get(id) ?? NO_VISITORS);
+      }, batched));
+    },
+    get newestMessage() {
+      return (made.newestMessage ??= new DataLoader(
+        (ids) => Promise.all(ids.map((id) => messages.newest(id, signal))),
+        batched,
+      ));
+    },
+    get message() {
+      return (made.message ??= new DataLoader<LogPosition, Message | null, string>(
+        async (positions) => {
+          const found = new Map(
+            (await messages.at(positions, signal)).map((message) => [keyOf(message), message]),
+          );
+          return positions.map((position) => found.get(keyOf(position)) ?? null);
+        },
+        { ...batched, cacheKeyFn: keyOf },
+      ));
+    },
   };
 }

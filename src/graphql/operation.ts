@@ -10,6 +10,7 @@ import {
 import { createContext, type Context, type Services } from '../context.js';
 import { unavailable } from '../lib/coded-error.js';
 import type { Clock } from '../lib/clock.js';
+import { createDeadlines } from '../lib/deadlines.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
@@ -25,6 +26,8 @@ import { selectRootFields } from './root-fields.js';
 const DEADLINE_MS = 5000;
 /** Then its answer is given up, whatever still runs. */
 const GRACE_MS = 500;
+/** Operations that begin so close to each other end their store calls together. */
+const DEADLINE_SLICE_MS = 20;
 const MAX_VARIABLE_ERRORS = 10;
 
 export type Transport = 'http' | 'sse' | 'ws';
@@ -91,16 +94,18 @@ export function createOperations(options: OperationsOptions) {
   const { schema, services, log, clock, ids, metrics, tracing } = options;
   const documents = createDocuments({ schema, profile: options.profile });
 
-  /** The context of one operation. */
+  const deadline = createDeadlines({ clock, ms: DEADLINE_MS, sliceMs: DEADLINE_SLICE_MS });
+
+  /** The context of one operation, which begins now. */
   const contextFor = ({ viewer, address, tokenIssued = nothing }: Caller): Context =>
     createContext({
       viewer,
       services,
       log,
-      requestId: ids.uuid(),
       address,
       tokenIssued,
-      signal: clock.deadline(DEADLINE_MS),
+      newRequestId: () => ids.uuid(),
+      signal: deadline(),
     });
 
   const shared = createSharedExecution({ ...options, contextFor });

@@ -1,0 +1,36 @@
+import { setMaxListeners } from 'node:events';
+import type { Clock } from './clock.js';
+
+/** Listeners of one signal are a list that is walked at each change, so few share one. */
+const MAX_SHARERS = 8;
+
+/**
+ * Gives signals that abort `ms` from now, or up to `sliceMs` sooner. Some who ask one after the other share a
+ * signal: one of its own would be a good part of what a small operation costs.
+ */
+export function createDeadlines({
+  clock,
+  ms,
+  sliceMs,
+}: {
+  clock: Clock;
+  ms: number;
+  sliceMs: number;
+}): () => AbortSignal {
+  let signal: AbortSignal | null = null;
+  let sharers = 0;
+  let sharedUntil = 0;
+  return () => {
+    const now = clock.monotonic();
+    if (signal !== null && sharers < MAX_SHARERS && now < sharedUntil) {
+      sharers += 1;
+      return signal;
+    }
+    signal = clock.deadline(ms);
+    // Each sharer listens several times.
+    setMaxListeners(0, signal);
+    sharers = 1;
+    sharedUntil = now + sliceMs;
+    return signal;
+  };
+}
