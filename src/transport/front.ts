@@ -25,7 +25,9 @@ function readBody(request: IncomingMessage): Promise<string> {
     });
     request.on('end', () => resolve(Buffer.concat(chunks).toString()));
     request.on('error', reject);
-    request.on('close', () => reject(new Error('The client went away.')));
+    request.on('close', () => {
+      if (!request.complete) reject(new Error('The client went away.'));
+    });
   });
 }
 
@@ -33,15 +35,15 @@ const ANY: Negotiated = { mediaType: JSON_RESPONSE, legacy: false };
 
 function write(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
   if (response.headersSent || response.destroyed) return;
-  const bytes = Buffer.from(body);
   response.writeHead(status, {
     ...headers,
-    'content-length': bytes.length,
+    'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     // The rest of a body that is refused is not waited for.
     ...(response.req.complete || response.req.method !== 'POST' ? {} : { connection: 'close' }),
   });
-  response.end(bytes);
+  // As text it goes out together with the headers, in one write.
+  response.end(body);
 }
 
 /** Answers with an error that came before any operation. */
