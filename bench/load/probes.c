@@ -1,6 +1,7 @@
 #include "load.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,11 +59,25 @@ static bool complete(struct probe *self) {
   return self->length >= 5 && memcmp(self->answer + self->length - 5, "0\r\n\r\n", 5) == 0;
 }
 
+static void connect_probe(struct probe *self) {
+  self->source.fd = open_socket(option("port", ""), self->index, 0);
+  watch(&self->source, EPOLLIN);
+}
+
+/* A server may end a connection after so many requests. It says so in its last answer. */
+static void reconnect(struct probe *self) {
+  close(self->source.fd);
+  connect_probe(self);
+  struct pollfd connecting = {.fd = self->source.fd, .events = POLLOUT};
+  if (poll(&connecting, 1, 1000) != 1) die("http connection %d cannot be opened again", self->index);
+}
+
 static void probe_ready(struct source *source, uint32_t events) {
   struct probe *self = (struct probe *)source;
   if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
   ssize_t got = recv(source->fd, self->answer + self->length, sizeof self->answer - 1 - self->length, 0);
   if (got < 0 && errno == EAGAIN) return;
+  if (got == 0 && !self->busy) return reconnect(self);
   if (got <= 0) die("http connection %d ended", self->index);
   self->length += (size_t)got;
   if (!complete(self)) return;
@@ -74,6 +89,7 @@ static void probe_ready(struct source *source, uint32_t events) {
   histogram_add(http_latencies, (now_ns() - self->asked_ns) / 1000);
   http_answers++;
   self->busy = false;
+  if (strcasestr(self->answer, "\r\nconnection: close") != NULL) reconnect(self);
   if (looping) ask(self);
 }
 
@@ -84,11 +100,10 @@ void http_open(int connections) {
   count = connections;
   probes = calloc((size_t)count + 1, sizeof *probes);
   for (int i = 0; i < count; i++) {
-    int fd = open_socket(option("port", ""), i, 0);
-    probes[i].source = (struct source){.ready = probe_ready, .fd = fd};
+    probes[i].source.ready = probe_ready;
     probes[i].index = i;
     if (tokens_count > 0) probes[i].token = tokens[i % tokens_count];
-    watch(&probes[i].source, EPOLLIN);
+    connect_probe(&probes[i]);
   }
   uint64_t until = now_ns() + 300000000u;
   while (count > 0 && now_ns() < until) turn(20);
