@@ -4,6 +4,7 @@ import { createBackoff, fullJitter } from './backoff.js';
 import type { AnyVariables } from './connection.js';
 import { renewToken } from './documents.js';
 import { systemEnvironment, type Environment, type KeyValueStorage } from './environment.js';
+import { takeTurn, type Exclusive } from './exclusive.js';
 import { createIdentity } from './identity.js';
 import { alwaysOnline, type Network } from './network.js';
 import { RequestError, toRequestError } from './request-error.js';
@@ -33,6 +34,8 @@ export interface SocketOptions {
   storage: KeyValueStorage;
   /** What is known about the network; left out, it is taken to be there always. */
   network?: Network;
+  /** Makes pages that share the storage take turns while they have no token, so that they become one guest. */
+  exclusive?: Exclusive;
   environment?: Environment;
   /** A WebSocket class where there is no global one. */
   webSocket?: unknown;
@@ -63,6 +66,9 @@ export function createSocket(options: SocketOptions) {
   };
   /** Ends the present wait, or leaves out the next one. */
   let wake = hurry;
+  /** Ends the turn in which this page, and no other, becomes a guest. */
+  let endTurn = () => {};
+  let connections = 0;
   let cancelRenewal = () => {};
   let cancelPongLimit = () => {};
 
@@ -78,7 +84,8 @@ export function createSocket(options: SocketOptions) {
     onNonLazyError: () => lost('closed'),
     connectionParams: () => {
       usedToken = identity.token();
-      return usedToken === null ? {} : { token: usedToken };
+      if (usedToken !== null) return { token: usedToken };
+      return options.exclusive === undefined ? {} : asOneGuest(options.exclusive);
     },
     ...(options.webSocket === undefined ? {} : { webSocketImpl: options.webSocket }),
     on: {
@@ -89,6 +96,7 @@ export function createSocket(options: SocketOptions) {
         everConnected = true;
         impatient = false;
         welcome(payload);
+        endTurn();
         state.set('connected');
       },
       ping: (received) => {
@@ -124,6 +132,15 @@ export function createSocket(options: SocketOptions) {
     identity.keep(token, expiresAt);
   }
 
+  async function asOneGuest(exclusive: Exclusive): Promise<{ token?: string }> {
+    const mine = connections;
+    const end = await takeTurn(exclusive, environment);
+    usedToken = identity.token();
+    if (mine === connections && usedToken === null) endTurn = end;
+    else end();
+    return usedToken === null ? {} : { token: usedToken };
+  }
+
   /** What the server says of us when it takes us in. */
   function welcome(payload: unknown): void {
     const ack = (payload ?? {}) as { token?: unknown; expiresAt?: unknown; visitor?: { id: string } };
@@ -135,6 +152,8 @@ export function createSocket(options: SocketOptions) {
 
   function lost(final?: 'closed'): void {
     cancelPongLimit();
+    connections += 1;
+    endTurn();
     if (final === 'closed' || state.get() === 'closed') state.set('closed');
     else state.set(network.online() ? (everConnected ? 'reconnecting' : 'connecting') : 'offline');
     requests.disconnected();

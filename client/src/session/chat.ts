@@ -1,4 +1,5 @@
 import {
+  browserExclusive,
   browserNetwork,
   createIndexedDbOutboxStore,
   createOutbox,
@@ -14,6 +15,7 @@ import { createRoomKeeper, type RoomKeeper } from '../room/room-keeper.js';
 import { followRoomList } from '../rooms/follow-room-list.js';
 import { createBrowserStorage } from '../ui/browser-storage.js';
 import { createRouter, type Router } from '../ui/router.js';
+import { createThemeChoice } from '../ui/theme.js';
 
 /** Everything of one page that lives longer than a component. */
 export interface Chat {
@@ -25,6 +27,7 @@ export interface Chat {
   readonly storage: KeyValueStorage;
   readonly router: Router;
   readonly rooms: RoomKeeper;
+  readonly theme: ReturnType<typeof createThemeChoice>;
 }
 
 /** Opens the chat whose client lives below `base`, an address that ends with a slash. */
@@ -33,11 +36,20 @@ export function openChat(base: URL): Chat {
   const url = new URL(endpoint);
   url.protocol = endpoint.protocol === 'https:' ? 'wss:' : 'ws:';
   const storage = createBrowserStorage(`${base.pathname}:`);
-  const socket = createSocket({ url: url.href, storage, network: browserNetwork(window) });
+  const socket = createSocket({
+    url: url.href,
+    storage,
+    network: browserNetwork(window),
+    exclusive: browserExclusive(navigator, `${base.pathname}:guest`),
+  });
   const client = createGraphQLClient(endpoint.href, socket);
   const unread = createUnread({ storage });
   window.addEventListener('pagehide', () => unread.flush());
-  window.addEventListener('storage', () => unread.reload());
+  const theme = createThemeChoice(storage, document.documentElement);
+  window.addEventListener('storage', () => {
+    unread.reload();
+    theme.reload();
+  });
   // Another visitor than before: the cache must not go on showing the old one.
   socket.visitorId.watch(() => {
     const options = { requestPolicy: 'network-only' } as const;
@@ -48,6 +60,7 @@ export function openChat(base: URL): Chat {
     client,
     storage,
     unread,
+    theme,
     outbox: createOutbox({
       connection: socket,
       store: createIndexedDbOutboxStore(`madang ${base.pathname}`),

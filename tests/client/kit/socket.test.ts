@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createMemoryStorage, createSocket, type Network, type Socket } from '../../../client/kit/index.js';
+import {
+  createMemoryStorage,
+  createSocket,
+  type Exclusive,
+  type Network,
+  type Socket,
+} from '../../../client/kit/index.js';
 import { sendMessage, roomPage } from '../../../client/kit/documents.js';
 import { environmentWith } from './support/environment.js';
 import { createFakeWebSocket } from './support/fake-web-socket.js';
@@ -19,7 +25,12 @@ describe('socket', () => {
   });
 
   function start(
-    options: { random?: number; storage?: ReturnType<typeof createMemoryStorage>; network?: Network } = {},
+    options: {
+      random?: number;
+      storage?: ReturnType<typeof createMemoryStorage>;
+      network?: Network;
+      exclusive?: Exclusive;
+    } = {},
   ) {
     const fake = createFakeWebSocket();
     const storage = options.storage ?? createMemoryStorage();
@@ -29,6 +40,7 @@ describe('socket', () => {
       environment: environmentWith(options.random ?? 0.5),
       webSocket: fake.FakeSocket,
       ...(options.network === undefined ? {} : { network: options.network }),
+      ...(options.exclusive === undefined ? {} : { exclusive: options.exclusive }),
     });
     open.push(socket);
     return { ...fake, socket, storage };
@@ -58,6 +70,31 @@ describe('socket', () => {
     await vi.advanceTimersByTimeAsync(0);
     await second.last().accept();
     expect(second.last().frames[0]?.payload).toEqual({ token: 'token-1' });
+  });
+
+  it('makes one guest of two pages that begin at once, and waits for none that sleeps', async () => {
+    const storage = createMemoryStorage();
+    let last: Promise<unknown> = Promise.resolve();
+    const exclusive = (task: () => Promise<void>) => (last = last.then(task));
+    const [first, second] = [start({ storage, exclusive }), start({ storage, exclusive })];
+    await vi.advanceTimersByTimeAsync(0);
+    await first.last().accept();
+    const accepted = second.last().accept();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(second.last().frames).toEqual([]);
+    const visitor = { id: 'ana', displayName: 'ana' };
+    const payload = { visitor, token: 'token-1', expiresAt: '2026-02-01T00:00:00.000Z' };
+    await first.last().receive({ type: 'connection_ack', payload });
+    await accepted;
+    expect(second.last().frames[0]?.payload).toEqual({ token: 'token-1' });
+
+    const asleep = createMemoryStorage();
+    const third = start({ storage: asleep, exclusive: () => new Promise(() => {}) });
+    await vi.advanceTimersByTimeAsync(0);
+    const opened = third.last().accept();
+    await vi.advanceTimersByTimeAsync(2000);
+    await opened;
+    expect(third.last().frames[0]?.payload).toEqual({});
   });
 
   it('retries for ever with full jitter from 0.5 s doubling to 30 s', async () => {
