@@ -2,6 +2,7 @@ import { useId, useState, type FormEvent } from 'react';
 import { useRenameViewerMutation } from '../__generated__/operations.js';
 import { Dialog } from '../ui/Dialog.js';
 import { useTexts } from '../ui/language.js';
+import { ThemeChoice } from '../ui/ThemeChoice.js';
 import { problemText } from '../ui/texts.js';
 
 /** Asks for another name. */
@@ -37,6 +38,7 @@ export function RenameDialog({ name, onClose }: { name: string; onClose: () => v
             {problem}
           </p>
         )}
+        <ThemeChoice />
         <div className="dialog-buttons">
           <button type="button" onClick={onClose}>
             {texts.cancel}
