@@ -50,4 +50,13 @@ describe('the documents', () => {
   it('of the reference says what the schema says', async () => {
     await expect(run(process.execPath, ['scripts/reference.js', '--check'])).resolves.toBeDefined();
   });
+
+  it('point to examples that fit on a page: 60 lines a file, the bot 40', () => {
+    const sources = readdirSync('examples', { recursive: true, encoding: 'utf8' }).filter(
+      (path) => /\.(ts|py|go|java|sh)$/.test(path) && !/node_modules|compiled|generated|venv/.test(path),
+    );
+    const lines = (path: string) => read(`examples/${path}`).trimEnd().split('\n').length;
+    expect(sources.length).toBeGreaterThan(10);
+    expect(sources.filter((path) => lines(path) > (path.startsWith('bot/') ? 40 : 60))).toEqual([]);
+  });
 });
