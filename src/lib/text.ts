@@ -24,8 +24,23 @@ export interface TextRules {
   readonly maxLength: number;
 }
 
-/** Brings text into the form it is stored in: NFC, without white space at its ends. */
-export const normalizeText = (value: string): string => value.normalize('NFC').trim();
+/**
+ * More marks in a row than any text has (UAX #15 calls text without such runs stream-safe). Sorting them takes the
+ * square of their number, and a text or name with them is refused anyway.
+ */
+const ENDLESS_MARKS = /\p{M}{31}/u;
+/** The same where NFKC makes marks of two letters more. */
+const ENDLESS_COMPATIBLE_MARKS = /[\p{M}\uff9e\uff9f]{31}/u;
+
+const compatible = (value: string): string =>
+  ENDLESS_COMPATIBLE_MARKS.test(value) ? value : value.normalize('NFKC');
+
+/**
+ * Brings text into the form it is stored in: NFC, without white space at its ends. Text that is refused for its
+ * marks may stay as it is.
+ */
+export const normalizeText = (value: string): string =>
+  (ENDLESS_MARKS.test(value) ? value : value.normalize('NFC')).trim();
 
 /** Every reason why a normalised text may not be stored, one problem each. Empty when it may. */
 export function textProblems(value: string, rules: TextRules): Problem[] {
@@ -59,11 +74,11 @@ export function textProblems(value: string, rules: TextRules): Problem[] {
  * classes but for the dotless i, which folds to itself.
  */
 export const nameKey = (name: string): string =>
-  name
-    .normalize('NFKC')
-    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
-    .replace(/[^ı]+/gu, (part) => part.toUpperCase().toLowerCase())
-    .normalize('NFKC');
+  compatible(
+    compatible(name)
+      .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+      .replace(/[^ı]+/gu, (part) => part.toUpperCase().toLowerCase()),
+  );
 
 /** Length in Unicode code points. */
 export function codePoints(value: string): number {

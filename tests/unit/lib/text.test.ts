@@ -69,3 +69,30 @@ describe('nameKey', () => {
     expect(nameKey(one)).not.toBe(nameKey(other));
   });
 });
+
+describe('endless marks', () => {
+  const MS = 1000;
+  /** Processor time, which others on the machine do not change. */
+  const cost = (run: () => unknown): number => {
+    const before = process.cpuUsage();
+    run();
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / MS;
+  };
+
+  it.each([
+    ['two kinds in turn', `x${'\u0301\u0316'.repeat(15_000)}`],
+    ['letters that become marks', `x${'\uff9e\u0301'.repeat(15_000)}`],
+  ])('%s are not sorted: 60 kB of them take no time, and are refused', (_what, value) => {
+    const form = () => nameKey(normalizeText(value));
+    // The first call compiles the expressions.
+    form();
+    expect(cost(form)).toBeLessThan(50);
+    expect(messages(value, { ...text, maxLength: 4000 } as never)).not.toEqual([]);
+  });
+
+  it('keep no text from its form: thirty marks, and any number of halfwidth voiced marks', () => {
+    expect(normalizeText(`é e\u0301${'\uff9e'.repeat(40)}`)).toBe(`é é${'\uff9e'.repeat(40)}`);
+    expect(nameKey('ＡＢＣ Ångström')).toBe('abc ångström');
+  });
+});
