@@ -237,10 +237,10 @@ describe('presence over Redis', () => {
 });
 
 describe('the ranking over two instances', () => {
-  it('is one: pages and changes go on where the other instance stopped, while it moves', async () => {
+  it('P6: is one: pages and changes of 2,500 rooms go on where the other instance stopped, while it moves', async () => {
     const { url } = await server();
     const shared = createShared();
-    const ids = Array.from({ length: 130 }, (_, index) => `room${String(index).padStart(3, '0')}`);
+    const ids = Array.from({ length: 2500 }, (_, index) => `room${String(index).padStart(4, '0')}`);
     for (const [index, id] of ids.entries()) shared.rooms.add(id, new Date(Date.now() - index * 1000));
     const [here, there] = [instance([url], shared), instance([url], shared)];
     await vi.waitFor(async () => {
@@ -249,7 +249,7 @@ describe('the ranking over two instances', () => {
     let moves = 0;
     const move = () => {
       moves += 1;
-      void here.presence.visit(ids[(moves * 37) % ids.length]!, `v${moves}`);
+      void here.presence.visit(ids[(moves * 997) % ids.length]!, `v${moves}`);
     };
     const timer = setInterval(move, 10);
     opened.push(() => clearInterval(timer));
@@ -277,10 +277,17 @@ describe('the ranking over two instances', () => {
     expect(events.some(({ complete }) => complete)).toBe(false);
 
     const seen: string[] = [];
+    let newest = '';
     for (let after: string | null = null, turn = 0; ; turn += 1) {
-      const page = await (turn % 2 === 0 ? here : there).ranking.page(10, after, soon());
+      const page = await (turn % 2 === 0 ? here : there).ranking.page(100, after, soon());
       seen.push(...page.entries.map(({ standing }) => standing.roomId));
       if (!page.hasNextPage) break;
+      // The order changes between any two pages.
+      await vi.waitFor(async () => {
+        const { resumeCursor } = await here.ranking.page(1, null, soon());
+        expect(resumeCursor).not.toBe(newest);
+        newest = resumeCursor;
+      }, PATIENCE);
       after = page.entries.at(-1)!.cursor;
     }
     expect(seen).toHaveLength(ids.length);

@@ -88,6 +88,7 @@ describe('CLUSTER', () => {
           url,
           'query ($room: ID!) { room(id: $room) { recentVisitorCount } }',
           { room },
+          { token: author.token },
         )
       ).room.recentVisitorCount;
     for (const url of urls) expect(await shown(url)).toBe(7);
