@@ -5,6 +5,8 @@ import { interleaved, type Scenario } from '../lib/scenario.js';
 
 const CONNECTIONS = 50;
 const ROOMS = 100;
+/** The larger a program, the longer it takes to be compiled: shorter would measure that. */
+const WARM_MS = 5000;
 
 /** Messages sent over HTTP, one at a time on each connection, all stored durably (M1 to M3). */
 export const mutations: Scenario = async (size) => {
@@ -13,7 +15,7 @@ export const mutations: Scenario = async (size) => {
     const contender = await startContender(name, { rooms: ROOMS, subscribers: 0, visitors: CONNECTIONS });
     try {
       const options = { ...contender.options, senders: 0, http: CONNECTIONS };
-      const done = await runLoad(options, [`http:send:${size.ms(2000)}:${size.ms(4000)}`]);
+      const done = await runLoad(options, [`http:send:${size.tiny ? 200 : WARM_MS}:${size.ms(4000)}`]);
       const send = done.get('send');
       if (send === undefined) throw new Error('a phase is missing');
       return {

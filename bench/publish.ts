@@ -1,0 +1,42 @@
+/**
+ * Puts measured figures into docs/PERFORMANCE.md, as tables and plots:
+ *
+ *     npm run bench -- NAME --json bench/results/NAME.json
+ *     npm run bench:publish
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { barsOf, tablesOf, type Plot } from './lib/plot.js';
+import type { Report } from './lib/report.js';
+
+const PLOTS: Readonly<Record<string, Plot>> = {
+  'fan-out': {
+    title: 'One room of 1,000: deliveries a second, closed loop',
+    metric: 'closed.deliveriesPerSecond',
+  },
+  'small-rooms': { title: 'Rooms of ten: CPU µs per delivery', metric: '10.cpuUsPerDelivery' },
+  mutations: { title: 'sendMessage over HTTP: CPU µs per request', metric: 'cpuUsPerRequest' },
+  idle: { title: '5,000 subscribed sockets: KB of resident memory each', metric: 'rssKb' },
+  ranking: { title: 'First page of the list of rooms: reads a second', metric: 'readsPerSecond' },
+  embedded: { title: 'Messages stored a second', metric: 'storedPerSecond' },
+  'hot-room': { title: 'HTTP p99 in ms beside a room of 5,000', metric: 'httpP99Ms' },
+  stalled: { title: 'KB of resident memory per stalled subscriber', metric: 'rssKbPerStalled' },
+};
+
+const path = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
+const document = path('docs/PERFORMANCE.md');
+let text = readFileSync(document, 'utf8');
+
+for (const [name, plot] of Object.entries(PLOTS)) {
+  const file = path(`bench/results/${name}.json`);
+  if (!existsSync(file)) continue;
+  const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+  writeFileSync(path(`docs/performance/${name}.svg`), barsOf(report, plot));
+  const section = new RegExp(`(<!-- ${name} -->)[^]*?(<!-- end -->)`);
+  text = text.replace(
+    section,
+    (_match, begin: string, end: string) =>
+      `${begin}\n\n![${plot.title}](performance/${name}.svg)\n\n${tablesOf(report)}\n\n${end}`,
+  );
+}
+writeFileSync(document, text);
