@@ -5,7 +5,7 @@ import { pinned } from './machine.js';
 
 export interface Running {
   readonly child: ChildProcess;
-  /** The first match of this pattern in what it writes. Fails when it ends before. */
+  /** The first match of this pattern in what it writes first or last. Fails when it ends before. */
   readonly said: (pattern: RegExp) => Promise<RegExpExecArray>;
   readonly stop: () => Promise<void>;
   /** What it wrote last. */
@@ -31,11 +31,13 @@ export function start(
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_ENV: 'production', ...env },
   });
   running.add(child);
+  let beginning = '';
   let output = '';
   const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
-      output = `${output}${line}\n`.slice(-KEPT_CHARACTERS);
+      if (beginning.length < KEPT_CHARACTERS) beginning += `${line}\n`;
+      else output = `${output}${line}\n`.slice(-KEPT_CHARACTERS);
       for (const listener of listeners) listener();
     });
   }
@@ -43,17 +45,17 @@ export function start(
 
   return {
     child,
-    tail: () => output.slice(-2000),
+    tail: () => (beginning + output).slice(-2000),
     said: (pattern) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          const match = pattern.exec(output);
+          const match = pattern.exec(beginning + output);
           if (match === null) return;
           listeners.delete(look);
           resolve(match);
         };
         listeners.add(look);
-        void exited.then(() => reject(new Error(`${args.join(' ')} ended:\n${output}`)));
+        void exited.then(() => reject(new Error(`${args.join(' ')} ended:\n${beginning}${output}`)));
         look();
       }),
     async stop() {

@@ -35,6 +35,9 @@ export const mutations: Scenario = async (size) => {
       'M2.mercurius': against('perSecond', 'madang', 'mercurius'),
       'M2.jit': against('perSecond', 'madang', 'mercurius jit'),
       M3: against('perSecond', 'madang', 'raw http'),
+      'M1.cpu': against('cpuUsPerRequest', 'yoga', 'madang'),
+      'M2.mercurius cpu': against('cpuUsPerRequest', 'mercurius', 'madang'),
+      'M3.cpu': against('cpuUsPerRequest', 'raw http', 'madang'),
       'M.apollo': against('perSecond', 'madang', 'apollo'),
     },
   };
