@@ -106,8 +106,10 @@ describe('P6', () => {
     const failures: unknown[] = [];
     const timer = setInterval(() => {
       moves += 1;
-      const room = rooms[(moves * 7919) % rooms.length]!;
-      const visitor = visitors[(moves * 31) % visitors.length]!;
+      // Another visitor in each round through the rooms, or the list would come to rest.
+      const round = Math.floor(moves / rooms.length);
+      const room = rooms[(moves * 7919 + round) % rooms.length]!;
+      const visitor = visitors[(moves * 31 + round) % visitors.length]!;
       const move =
         moves % 5 === 0
           ? sendMessage(url(moves), visitor, { roomId: room, text: `${moves}` })
