@@ -66,11 +66,11 @@ describe('P2', () => {
       sockets.push(...(await Promise.all(more)));
     }
     closers.push(() => sockets.forEach((socket) => socket.cut()));
-    for (const socket of sockets) socket.subscribe(MESSAGE_ADDED, { roomId: room });
-    await vi.waitFor(
-      async () => expect((await countsOn(survivor, room)).onlineCount).toBe(held.visitors),
-      WAIT,
-    );
+    const followed = sockets.map((socket) => socket.subscribe(MESSAGE_ADDED, { roomId: room }));
+    await vi.waitFor(async () => {
+      expect(followed.flatMap(({ errors }) => errors)).toEqual([]);
+      expect((await countsOn(survivor, room)).onlineCount).toBe(held.visitors);
+    }, WAIT);
     // Whoever made the room counts for a window, too.
     await vi.waitFor(
       async () => expect((await countsOn(survivor, room)).recentVisitorCount).toBe(held.visitors),
