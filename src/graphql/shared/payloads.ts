@@ -1,5 +1,4 @@
 import type { ExecutionResult } from 'graphql';
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../lib/clock.js';
 import { codeOf } from '../errors.js';
 import type { Payload } from './sink.js';
@@ -49,6 +48,42 @@ const lacksStore = (result: ExecutionResult): boolean =>
   result.errors?.some((error) => codeOf(error) === 'UNAVAILABLE') ?? false;
 
 /**
+ * The entries that were made last, within both limits. It grows with what it holds: most groups are small and
+ * quiet, and a store made for the largest would be most of what they cost.
+ */
+function createRecent() {
+  const entries = new Map<string, Entry>();
+  let bytes = 0;
+
+  function remove(identity: string, entry: Entry): void {
+    entries.delete(identity);
+    bytes -= entry.payload?.bytes ?? 0;
+  }
+
+  return {
+    get: (identity: string): Entry | undefined => entries.get(identity),
+    entries: () => entries.entries(),
+    delete(identity: string): void {
+      const entry = entries.get(identity);
+      if (entry !== undefined) remove(identity, entry);
+    },
+    /** Keeps an entry whose payload is made; one above the whole limit is not kept at all. */
+    set(identity: string, entry: Entry): void {
+      const former = entries.get(identity);
+      if (former !== undefined) remove(identity, former);
+      const size = entry.payload?.bytes ?? 0;
+      if (size > MAX_PAYLOAD_BYTES) return;
+      entries.set(identity, entry);
+      bytes += size;
+      for (const [oldest, old] of entries) {
+        if (entries.size <= MAX_PAYLOADS && bytes <= MAX_PAYLOAD_BYTES) return;
+        remove(oldest, old);
+      }
+    },
+  };
+}
+
+/**
  * The results of a group's events: each event is executed once and serialised once, however many subscribers
  * receive it, and remembered for those that come a little later. While the store does not answer, an event is
  * executed again, and whoever is to receive it stays where it is.
@@ -61,12 +96,7 @@ export function createPayloads(
   clock: Clock,
   onFirstSent: (event: unknown) => void,
 ) {
-  const entries = new LRUCache<string, Entry>({
-    max: MAX_PAYLOADS,
-    maxSize: MAX_PAYLOAD_BYTES,
-    // An entry is put in again when its size is known; one above the whole limit is not kept at all.
-    sizeCalculation: (entry) => Math.max(entry.payload?.bytes ?? 1, 1),
-  });
+  const entries = createRecent();
   /** What is being made stays reachable however small the memory is, or it would be made again and again. */
   const making = new Map<string, Entry>();
   let closed = false;
