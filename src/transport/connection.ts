@@ -41,7 +41,8 @@ export function createConnection({
   const connection = {
     id,
     ws,
-    request,
+    /** The request that opened it, until the socket is acknowledged. */
+    request: request as IncomingMessage | null,
     address,
     /** Null until the socket is acknowledged. */
     viewer: null as Viewer | null,

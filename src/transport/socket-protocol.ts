@@ -86,6 +86,9 @@ export function createSocketProtocol({
       const { connection } = context.extra;
       connection.operations = () => Object.keys(context.subscriptions).length;
       const { request, address } = connection;
+      // Asked for once, and large.
+      connection.request = null;
+      if (request === null) throw new Error('A socket was initialised twice.');
       const identity = await callers.ofSocket(request, context.connectionParams, address);
       connection.viewer = identity.viewer;
       onIdentity(connection, identity.expiresAt);

@@ -50,6 +50,9 @@ function parseMessage(text: string): ClientMessage | null {
   }
 }
 
+/** Made apart from where the request is known, so that a socket's listener does not keep the request. */
+const destroyOnError = (socket: Duplex): void => void socket.on('error', () => socket.destroy());
+
 /**
  * Sockets: a thin layer over ws that hands messages to graphql-ws. Nothing that a client sends ends more than
  * its own socket, and nothing closes a socket for being slow.
@@ -187,7 +190,7 @@ export function createWebSockets(options: {
 
     /** Handles an upgrade of any path. Never throws or rejects. */
     async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-      socket.on('error', () => socket.destroy());
+      destroyOnError(socket);
       const entered = await gate.enter(request, callers.address(request));
       if (!('leave' in entered)) {
         metrics.wsConnects.inc({ result: entered.result });
@@ -198,12 +201,9 @@ export function createWebSockets(options: {
         socket.destroy();
         return;
       }
-      let accepted = false;
-      socket.once('close', () => {
-        if (!accepted) entered.leave();
-      });
+      socket.once('close', entered.leave);
       server.handleUpgrade(request, socket, head, (ws) => {
-        accepted = true;
+        socket.off('close', entered.leave);
         metrics.wsConnects.inc({ result: 'accepted' });
         opened(ws, socket, request, entered.leave);
       });
