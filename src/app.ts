@@ -102,9 +102,13 @@ const JOURNAL_SLACK_MS = 60_000;
 /** Where `npm run build` puts the web client: beside this file in `dist`, from sources one folder up. */
 const CLIENT_FOLDER = fileURLToPath(new URL('../dist/client/', import.meta.url));
 
-const { version }: { version: string } = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-);
+/** The version of this package, as its manifest beside `dist` and `src` says. */
+function readVersion(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  );
+  return manifest.version;
+}
 
 /** The address to give to people; a server that listens everywhere is reached by its local name too. */
 function urlOf(host: string, port: number | null, basePath: string): string {
@@ -203,6 +207,7 @@ export function createApp(config: Config, options: AppOptions): App {
   let starting: Promise<void> | undefined;
 
   async function start(): Promise<void> {
+    const version = readVersion();
     const metrics = createMetrics({ version });
     const tracing = createTracing({ version });
     const base: Base = { config, clock, ids, log, metrics, opened, stopping: stopping.signal };
