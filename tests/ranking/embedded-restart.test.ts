@@ -2,16 +2,13 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { sleep } from '../faults/scenario.js';
 import { foundation } from '../testkit/foundation.js';
 import { ask } from '../testkit/graphql-client.js';
-import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage } from '../testkit/seed.js';
+import { createRoom, createVisitor, sendMessage } from '../testkit/seed.js';
 import { startServerChild } from '../testkit/server-child.js';
-import { openSocket } from '../testkit/socket-client.js';
+import { follow, open } from './patient-client.js';
 
 const WAIT = { timeout: 60_000, interval: 50 };
 /** A visit is durable within a second; twice that, for a busy machine. */
 const JOURNALED_MS = 2500;
-
-/** A socket; a server that is too busy for newcomers is asked again. */
-const open: typeof openSocket = (...args) => vi.waitFor(() => openSocket(...args), WAIT);
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -39,7 +36,7 @@ describe('EMBEDDED', () => {
     // Visitors that are never stored, in the room that is otherwise the last.
     for (let guest = 0; guest < 4; guest += 1) {
       const socket = await open(server.url());
-      socket.subscribe(MESSAGE_ADDED, { roomId: rooms[0] });
+      follow(socket, rooms[0]!);
       closers.push(() => socket.cut());
     }
     const expected = [

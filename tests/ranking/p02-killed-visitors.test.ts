@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { DISASTER, startCluster, type Cluster } from '../testkit/cluster.js';
 import { ask } from '../testkit/graphql-client.js';
-import { createRoom, createVisitor, MESSAGE_ADDED } from '../testkit/seed.js';
-import { openSocket, type GraphqlSocket } from '../testkit/socket-client.js';
+import { createRoom, createVisitor } from '../testkit/seed.js';
+import type { GraphqlSocket } from '../testkit/socket-client.js';
 import { isLong, load, ms, say, slack, sleep } from '../faults/scenario.js';
+import { follow, open } from './patient-client.js';
 
 const WAIT = { timeout: 60_000, interval: 100 };
 const held = load({ short: { visitors: 60, windowS: 6 }, long: { visitors: 500, windowS: 20 } });
@@ -12,9 +13,6 @@ const RENEWAL_MS = (held.windowS * 1000) / 6;
 const LATE_MS = 2000;
 const ONLINE_MS = 75_000;
 const LONG_WAIT = { timeout: ONLINE_MS + 60_000, interval: 100 };
-
-/** A socket; a server that is too busy for newcomers is asked again. */
-const open: typeof openSocket = (...args) => vi.waitFor(() => openSocket(...args), WAIT);
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -66,16 +64,17 @@ describe('P2', () => {
       sockets.push(...(await Promise.all(more)));
     }
     closers.push(() => sockets.forEach((socket) => socket.cut()));
-    const followed = sockets.map((socket) => socket.subscribe(MESSAGE_ADDED, { roomId: room }));
-    await vi.waitFor(async () => {
-      expect(followed.flatMap(({ errors }) => errors)).toEqual([]);
-      expect((await countsOn(survivor, room)).onlineCount).toBe(held.visitors);
-    }, WAIT);
+    for (const socket of sockets) follow(socket, room);
+    await vi.waitFor(
+      async () => expect((await countsOn(survivor, room)).onlineCount).toBe(held.visitors),
+      WAIT,
+    );
     // Whoever made the room counts for a window, too.
     await vi.waitFor(
       async () => expect((await countsOn(survivor, room)).recentVisitorCount).toBe(held.visitors),
       WAIT,
     );
+    await vi.waitFor(async () => expect(await listedOn(survivor, room)).toBe(held.visitors), WAIT);
 
     await instances[0]!.kill();
     const killedAt = performance.now();
@@ -120,7 +119,7 @@ describe('P3', () => {
       urls.flatMap((url) => Array.from({ length: 5 }, () => open(url, { token: visitor.token }))),
     );
     closers.push(() => tabs.forEach((tab) => tab.cut()));
-    for (const tab of tabs) tab.subscribe(MESSAGE_ADDED, { roomId: room });
+    for (const tab of tabs) follow(tab, room);
     const expectCounts = async (counts: Counts) => {
       for (const url of urls)
         await vi.waitFor(async () => expect(await countsOn(url, room)).toEqual(counts), WAIT);

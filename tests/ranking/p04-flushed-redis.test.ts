@@ -8,11 +8,11 @@ import { roomIdOf } from '../../src/graphql/node.js';
 import { DISASTER } from '../testkit/cluster.js';
 import { foundation } from '../testkit/foundation.js';
 import { ask } from '../testkit/graphql-client.js';
-import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage, type TestVisitor } from '../testkit/seed.js';
+import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
 import { startServerChild } from '../testkit/server-child.js';
 import { startRedis } from '../testkit/services/index.js';
-import { openSocket } from '../testkit/socket-client.js';
 import { load, ms, say, slack, sleep } from '../faults/scenario.js';
+import { follow, open } from './patient-client.js';
 
 const WAIT = { timeout: 60_000, interval: 20 };
 const WINDOW_S = 600;
@@ -25,9 +25,6 @@ const held = load({
   short: { flushes: 3, killAt: 1, connected: 36, departed: 12, perSecond: 20 },
   long: { flushes: 10, killAt: 4, connected: 150, departed: 60, perSecond: 100 },
 });
-
-/** A socket; a server that is too busy for newcomers is asked again. */
-const open: typeof openSocket = (...args) => vi.waitFor(() => openSocket(...args), WAIT);
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -90,7 +87,7 @@ describe('P4', () => {
       const socket = await open(urls[index % urls.length]!);
       closers.push(() => socket.cut());
       const room = index % ROOMS;
-      socket.subscribe(MESSAGE_ADDED, { roomId: rooms[room] });
+      follow(socket, rooms[room]!);
       truth[room]!.recentVisitorCount += 1;
       truth[room]!.onlineCount += 1;
       if (index % urls.length === 2) onVictim[room]! += 1;

@@ -3,8 +3,8 @@ import { roomIdOf } from '../../src/graphql/node.js';
 import { DISASTER, startCluster } from '../testkit/cluster.js';
 import { ask } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
-import { openSocket } from '../testkit/socket-client.js';
 import { load, say, sleep } from '../faults/scenario.js';
+import { open } from './patient-client.js';
 
 const WAIT = { timeout: 60_000, interval: 50 };
 const INTERVAL_MS = 200;
@@ -15,9 +15,6 @@ const held = load({
 });
 /** Rooms made at once. */
 const LANES = 20;
-
-/** A socket; a server that is too busy for newcomers is asked again. */
-const open: typeof openSocket = (...args) => vi.waitFor(() => openSocket(...args), WAIT);
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

@@ -10,9 +10,9 @@ import { expectFlawless, startConversation } from '../testkit/faults/conversatio
 import { foundation } from '../testkit/foundation.js';
 import { ask } from '../testkit/graphql-client.js';
 import { startRedisCluster } from '../testkit/redis-cluster.js';
-import { createRoom, createVisitor, MESSAGE_ADDED } from '../testkit/seed.js';
+import { createRoom, createVisitor } from '../testkit/seed.js';
 import { startServerChild } from '../testkit/server-child.js';
-import { openSocket } from '../testkit/socket-client.js';
+import { follow, open } from './patient-client.js';
 
 const WAIT = { timeout: 60_000, interval: 20 };
 const WINDOW_S = 600;
@@ -22,9 +22,6 @@ const held = load({
   short: { rooms: 5, followers: 20, senders: 10, perSecond: 30 },
   long: { rooms: 20, followers: 100, senders: 40, perSecond: 150 },
 });
-
-/** A socket; a server that is too busy for newcomers is asked again. */
-const open: typeof openSocket = (...args) => vi.waitFor(() => openSocket(...args), WAIT);
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -54,7 +51,7 @@ describe('CLUSTER', () => {
     const roomId = roomIdOf(room)!;
     const sockets = await Promise.all([0, 0, 0, 1, 1, 1].map((place) => open(urls[place]!)));
     closers.push(() => sockets.forEach((socket) => socket.cut()));
-    for (const socket of sockets) socket.subscribe(MESSAGE_ADDED, { roomId: room });
+    for (const socket of sockets) follow(socket, room);
     const connection = connectRedis({
       urls: redis.urls,
       prefix,
