@@ -10,7 +10,7 @@ export const SUITES = [
   { name: 'client', projects: ['client'], seconds: 60 },
   { name: 'api', projects: ['api'], seconds: 120 },
   { name: 'live', projects: ['live'], seconds: 180 },
-  { name: 'packaging', projects: ['packaging'], seconds: 120 },
+  { name: 'packaging', projects: ['packaging'], seconds: 240 },
   { name: 'docs', projects: ['docs'], seconds: 60 },
   { name: 'examples', projects: ['examples'], seconds: 240 },
   { name: 'browser', projects: ['e2e'], seconds: 240 },
