@@ -4,14 +4,17 @@
  *     npm run test:faults             all of them
  *     npm run test:faults -- R2 R4    these alone
  *     npm run test:ranking -- P4      likewise
+ *     npm run test:faults -- R8 --part 0.1      a tenth of the load and of the repeats
+ *     npm run test:faults -- R27 --minutes 5    the soak, shorter than its half hour
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 
-/** The longest scenario takes a few minutes; a slow machine several times as much. */
-const TEST_TIMEOUT_MS = 45 * 60_000;
+/** The longest scenario takes a few minutes beside the soak; a slow machine several times as much. */
+const testTimeoutMs = (minutes) => (45 + minutes) * 60_000;
 
 /** What vitest runs for each suite. */
 const SUITES = {
@@ -19,17 +22,36 @@ const SUITES = {
   ranking: ['--project', 'ranking', '--project', 'contract', 'tests/ranking/', 'presence-store.property'],
 };
 
-const [suite = '', ...names] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { part: { type: 'string', default: '1' }, minutes: { type: 'string', default: '30' } },
+});
+for (const [name, value] of Object.entries(values)) {
+  if (!(Number(value) > 0)) throw new Error(`--${name} must be a number above 0`);
+}
+const [suite = '', ...names] = positionals;
 const chosen = names.map((name) => name.toUpperCase());
 const folder = mkdtempSync(join(tmpdir(), 'madang-faults-'));
 const table = join(folder, 'table');
-const args = ['node_modules/vitest/vitest.mjs', 'run', ...SUITES[suite], `--testTimeout=${TEST_TIMEOUT_MS}`];
+const args = [
+  'node_modules/vitest/vitest.mjs',
+  'run',
+  ...SUITES[suite],
+  `--testTimeout=${testTimeoutMs(Number(values.minutes))}`,
+];
 // "R2" must not choose "R20".
 if (chosen.length > 0) args.push('-t', `(^|\\W)(${chosen.join('|')})(\\W|$)`);
 
 const { status } = spawnSync(process.execPath, args, {
   stdio: 'inherit',
-  env: { ...process.env, MADANG_FAULTS: 'long', MADANG_LONG_TESTS: '1', MADANG_FAULTS_FILE: table },
+  env: {
+    ...process.env,
+    MADANG_FAULTS: 'long',
+    MADANG_LONG_TESTS: '1',
+    MADANG_FAULTS_FILE: table,
+    MADANG_FAULTS_PART: values.part,
+    MADANG_FAULTS_MINUTES: values.minutes,
+  },
 });
 const rows = existsSync(table) ? readFileSync(table, 'utf8') : '';
 rmSync(folder, { recursive: true, force: true });

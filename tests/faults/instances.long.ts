@@ -1,15 +1,28 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { sleep, slack } from './scenario.js';
-import { setStage } from './stage.js';
+import { percentile } from '../testkit/faults/conversation.js';
+import { sleep, SLACK } from './scenario.js';
+import { setStage, type Stage } from './stage.js';
 
 const SECOND_MS = 1000;
 const EXIT_WITHIN_MS = 25 * SECOND_MS;
 const PAUSE_MAX_MS = 25 * SECOND_MS;
 
+/** As for killed instances (R2): who is sent away connects to the next one. */
+const RESTART_PAUSE_P99_MS = 3 * SECOND_MS;
+const RESTART_PAUSE_MAX_MS = 6 * SECOND_MS;
+
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
+
+/** Each reason with how often it was met. */
+function whyFailed(stage: Stage): string {
+  const reasons = new Map<string, number>();
+  for (const { failures } of stage.conversation.followers)
+    for (const [why, count] of failures) reasons.set(why, (reasons.get(why) ?? 0) + count);
+  return [...reasons].map(([why, count]) => `${count} × "${why}"`).join(', ') || 'none';
+}
 
 describe('R1', () => {
   it('nothing happens: nobody reconnects, and no send is tried twice', async () => {
@@ -23,7 +36,7 @@ describe('R1', () => {
 
 describe('R21', () => {
   it('each instance is stopped and started in turn, three rounds: each ends in order and in time', async () => {
-    const stage = await setStage({ DRAIN_DELAY_MS: '2000', DRAIN_WINDOW_MS: '5000' });
+    const stage = await setStage({ env: { DRAIN_DELAY_MS: '2000', DRAIN_WINDOW_MS: '5000' } });
     closers.push(stage.close);
     for (let round = 0; round < 3; round += 1) {
       for (const instance of stage.instances) {
@@ -34,7 +47,11 @@ describe('R21', () => {
         await instance.restart();
       }
     }
-    await stage.finish('R21', '3 rounds of rolling restarts');
+    const outcome = await stage.finish('R21', '3 rounds of rolling restarts', {
+      notes: () => `tries to connect that failed: ${whyFailed(stage)}`,
+    });
+    expect(percentile(outcome.pauseMs, 0.99)).toBeLessThan(RESTART_PAUSE_P99_MS * SLACK);
+    expect(Math.max(...outcome.pauseMs)).toBeLessThan(RESTART_PAUSE_MAX_MS * SLACK);
   });
 });
 
@@ -49,6 +66,6 @@ describe('R22', () => {
     await sleep(10 * SECOND_MS);
     const outcome = await stage.finish('R22', 'one instance frozen for 15 s');
     expect(outcome.reconnects).toBeGreaterThan(0);
-    expect(Math.max(...outcome.pauseMs)).toBeLessThan(PAUSE_MAX_MS * slack());
+    expect(Math.max(...outcome.pauseMs)).toBeLessThan(PAUSE_MAX_MS * SLACK);
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { DISASTER, startCluster } from '../testkit/cluster.js';
 import { expectFlawless, percentile, startConversation } from '../testkit/faults/conversation.js';
-import { figuresOf, load, report, sleep, slack } from './scenario.js';
+import { figuresOf, load, report, sleep, SLACK } from './scenario.js';
 
 const PAUSE_MAX_MS = 6_000;
 const PAUSE_P99_MS = 3_000;
@@ -35,8 +35,8 @@ describe('R2', () => {
     });
     expectFlawless(outcome, conversation.history);
     expect(outcome.reconnects).toBeGreaterThan(0);
-    expect(percentile(outcome.pauseMs, 0.99)).toBeLessThan(PAUSE_P99_MS * slack());
-    expect(Math.max(...outcome.pauseMs)).toBeLessThan(PAUSE_MAX_MS * slack());
+    expect(percentile(outcome.pauseMs, 0.99)).toBeLessThan(PAUSE_P99_MS * SLACK);
+    expect(Math.max(...outcome.pauseMs)).toBeLessThan(PAUSE_MAX_MS * SLACK);
     for (const instance of cluster.instances) expect(instance.output()).not.toMatch(DISASTER);
   });
 });

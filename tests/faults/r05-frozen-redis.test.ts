@@ -5,7 +5,7 @@ import { delays } from '../testkit/faults/checker.js';
 import { expectFlawless, percentile, startConversation } from '../testkit/faults/conversation.js';
 import { startServerChild } from '../testkit/server-child.js';
 import { startRedis } from '../testkit/services/index.js';
-import { figuresOf, load, ms, report, residentMegabytes, sleep, slack } from './scenario.js';
+import { figuresOf, load, ms, report, residentMegabytes, sleep, SLACK } from './scenario.js';
 
 const DELIVERY_P99_MS = 1_500;
 const BACK_WITHIN_MS = 3_000;
@@ -69,8 +69,8 @@ describe('R5', () => {
     expectFlawless(outcome, conversation.history);
     expect([exits, outcome.retries, outcome.reconnects]).toEqual([0, 0, 0]);
     expect(deliveryP99).toBeGreaterThan(0);
-    expect(deliveryP99).toBeLessThan(DELIVERY_P99_MS * slack());
-    expect(backMs).toBeLessThan(BACK_WITHIN_MS * slack());
+    expect(deliveryP99).toBeLessThan(DELIVERY_P99_MS * SLACK);
+    expect(backMs).toBeLessThan(BACK_WITHIN_MS * SLACK);
     expect(grown).toBeLessThan(MEMORY_MEGABYTES * COLLECTOR);
     for (const instance of instances) expect(instance.output()).not.toMatch(DISASTER);
   });

@@ -3,7 +3,7 @@ import { DISASTER, startCluster, type Cluster } from '../testkit/cluster.js';
 import { ask } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor } from '../testkit/seed.js';
 import type { GraphqlSocket } from '../testkit/socket-client.js';
-import { isLong, load, ms, say, slack, sleep } from '../faults/scenario.js';
+import { isLong, load, ms, say, SLACK, sleep } from '../faults/scenario.js';
 import { follow, open } from './patient-client.js';
 
 const WAIT = { timeout: 60_000, interval: 100 };
@@ -91,7 +91,7 @@ describe('P2', () => {
     const gone = seen.find(({ count }) => count === 0)?.at ?? Number.POSITIVE_INFINITY;
     // Never under by more than what a crash may lose; never over.
     expect(firstFall).toBeGreaterThan(held.windowS * 1000 - RENEWAL_MS - LATE_MS);
-    expect(gone).toBeLessThan(held.windowS * 1000 + LATE_MS * slack());
+    expect(gone).toBeLessThan(held.windowS * 1000 + LATE_MS * SLACK);
     await vi.waitFor(async () => expect(await listedOn(survivor, room)).toBe(0), WAIT);
 
     const nobodyOnline = async (): Promise<number> => {
@@ -99,7 +99,7 @@ describe('P2', () => {
       return performance.now() - killedAt;
     };
     const onlineMs = isLong ? await nobodyOnline() : 0;
-    expect(onlineMs).toBeLessThan(ONLINE_MS + LATE_MS * slack());
+    expect(onlineMs).toBeLessThan(ONLINE_MS + LATE_MS * SLACK);
     say(
       `P2: instance killed with ${held.visitors} visitors, window ${held.windowS} s: never over; first fall after ` +
         `${ms(firstFall)}, all gone after ${ms(gone)}; online: ${isLong ? ms(onlineMs) : 'not waited for'}`,

@@ -11,7 +11,7 @@ import { ask } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
 import { startServerChild } from '../testkit/server-child.js';
 import { startRedis } from '../testkit/services/index.js';
-import { load, ms, say, slack, sleep } from '../faults/scenario.js';
+import { load, ms, say, SLACK, sleep } from '../faults/scenario.js';
 import { follow, open } from './patient-client.js';
 
 const WAIT = { timeout: 60_000, interval: 20 };
@@ -190,8 +190,8 @@ describe('P4', () => {
     );
     expect(wrong).toEqual([]);
     expect(failures).toEqual([]);
-    expect(worst('connected')).toBeLessThan(CONNECTED_MS * slack());
-    expect(worst('departed')).toBeLessThan(DEPARTED_MS * slack());
+    expect(worst('connected')).toBeLessThan(CONNECTED_MS * SLACK);
+    expect(worst('departed')).toBeLessThan(DEPARTED_MS * SLACK);
     for (const instance of instances) expect(instance.output()).not.toMatch(DISASTER);
   });
 });

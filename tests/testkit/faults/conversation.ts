@@ -51,9 +51,6 @@ export async function startConversation(options: ConversationOptions): Promise<C
   const { targets, perSecond } = options;
   const history = createHistory();
   const first = targets[0]?.() ?? '';
-  // A server that was just started, or that others keep busy, may ask to try again.
-  const patiently = <Value>(ask: () => Promise<Value>): Promise<Value> =>
-    vi.waitFor(ask, { timeout: SETTLE_MS, interval: 200 });
   const host = await patiently(() => createVisitor(first));
   const roomIds: string[] = [];
   for (let index = 0; index < options.rooms; index += 1)
@@ -97,7 +94,7 @@ export async function startConversation(options: ConversationOptions): Promise<C
       const acked = senders.reduce((sum, sender) => sum + sender.acked(), 0);
       const url = await anyThatAnswers(targets);
       const logs = new Map<string, readonly Stored[]>();
-      for (const roomId of roomIds) logs.set(roomId, await readLog(url, roomId));
+      for (const roomId of roomIds) logs.set(roomId, await patiently(() => readLog(url, roomId)));
       const lagging = (): number =>
         followers.filter((follower, index) => follower.position() !== headOf(logs, roomOf(index))).length;
       // Whether they do reach it is for the checker to say, with names.
@@ -133,6 +130,10 @@ export function expectFlawless(outcome: Outcome, history: History): void {
   expect(outcome.acked).toBeGreaterThan(0);
   expect(outcome.delivered).toBeGreaterThan(0);
 }
+
+/** A server that was just started, or that others keep busy, may ask to try again. */
+const patiently = <Value>(ask: () => Promise<Value>): Promise<Value> =>
+  vi.waitFor(ask, { timeout: SETTLE_MS, interval: 200 });
 
 const headOf = (logs: ReadonlyMap<string, readonly Stored[]>, roomId: string): number =>
   logs.get(roomId)?.at(-1)?.number ?? 0;

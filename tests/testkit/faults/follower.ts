@@ -26,6 +26,8 @@ export interface Follower {
   longestPauseMs(): number;
   /** How often it had to connect again. */
   reconnects(): number;
+  /** Why tries to connect failed, and how often each. */
+  readonly failures: ReadonlyMap<string, number>;
   /** The socket of the moment. */
   socket(): GraphqlSocket | null;
   /** Ends it where it is: it is judged by whether it reached the head. */
@@ -51,6 +53,7 @@ export function startFollower(options: FollowerOptions): Follower {
   let downSince: number | null = null;
   let longestPause = 0;
   let connects = 0;
+  const failed = new Map<string, number>();
   let hasBegun: () => void = () => undefined;
   const begun = new Promise<void>((resolve) => (hasBegun = resolve));
   const now = (): number => performance.now();
@@ -120,8 +123,10 @@ export function startFollower(options: FollowerOptions): Follower {
       try {
         await connectOnce();
         failures = 0;
-      } catch {
+      } catch (error) {
         failures += 1;
+        const why = error instanceof Error ? error.message : String(error);
+        failed.set(why, (failed.get(why) ?? 0) + 1);
       }
       downSince ??= now();
       if (!stopped) await waitMs(Math.random() * Math.min(LONGEST_RETRY_MS, 100 * 2 ** failures));
@@ -143,6 +148,7 @@ export function startFollower(options: FollowerOptions): Follower {
     begun,
     longestPauseMs: () => Math.max(longestPause, downSince === null || stopped ? 0 : now() - downSince),
     reconnects: () => Math.max(0, connects - 1),
+    failures: failed,
     socket: () => current,
     stop,
     async leave() {

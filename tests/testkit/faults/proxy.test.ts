@@ -5,13 +5,17 @@ import { startFaultProxy, type FaultProxy } from './proxy.js';
 
 const WAIT = { timeout: 20_000 };
 const closers: (() => unknown)[] = [];
+/** Ports from which servers were reached, in order. */
+const peers: number[] = [];
 afterEach(async () => {
+  peers.length = 0;
   for (const close of closers.splice(0).reverse()) await close();
 });
 
 /** A server that answers each chunk with its name and the chunk. */
 async function echo(name: string): Promise<{ host: string; port: number }> {
   const server = createServer((socket) => {
+    peers.push(socket.remotePort ?? 0);
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => socket.write(`${name}:${chunk.toString()}`));
   });
@@ -103,6 +107,24 @@ describe('the fault proxy', () => {
     const { socket, received } = client(proxy);
     socket.write('1');
     await vi.waitFor(() => expect(received()).toBe('b:1'), WAIT);
+  });
+
+  it('moves an open connection to another server, and its client notices nothing', async () => {
+    const proxy = await proxied('a');
+    const { socket, received, isClosed } = client(proxy);
+    const other = client(proxy);
+    socket.write('1');
+    await vi.waitFor(() => expect(received()).toBe('a:1'), WAIT);
+    other.socket.write('1');
+    await vi.waitFor(() => expect(other.received()).toBe('a:1'), WAIT);
+    const [first] = peers;
+    proxy.move(new Set([first ?? 0]), await echo('b'));
+    socket.write('2');
+    other.socket.write('2');
+    await vi.waitFor(() => expect([received(), other.received()]).toEqual(['a:1b:2', 'a:1a:2']), WAIT);
+    expect([isClosed(), proxy.connections()]).toEqual([false, 2]);
+    proxy.cut();
+    await vi.waitFor(() => expect([isClosed(), proxy.connections()]).toEqual([true, 0]), WAIT);
   });
 
   it('slows down to a bandwidth', async () => {

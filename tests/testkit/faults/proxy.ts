@@ -37,6 +37,11 @@ export interface FaultProxy {
   cut(): void;
   /** New connections go to another target; old ones stay where they are. */
   retarget(target: Target): void;
+  /**
+   * Moves connections that are open, those with one of these local ports at their server, to another server. Their
+   * clients notice nothing: the connection stays, and what was agreed on it is gone.
+   */
+  move(ports: ReadonlySet<number>, target: Target): void;
   /** How many connections are open. */
   connections(): number;
   /** How many answers were lost. */
@@ -58,7 +63,8 @@ const healthy: Toxics = {
 
 interface Pair {
   readonly client: Socket;
-  readonly upstream: Socket;
+  /** Another one after a move. */
+  upstream: Socket;
 }
 
 /** Starts a proxy in front of `target`. Without one, connections are refused until `retarget`. */
@@ -71,9 +77,12 @@ export async function startFaultProxy(
   let to = target;
   let lost = 0;
 
-  async function pump(from: Socket, into: Socket, pair: Pair): Promise<void> {
+  /** Passes on what comes from one side of a pair, as long as it is a side of it. */
+  async function pump(from: Socket, side: 'client' | 'upstream', pair: Pair): Promise<void> {
+    const into = (): Socket => (side === 'client' ? pair.upstream : pair.client);
+    const isGone = (): boolean => !pairs.has(pair) || pair[side] !== from;
     for await (const chunk of from as AsyncIterable<Buffer>) {
-      if (from === pair.upstream && toxics.lostAnswers > 0 && chance() < toxics.lostAnswers) {
+      if (side === 'upstream' && toxics.lostAnswers > 0 && chance() < toxics.lostAnswers) {
         lost += 1;
         resetPair(pair);
         return;
@@ -82,10 +91,25 @@ export async function startFaultProxy(
         toxics.latencyMs + chance() * toxics.jitterMs + (chunk.length / toxics.bandwidth) * SECOND_MS;
       if (delay > 0) await wait(delay);
       while (toxics.blackhole && pairs.has(pair)) await wait(POLL_MS);
-      if (into.destroyed || !pairs.has(pair)) return;
-      if (!into.write(chunk)) await Promise.race([once(into, 'drain'), once(into, 'close')]);
+      const to = into();
+      if (to.destroyed || isGone()) return;
+      if (!to.write(chunk)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
     }
-    into.end();
+    if (!isGone()) into().end();
+  }
+
+  /** Makes a socket the upstream of a pair, with all that follows from its end while it is that. */
+  function attach(pair: Pair, upstream: Socket): void {
+    const isOurs = (): boolean => pair.upstream === upstream;
+    upstream.setNoDelay();
+    upstream.on('error', () => isOurs() && pair.client.resetAndDestroy());
+    upstream.once('close', () => isOurs() && drop(pair, pair.client));
+    pump(upstream, 'upstream', pair).catch(() => isOurs() && pair.client.destroy());
+  }
+
+  function drop(pair: Pair, other: Socket): void {
+    pairs.delete(pair);
+    if (!other.destroyed) other.end();
   }
 
   function resetPair({ client, upstream }: Pair): void {
@@ -99,22 +123,12 @@ export async function startFaultProxy(
       client.resetAndDestroy();
       return;
     }
-    const upstream = connect({ ...to, allowHalfOpen: true });
-    upstream.on('error', () => client.resetAndDestroy());
-    client.setNoDelay();
-    upstream.setNoDelay();
-    const pair = { client, upstream };
+    const pair: Pair = { client, upstream: connect({ ...to, allowHalfOpen: true }) };
     pairs.add(pair);
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      socket.once('close', () => {
-        pairs.delete(pair);
-        if (!other.destroyed) other.end();
-      });
-      pump(socket, other, pair).catch(() => other.destroy());
-    }
+    client.setNoDelay();
+    client.once('close', () => drop(pair, pair.upstream));
+    attach(pair, pair.upstream);
+    pump(client, 'client', pair).catch(() => pair.upstream.destroy());
   });
   server.listen(0, HOST);
   await once(server, 'listening');
@@ -138,6 +152,15 @@ export async function startFaultProxy(
       });
     },
     retarget: (target) => void (to = target),
+    move(ports, target) {
+      each((pair) => {
+        const { upstream: old } = pair;
+        if (!ports.has(old.localPort ?? 0)) return;
+        pair.upstream = connect({ ...target, allowHalfOpen: true });
+        attach(pair, pair.upstream);
+        old.destroy();
+      });
+    },
     connections: () => pairs.size,
     lost: () => lost,
     async close() {

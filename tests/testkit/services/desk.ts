@@ -23,6 +23,7 @@ export async function openDesk(
     '/program/chromium': () => provider.program('chromium'),
     '/program/nginx': () => provider.program('nginx'),
     '/program/compose': () => provider.program('compose'),
+    '/program/faketime': () => provider.program('faketime'),
   };
   const server = createServer((request, response) => {
     void answer(answers[request.url ?? ''], response);

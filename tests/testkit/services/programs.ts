@@ -1,4 +1,4 @@
-import { chmod } from 'node:fs/promises';
+import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cached, findFile, withLock } from './cache.js';
 import { onPath, run } from './commands.js';
@@ -14,7 +14,7 @@ export interface Program {
   readonly image?: string;
 }
 
-export type Service = 'redis' | 'mongo' | 'chromium' | 'nginx' | 'compose';
+export type Service = 'redis' | 'mongo' | 'chromium' | 'nginx' | 'compose' | 'faketime';
 
 const ENGINE_ANSWER_MS = 5_000;
 const SECANTUS = 'SecantusDB==0.6.0b17';
@@ -32,6 +32,7 @@ export const findProgram = (service: Service): Promise<Program> =>
     chromium: findChromium,
     nginx: findNginx,
     compose: findCompose,
+    faketime: findFaketime,
   })[service]();
 
 async function findRedis(): Promise<Program> {
@@ -99,6 +100,26 @@ async function findCompose(): Promise<Program> {
   const added = await systemPackage('docker-compose', 'docker-compose');
   if (added !== null) return { kind: 'tool', command: added, source: 'system package' };
   throw new Error('No Compose: install docker-compose, or Docker with its compose plugin');
+}
+
+/** The library that, loaded into a process, sets its clock wrong. */
+async function findFaketime(): Promise<Program> {
+  // Debian keeps it in a folder of the processor's name.
+  const library = async (): Promise<string | null> => {
+    for (const folder of await readdir('/usr/lib').catch(() => [])) {
+      const found = await findFile(join('/usr/lib', folder, 'faketime'), 'libfaketime.so.1').catch(
+        () => null,
+      );
+      if (found !== null) return found;
+    }
+    return null;
+  };
+  const installed = await library();
+  if (installed !== null) return { kind: 'tool', command: installed, source: 'on this machine' };
+  await systemPackage('libfaketime');
+  const added = await library();
+  if (added !== null) return { kind: 'tool', command: added, source: 'system package' };
+  throw new Error('No clock can be set wrong: install libfaketime');
 }
 
 /** Full path of a program where Debian keeps those of the administrator, or null. */

@@ -1,10 +1,12 @@
 import { Redis } from 'ioredis';
 import { findProgram, type Program } from './programs.js';
-import { startServer, type Place, type ServerProcess } from './server-process.js';
+import { startServer, type CommandLine, type Place, type ServerProcess } from './server-process.js';
 
 export interface RedisOptions {
   /** More options of the server, as on its command line, for example `['--appendonly', 'yes']`. */
   readonly args?: readonly string[];
+  /** Gives it a file system of its own of that many bytes for its data. Needs Linux and the right to mount. */
+  readonly diskBytes?: number;
 }
 
 export interface RedisServer extends ServerProcess {
@@ -27,14 +29,28 @@ export async function startRedis(options: RedisOptions = {}, program?: Program):
   const server = await startServer({
     name: 'redis',
     ...(inContainer ? { engine: found.command } : {}),
-    command: (place) => commandOf(found, place, options.args ?? []),
+    command(place) {
+      const line = commandOf(found, place, options.args ?? []);
+      if (options.diskBytes === undefined) return line;
+      if (inContainer) throw new Error('No small file system for a container: install redis-server');
+      return onSmallDisk(line, place.folder, options.diskBytes);
+    },
     answers: async ({ port }) => (await ask(port)) !== null,
   });
   const version = (await ask(server.port)) ?? 'Redis';
   return { ...server, url: `redis://${HOST}:${server.port}`, version };
 }
 
-function commandOf(program: Program, place: Place, args: readonly string[]) {
+/** The same program in a mount namespace in which `folder` is a small file system. */
+function onSmallDisk({ command, args }: CommandLine, folder: string, bytes: number): CommandLine {
+  const script = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"';
+  return {
+    command: 'unshare',
+    args: ['--map-root-user', '--mount', 'sh', '-c', script, 'sh', String(bytes), folder, command, ...args],
+  };
+}
+
+function commandOf(program: Program, place: Place, args: readonly string[]): CommandLine {
   const settings = [
     ...['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'],
     ...['--loglevel', 'warning', '--protected-mode', 'no'],

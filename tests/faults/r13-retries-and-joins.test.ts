@@ -2,18 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startCluster, type Cluster } from '../testkit/cluster.js';
 import { expectFlawless, rotating, startConversation } from '../testkit/faults/conversation.js';
+import { check } from '../testkit/faults/checker.js';
 import { startFollower } from '../testkit/faults/follower.js';
 import { createHistory } from '../testkit/faults/history.js';
 import { startFaultProxy } from '../testkit/faults/proxy.js';
 import { createSender } from '../testkit/faults/sender.js';
 import { createRoom, createVisitor, readLog, readPage, sendMessage } from '../testkit/seed.js';
+import { figuresOf, load, partOf, report } from './scenario.js';
 
 const WAIT = { timeout: 30_000, interval: 50 };
-/** Short forms; the whole scenarios have 500 sends, 1,000 keys and 2,000 joins. */
-const SENDS = 100;
-const KEYS = 100;
+const held = load({
+  short: { sends: 100, keys: 100, joins: 200, perSecond: 100 },
+  long: { sends: partOf(500), keys: partOf(1_000), joins: partOf(2_000), perSecond: partOf(300) },
+});
 const KEYS_AT_ONCE = 10;
-const JOINS = 200;
 const JOINS_AT_ONCE = 20;
 const ROOMS = 10;
 
@@ -61,13 +63,24 @@ describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
       ),
     });
     for (const proxy of proxies) proxy.set({ lostAnswers: 0.5 });
-    for (let index = 0; index < SENDS; index += 1) await sender.send();
+    for (let index = 0; index < held.sends; index += 1) await sender.send();
     const log = await readLog(url, roomId);
-    expect(log).toHaveLength(SENDS);
+    const lost = proxies.reduce((sum, proxy) => sum + proxy.lost(), 0);
+    report({
+      scenario: `R13 ${name}`,
+      load: `${held.sends} sends, ${lost} answers lost`,
+      acked: sender.acked(),
+      delivered: log.length,
+      violations: check(history.events, new Map([[roomId, log]])).length,
+      exits: 0,
+      notes: `${sender.retried()} retried, ${sender.duplicates()} answered as stored before`,
+    });
+    expect(log).toHaveLength(held.sends);
     expect(log.map(({ number }) => number)).toEqual(log.map((_, index) => index + 1));
     const acks = history.events.filter(({ op }) => op === 'ack');
     expect(acks.map((ack) => ('number' in ack ? ack.number : 0))).toEqual(log.map(({ number }) => number));
-    expect(proxies.reduce((sum, proxy) => sum + proxy.lost(), 0)).toBeGreaterThan(SENDS / 10);
+    expect(check(history.events, new Map([[roomId, log]]))).toEqual([]);
+    expect(lost).toBeGreaterThan(held.sends / 10);
     expect(sender.duplicates()).toBe(sender.retried());
   });
 
@@ -76,8 +89,9 @@ describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
     const visitor = await createVisitor(three[0] ?? '');
     const roomId = await createRoom(three[0] ?? '', visitor);
     let used = 0;
+    let conflicts = 0;
     async function useKeys(): Promise<void> {
-      while (used < KEYS) {
+      while (used < held.keys) {
         used += 1;
         const input = { roomId, text: `text ${used}`, idempotencyKey: randomUUID() };
         const answers = await Promise.all(three.map((url) => sendMessage(url, visitor, input)));
@@ -86,12 +100,23 @@ describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
         expect(answers.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
         const other = await sendMessage(three[used % 3] ?? '', visitor, { ...input, text: 'another text' });
         expect(other.userErrors.map(({ code }) => code)).toEqual(['IDEMPOTENCY_CONFLICT']);
+        conflicts += 1;
       }
     }
     await Promise.all(Array.from({ length: KEYS_AT_ONCE }, useKeys));
     const texts = (await readLog(three[0] ?? '', roomId)).map(({ text }) => text);
+    report({
+      scenario: `R14 ${name}`,
+      load: `${held.keys} keys, each three times at once`,
+      acked: 3 * used,
+      delivered: texts.length,
+      violations: Math.abs(texts.length - held.keys),
+      exits: 0,
+      notes: `${conflicts} conflicts for another text`,
+    });
+    expect(conflicts).toBe(held.keys);
     expect(texts.toSorted()).toEqual(
-      Array.from({ length: KEYS }, (_, index) => `text ${index + 1}`).toSorted(),
+      Array.from({ length: held.keys }, (_, index) => `text ${index + 1}`).toSorted(),
     );
   });
 
@@ -102,7 +127,7 @@ describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
       rooms: ROOMS,
       followers: ROOMS,
       senders: ROOMS,
-      perSecond: 100,
+      perSecond: held.perSecond,
     });
     let joined = 0;
     async function joinAndLeave(): Promise<void> {
@@ -122,12 +147,18 @@ describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
       await guest.leave();
     }
     async function keepJoining(): Promise<void> {
-      while (joined < JOINS) await joinAndLeave();
+      while (joined < held.joins) await joinAndLeave();
     }
     await Promise.all(Array.from({ length: JOINS_AT_ONCE }, keepJoining));
     const outcome = await conversation.finish();
+    report({
+      scenario: `R15 ${name}`,
+      load: `${joined} joins and leaves, ${ROOMS} rooms, ${held.perSecond} msg/s wanted`,
+      exits: 0,
+      ...figuresOf(outcome),
+    });
     expectFlawless(outcome, conversation.history);
-    expect(joined).toBeGreaterThanOrEqual(JOINS);
+    expect(joined).toBeGreaterThanOrEqual(held.joins);
   });
 
   it('R15: who joins an empty room by its cursor gets its first message', async () => {

@@ -1,0 +1,76 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { percentile } from '../testkit/faults/conversation.js';
+import { startFaultProxy, type FaultProxy } from '../testkit/faults/proxy.js';
+import { readFigures } from './figures.js';
+import { ms, sleep, SLACK } from './scenario.js';
+import { setStage } from './stage.js';
+
+const SECOND_MS = 1000;
+const ALL_BACK_MS = 10 * SECOND_MS;
+const RESUMED_P99_MS = 5 * SECOND_MS;
+const LOOP_P99_S = 0.2;
+const READS_PER_SOCKET = 1.2;
+const WAIT = { timeout: 180_000, interval: 20 };
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+describe('R16', () => {
+  it('all sockets are cut at once: everybody is back soon, and the store is hardly asked', async () => {
+    const proxies: FaultProxy[] = [];
+    const stage = await setStage({
+      load: { followers: 2_000, senders: 10, perSecond: 20 },
+      async targetsOf({ targets }) {
+        for (const target of targets) {
+          const { hostname: host, port } = new URL(target());
+          proxies.push(await startFaultProxy({ host, port: Number(port) }));
+        }
+        closers.push(...proxies.map((proxy) => proxy.close));
+        return proxies.map(
+          ({ host, port }) =>
+            () =>
+              `http://${host}:${port}`,
+        );
+      },
+    });
+    closers.push(stage.close);
+    await sleep(5 * SECOND_MS);
+    const { followers } = stage.conversation;
+    const backs = followers.map((follower) => follower.reconnects());
+    const before = await Promise.all(stage.instances.map(readFigures));
+    const cutAt = performance.now();
+    for (const proxy of proxies) proxy.reset();
+    await vi.waitFor(
+      () =>
+        expect(followers.filter((follower, index) => follower.reconnects() === backs[index]).length).toBe(0),
+      WAIT,
+    );
+    const allBackMs = performance.now() - cutAt;
+    const after = await Promise.all(stage.instances.map(readFigures));
+    const reads = ['find', 'aggregate', 'getMore']
+      .map((command) => `command="${command}"`)
+      .reduce(
+        (sum, label) =>
+          sum +
+          after.reduce(
+            (all, figures, index) =>
+              all +
+              figures('chat_mongo_command_seconds_count', label) -
+              (before[index]?.('chat_mongo_command_seconds_count', label) ?? 0),
+            0,
+          ),
+        0,
+      );
+    const loopP99 = Math.max(...after.map((figures) => figures('nodejs_eventloop_lag_p99_seconds')));
+    const outcome = await stage.finish('R16', `${followers.length} sockets cut at once`, {
+      notes: () =>
+        `all back after ${ms(allBackMs)}, event loop p99 ${ms(loopP99 * SECOND_MS)}, ${reads} reads of the store`,
+    });
+    expect(allBackMs).toBeLessThan(ALL_BACK_MS * SLACK);
+    expect(percentile(outcome.pauseMs, 0.99)).toBeLessThan(RESUMED_P99_MS * SLACK);
+    expect(loopP99).toBeLessThan(LOOP_P99_S * SLACK);
+    expect(reads).toBeLessThanOrEqual(READS_PER_SOCKET * followers.length);
+  });
+});

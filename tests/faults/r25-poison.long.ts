@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it } from 'vitest';
+import { roomIdOf } from '../../src/graphql/node.js';
+import { startRedis } from '../testkit/services/index.js';
+import { sumOf } from './figures.js';
+import { partOf, sleep } from './scenario.js';
+import { setStage } from './stage.js';
+
+const SECOND_MS = 1000;
+const POISON = 10_000;
+const LONG_BYTES = 10_000_000;
+/** One in so many is that long. */
+const LONG_EVERY = 1_000;
+const AT_ONCE = 20;
+const PREFIX = 'poisoned';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const event = (change: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify({
+    number: 1,
+    authorId: 'author',
+    key: 'c:key',
+    call: '0123456789abcdef',
+    text: 'poison',
+    createdAtMs: 1,
+    previousTag: 0,
+    ...change,
+  });
+
+/** Nothing of this was made by this program for this room. */
+function poison(index: number, logId: string): string | Buffer {
+  const kinds: readonly (() => string | Buffer)[] = [
+    () => '',
+    () => '{"number":',
+    () => randomBytes(1 + (index % 200)),
+    () => 'null',
+    () => event({ logId: 'another-room' }),
+    ...[0, -1, 2 ** 53, 1.5, '1', null].map((number) => () => event({ logId, number })),
+    () => event({ logId, call: 'no' }),
+    () => event({ logId, text: 7 }),
+  ];
+  if (index % LONG_EVERY === 0) return 'x'.repeat(LONG_BYTES);
+  return kinds[index % kinds.length]?.() ?? '';
+}
+
+describe('R25', () => {
+  it('everything that can be wrong comes over the bus: it is dropped and counted, and nobody notices', async () => {
+    const redis = await startRedis();
+    const attacker = new Redis(redis.url);
+    closers.push(redis.close, () => attacker.disconnect());
+    const stage = await setStage({ env: { REDIS_URL: redis.url, REDIS_PREFIX: PREFIX } });
+    closers.push(stage.close);
+    await sleep(2 * SECOND_MS);
+    const { roomIds } = stage.conversation;
+    let published = 0;
+    let received = 0;
+    const wanted = partOf(POISON);
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        while (published < wanted) {
+          published += 1;
+          const index = published;
+          const logId = roomIdOf(roomIds[index % roomIds.length] ?? '') ?? '';
+          received += await attacker.publish(`${PREFIX}:message:${logId}`, poison(index, logId));
+        }
+      }),
+    );
+    await sleep(2 * SECOND_MS);
+    const dropped = await sumOf(stage.instances, 'chat_bus_events_dropped_total', 'topic="message"');
+    const outcome = await stage.finish('R25', `${published} poisoned events`, {
+      notes: () => `received ${received} times, dropped ${dropped} times`,
+    });
+    expect(received).toBeGreaterThanOrEqual(wanted);
+    expect(dropped).toBe(received);
+    expect([outcome.retries, outcome.reconnects]).toEqual([0, 0]);
+  });
+});
