@@ -24,6 +24,10 @@ function whyFailed(stage: Stage): string {
   return [...reasons].map(([why, count]) => `${count} × "${why}"`).join(', ') || 'none';
 }
 
+/** How many sends were tried more than once. */
+const retriedSends = ({ conversation }: Stage): number =>
+  conversation.senders.reduce((sum, sender) => sum + sender.retried(), 0);
+
 describe('R1', () => {
   it('nothing happens: nobody reconnects, and no send is tried twice', async () => {
     const stage = await setStage();
@@ -48,8 +52,10 @@ describe('R21', () => {
       }
     }
     const outcome = await stage.finish('R21', '3 rounds of rolling restarts', {
-      notes: () => `tries to connect that failed: ${whyFailed(stage)}`,
+      notes: ({ retries }) =>
+        `${retries - retriedSends(stage)} sends failed after a retry, tries to connect that failed: ${whyFailed(stage)}`,
     });
+    expect(outcome.retries).toBe(retriedSends(stage));
     expect(percentile(outcome.pauseMs, 0.99)).toBeLessThan(RESTART_PAUSE_P99_MS * SLACK);
     expect(Math.max(...outcome.pauseMs)).toBeLessThan(RESTART_PAUSE_MAX_MS * SLACK);
   });

@@ -7,6 +7,7 @@ import { ms, partOf, residentMegabytes, sleep, SLACK } from './scenario.js';
 import { setStage } from './stage.js';
 
 const SECOND_MS = 1000;
+const FROZEN_S = 20;
 const UNAVAILABLE_MS = 5 * SECOND_MS;
 const MEMORY_MEGABYTES = 50;
 /** What the garbage collector has not given back yet. */
@@ -33,7 +34,7 @@ describe('R12', () => {
     const answeredMs: number[] = [];
     /** Sends again and again while it is frozen, beside the conversation. */
     async function keepAsking(index: number): Promise<void> {
-      while (performance.now() - frozenAt < partOf(20) * SECOND_MS) {
+      while (performance.now() - frozenAt < FROZEN_S * SECOND_MS) {
         const input = { roomId: stage.conversation.roomIds[0], text: 'lost?', idempotencyKey: randomUUID() };
         const started = performance.now();
         const answer = await request<{ sendMessage: Sent | null }>(
@@ -53,7 +54,7 @@ describe('R12', () => {
     const acked = stage.conversation.acked();
     await mongo.resume();
     await vi.waitFor(() => expect(stage.conversation.acked()).toBeGreaterThan(acked + partOf(200)), WAIT);
-    const outcome = await stage.finish('R12', `MongoDB frozen for ${partOf(20)} s`, {
+    const outcome = await stage.finish('R12', `MongoDB frozen for ${FROZEN_S} s`, {
       notes: () =>
         `${answeredMs.length} more sends while frozen, answered ${[...codes].join(' ')} after ${ms(Math.max(...answeredMs))} at most; memory +${Math.round(grown)} MB`,
     });

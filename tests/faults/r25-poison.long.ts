@@ -66,7 +66,8 @@ describe('R25', () => {
           published += 1;
           const index = published;
           const logId = roomIdOf(roomIds[index % roomIds.length] ?? '') ?? '';
-          received += await attacker.publish(`${PREFIX}:message:${logId}`, poison(index, logId));
+          const heard = await attacker.publish(`${PREFIX}:message:${logId}`, poison(index, logId));
+          received += heard;
         }
       }),
     );
