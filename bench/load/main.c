@@ -130,8 +130,6 @@ int main(int argc, char **argv) {
   options_from(argc, argv);
   pid = number("pid", 0);
   poller = epoll_create1(0);
-  http_open((int)number("http", 0));
-  if (number("http", 0) == 0) http_latencies = NULL;
   if (number("subscribers", 0) + number("senders", 1) > 0) {
     uint64_t cpu = cpu_us(pid);
     chat_open();
@@ -145,6 +143,8 @@ int main(int argc, char **argv) {
       chat_settle(SETTLE_MS, "first message");
     }
   }
+  /* Last: a server does not wait long for the first request of a connection. */
+  if (number("http", 0) > 0) http_open((int)number("http", 0));
   for (int i = 1; i < argc; i++) {
     if (strncmp(argv[i], "phase=", 6) == 0) phase(argv[i] + 6);
   }

@@ -75,9 +75,10 @@ static void reconnect(struct probe *self) {
 static void probe_ready(struct source *source, uint32_t events) {
   struct probe *self = (struct probe *)source;
   if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
+  /* It was closed for having been quiet too long. */
+  if (!self->busy) return reconnect(self);
   ssize_t got = recv(source->fd, self->answer + self->length, sizeof self->answer - 1 - self->length, 0);
   if (got < 0 && errno == EAGAIN) return;
-  if (got == 0 && !self->busy) return reconnect(self);
   if (got <= 0) die("http connection %d ended", self->index);
   self->length += (size_t)got;
   if (!complete(self)) return;
