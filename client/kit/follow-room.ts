@@ -7,6 +7,7 @@ import type {
   FollowMessagesSubscription,
   RoomPageQuery,
 } from './__generated__/operations.js';
+import type { KeptMessages } from './kept-messages.js';
 import { keepSubscribed } from './keep-subscribed.js';
 import { remedyFor, toRequestError, type RequestError } from './request-error.js';
 import { createStore, type Readable } from './store.js';
@@ -34,6 +35,8 @@ export interface RoomState {
 
 /** Messages in the first page and in each older one. */
 const PAGE_SIZE = 50;
+/** A new message is kept this many milliseconds after it came, together with those that come meanwhile. */
+const KEEP_DELAY_MS = 1000;
 
 const EMPTY: RoomState = {
   phase: 'loading',
@@ -59,10 +62,13 @@ export type FollowedRoom = ReturnType<typeof followRoom>;
 export function followRoom({
   connection,
   roomId,
+  kept,
   environment = systemEnvironment,
 }: {
   connection: Connection;
   roomId: string;
+  /** Shown, with `loading`, until there is an answer; and kept up to date. */
+  kept?: KeptMessages;
   environment?: Environment;
 }) {
   const state = createStore(EMPTY);
@@ -74,6 +80,22 @@ export function followRoom({
   /** Raised when the list is replaced: an older page asked for before does not fit any more. */
   let edition = 0;
   let cancelOlder = () => {};
+  let cancelKeeping: (() => void) | null = null;
+
+  async function showKept(): Promise<void> {
+    const messages = (await kept?.read(roomId).catch(() => [])) ?? [];
+    if (edition === 0 && state.get().phase === 'loading') update({ messages, names: learn(messages) });
+  }
+
+  function keep(): void {
+    cancelKeeping = null;
+    if (state.get().phase === 'ready') kept?.write(roomId, state.get().messages).catch(() => {});
+  }
+
+  /** After a new message: soon, and not for each of many. */
+  function keepSoon(): void {
+    if (kept !== undefined) cancelKeeping ??= environment.after(KEEP_DELAY_MS, keep);
+  }
 
   async function readPage(before: string | null): Promise<Page | null> {
     const { room } = await connection.execute(roomPage, { roomId, last: PAGE_SIZE, before });
@@ -93,6 +115,8 @@ export function followRoom({
       names: learn(messages),
       problem: null,
     });
+    cancelKeeping?.();
+    keep();
   }
 
   function learn(messages: readonly RoomMessage[]): ReadonlyMap<string, string> {
@@ -114,6 +138,7 @@ export function followRoom({
       oldestCursor ??= cursor;
       last = message.number;
       update({ messages: [...state.get().messages, message], names: learn([message]), problem: null });
+      keepSoon();
     }
     return 'taken';
   }
@@ -173,6 +198,7 @@ export function followRoom({
       environment,
     );
   let end = begin();
+  void showKept();
 
   function restart(): void {
     end();
@@ -198,6 +224,9 @@ export function followRoom({
       end();
       edition += 1;
       cancelOlder();
+      if (cancelKeeping === null) return;
+      cancelKeeping();
+      keep();
     },
   };
 }

@@ -30,7 +30,15 @@ export {
   type OutboxEntry,
   type OutboxStore,
 } from './outbox-store.js';
+export { createIndexedDbKeptMessages, type KeptMessages } from './kept-messages.js';
 export { createUnread, unreadCount, type Unread } from './unread.js';
 export { createBackoff, type Backoff } from './backoff.js';
-export { remedyFor, RequestError, toRequestError, type KitCode, type Remedy } from './request-error.js';
+export {
+  isObject,
+  remedyFor,
+  RequestError,
+  toRequestError,
+  type KitCode,
+  type Remedy,
+} from './request-error.js';
 export type { Readable } from './store.js';

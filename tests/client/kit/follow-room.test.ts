@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { followRoom, type FollowedRoom } from '../../../client/kit/index.js';
+import { followRoom, type FollowedRoom, type KeptMessages } from '../../../client/kit/index.js';
 import { environmentWith } from './support/environment.js';
 import { createFakeConnection } from './support/fake-connection.js';
 
@@ -53,6 +53,26 @@ describe('followRoom', () => {
     expect(numbersOf(room)).toEqual(range(31, 80));
     expect(room.state.get()).toMatchObject({ phase: 'ready', hasOlder: true });
     expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c80' });
+  });
+
+  it('shows what was kept until there is a page, and keeps what is read then', async () => {
+    const written: number[][] = [];
+    const kept: KeptMessages = {
+      read: () => Promise.resolve([message(7), message(8)]),
+      write: async (_roomId, messages) => void written.push(messages.map(({ number }) => number)),
+    };
+    const fake = createFakeConnection();
+    const environment = environmentWith(0.5);
+    const room = followRoom({ connection: fake.connection, roomId: 'r', kept, environment });
+    await vi.advanceTimersByTimeAsync(0);
+    expect([room.state.get().phase, numbersOf(room)]).toEqual(['loading', [7, 8]]);
+    await fake.request().answer(page(10));
+    expect([room.state.get().phase, numbersOf(room)]).toEqual(['ready', range(1, 10)]);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(written).toEqual([range(1, 10)]);
+    fake.send(event(11));
+    room.stop();
+    expect(written).toEqual([range(1, 10), range(1, 11)]);
   });
 
   it('subscribes from the start of an empty room', async () => {
