@@ -5,6 +5,7 @@ import { App } from './App.js';
 import { openChat } from './session/chat.js';
 import { ChatContext } from './session/chat-context.js';
 import { LanguageProvider } from './ui/language.js';
+import { startOffline } from './ui/offline.js';
 import './ui/tokens.css';
 import './ui/base.css';
 import './ui/layout.css';
@@ -13,7 +14,13 @@ import './room/room.css';
 
 // This file lies one folder below the client's own address, built or not, whatever path the server is under.
 const here = import.meta.url;
-const chat = openChat(new URL('..', here));
+const base = new URL('..', here);
+// The address with the slash is the one that can be installed and opened without a network.
+if (`${window.location.pathname}/` === base.pathname) {
+  window.history.replaceState(null, '', base.pathname + window.location.search);
+}
+const chat = openChat(base);
+startOffline(window, base);
 const root = document.getElementById('root');
 if (root === null) throw new Error('The page has no element #root.');
 createRoot(root).render(

@@ -1,4 +1,4 @@
-import { cacheExchange, type Cache } from '@urql/exchange-graphcache';
+import { cacheExchange, type Cache, type StorageAdapter } from '@urql/exchange-graphcache';
 import type { Exchange } from 'urql';
 import type { RoomsChangedSubscription } from '../__generated__/operations.js';
 
@@ -13,8 +13,9 @@ const EMBEDDED = [
 ];
 
 /** The normalised cache: rooms, visitors, settings. Messages of a room are the kit's, not here. */
-export function cache(): Exchange {
+export function cache(kept: StorageAdapter): Exchange {
   return cacheExchange({
+    storage: kept,
     keys: Object.fromEntries(EMBEDDED.map((typename) => [typename, () => null])),
     resolvers: {
       // A room of the list is known already when it is opened.

@@ -1,3 +1,4 @@
+import type { StorageAdapter } from '@urql/exchange-graphcache';
 import { Client, subscriptionExchange } from 'urql';
 import { systemEnvironment, toRequestError, type Socket } from '../../kit/index.js';
 import { cache } from './cache.js';
@@ -7,12 +8,12 @@ import { retryReads } from './retry-reads.js';
 export const RESUME_AFTER = 'resumeAfter';
 
 /** One client for everything but the messages of rooms: Graphcache over the kit's socket. */
-export function createGraphQLClient(url: string, socket: Socket): Client {
+export function createGraphQLClient(url: string, socket: Socket, kept: StorageAdapter): Client {
   return new Client({
     url,
     preferGetMethod: false,
     exchanges: [
-      cache(),
+      cache(kept),
       retryReads(systemEnvironment),
       subscriptionExchange({
         enableAllOperations: true,

@@ -11,7 +11,7 @@ const SHOW_LENGTH_FROM = 0.8;
 export function MessageComposer({ roomId }: { roomId: string }) {
   const texts = useTexts();
   const { outbox, storage } = useChat();
-  const [{ data }] = useSettingsQuery();
+  const [{ data }] = useSettingsQuery({ requestPolicy: 'cache-and-network' });
   const most = data?.settings?.maxMessageLength ?? Infinity;
   const field = useRef<HTMLTextAreaElement>(null);
   const draftKey = `draft.${roomId}`;

@@ -97,13 +97,15 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   }, [outbox, roomId, jump]);
 
   const edge =
-    phase === 'loading' || !opened
+    !opened || (phase === 'loading' && messages.length === 0)
       ? texts.loading
-      : loadingOlder
-        ? texts.loadingOlder
-        : hasOlder || from > first
-          ? null
-          : texts.beginning;
+      : phase === 'loading'
+        ? texts.asLastRead
+        : loadingOlder
+          ? texts.loadingOlder
+          : hasOlder || from > first
+            ? null
+            : texts.beginning;
   const fresh = last - (lastRead.get(roomId) ?? last);
   return (
     <div className="messages">

@@ -15,7 +15,10 @@ export function RoomPage({ roomId }: { roomId: string }) {
   const room = useFollowedRoom(roomId);
   const texts = useTexts();
   const { phase } = useReadable(room.state);
-  const [{ data }] = useRoomHeaderQuery({ variables: { id: roomId } });
+  const [{ data }] = useRoomHeaderQuery({
+    variables: { id: roomId },
+    requestPolicy: 'cache-and-network',
+  });
   const header = data?.room;
   useFreshCounts(roomId);
   const name = header?.name;

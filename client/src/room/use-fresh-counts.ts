@@ -2,11 +2,11 @@ import { useEffect } from 'react';
 import { useClient } from 'urql';
 import {
   RoomHeaderDocument,
-  useRoomListQuery,
+  useShownRoomsQuery,
   type RoomHeaderQuery,
   type RoomHeaderQueryVariables,
 } from '../__generated__/operations.js';
-import { WATCHED_ROOMS } from '../rooms/follow-room-list.js';
+import { WATCHED_ROOMS } from '../rooms/watched-rooms.js';
 import { usePageVisible } from '../ui/use-page-visible.js';
 
 /** An open room that the watched list does not keep fresh is asked for this often, in milliseconds. */
@@ -16,7 +16,7 @@ const REFRESH_MS = 5000;
 export function useFreshCounts(roomId: string): void {
   const client = useClient();
   const visible = usePageVisible();
-  const [{ data }] = useRoomListQuery({ variables: { first: WATCHED_ROOMS }, requestPolicy: 'cache-only' });
+  const [{ data }] = useShownRoomsQuery({ variables: { first: WATCHED_ROOMS }, requestPolicy: 'cache-only' });
   const list = data?.rooms?.nodes;
   const watched = list === undefined || list.some(({ id }) => id === roomId);
 

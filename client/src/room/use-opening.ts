@@ -29,7 +29,9 @@ export function useOpening(roomId: string, room: FollowedRoom, state: RoomState)
   useEffect(() => {
     if (searching && !loadingOlder) room.loadOlder();
   }, [room, searching, loadingOlder]);
-  if (opening !== null || phase === 'loading' || searching) return opening;
+  // What was kept from last time is shown only while there is nothing better to wait for.
+  const waiting = phase === 'loading' && (connected || state.messages.length === 0);
+  if (opening !== null || waiting || searching) return opening;
   const found = { firstUnread: read === null || read >= last ? null : Math.max(read + 1, first) };
   setOpening(found);
   return found;

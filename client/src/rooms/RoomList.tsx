@@ -1,11 +1,11 @@
 import { useCallback, useRef, useState, type KeyboardEvent } from 'react';
 import { unreadCount } from '../../kit/index.js';
-import { useRoomListQuery, type RoomRowFragment } from '../__generated__/operations.js';
+import { useShownRoomsQuery, type RoomRowFragment } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { useTexts } from '../ui/language.js';
 import { useRoute } from '../ui/router.js';
 import { useReadable } from '../ui/use-readable.js';
-import { WATCHED_ROOMS } from './follow-room-list.js';
+import { WATCHED_ROOMS } from './watched-rooms.js';
 import { NewRoomDialog } from './NewRoomDialog.js';
 import { RoomRow } from './RoomRow.js';
 import { moveFocus } from './move-focus.js';
@@ -25,7 +25,7 @@ export function RoomList() {
   const { roomId } = useRoute();
   const lastRead = useReadable(unread.lastRead);
   const { phase } = useReadable(roomList.state);
-  const [{ data }] = useRoomListQuery({ variables: { first: WATCHED_ROOMS }, requestPolicy: 'cache-only' });
+  const [{ data }] = useShownRoomsQuery({ variables: { first: WATCHED_ROOMS }, requestPolicy: 'cache-only' });
   const [search, setSearch] = useState('');
   const [creating, setCreating] = useState(false);
   const { rooms: listed, wantMore } = useMoreRooms(data?.rooms?.nodes ?? NO_ROOMS);

@@ -11,9 +11,7 @@ import {
   type RoomsChangedSubscriptionVariables,
 } from '../__generated__/operations.js';
 import { RESUME_AFTER } from '../graphql/client.js';
-
-/** How many rooms from the top are shown and watched: as many as the server watches at most. */
-export const WATCHED_ROOMS = 100;
+import { WATCHED_ROOMS } from './watched-rooms.js';
 
 /** Keeps the top of the room list fresh. The rooms themselves go where all results of this client go: its cache. */
 export function followRoomList(client: Client) {

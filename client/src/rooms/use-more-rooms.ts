@@ -6,7 +6,7 @@ import {
   type MoreRoomsQueryVariables,
   type RoomRowFragment,
 } from '../__generated__/operations.js';
-import { WATCHED_ROOMS } from './follow-room-list.js';
+import { WATCHED_ROOMS } from './watched-rooms.js';
 
 /** What was read of the list, page by page, in the order of that time. */
 interface Held {

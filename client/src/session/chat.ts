@@ -1,6 +1,7 @@
 import {
   browserExclusive,
   browserNetwork,
+  createIndexedDbKeptMessages,
   createIndexedDbOutboxStore,
   createOutbox,
   createSocket,
@@ -11,6 +12,7 @@ import {
 import type { Client } from 'urql';
 import { ViewerDocument, type ViewerQuery, type ViewerQueryVariables } from '../__generated__/operations.js';
 import { createGraphQLClient } from '../graphql/client.js';
+import { createKeptCache } from '../graphql/kept-cache.js';
 import { createRoomKeeper, type RoomKeeper } from '../room/room-keeper.js';
 import { followRoomList } from '../rooms/follow-room-list.js';
 import { createBrowserStorage } from '../ui/browser-storage.js';
@@ -42,9 +44,19 @@ export function openChat(base: URL): Chat {
     network: browserNetwork(window),
     exclusive: browserExclusive(navigator, `${base.pathname}:guest`),
   });
-  const client = createGraphQLClient(endpoint.href, socket);
+  const keptCache = createKeptCache(storage);
+  const client = createGraphQLClient(endpoint.href, socket, keptCache.adapter);
   const unread = createUnread({ storage });
-  window.addEventListener('pagehide', () => unread.flush());
+  const kept = createIndexedDbKeptMessages(`madang ${base.pathname} read`);
+  const writeDown = () => {
+    unread.flush();
+    keptCache.flush();
+  };
+  window.addEventListener('pagehide', writeDown);
+  // A page that a phone has put away may never see another event.
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) writeDown();
+  });
   const theme = createThemeChoice(storage, document.documentElement);
   window.addEventListener('storage', () => {
     unread.reload();
@@ -68,6 +80,6 @@ export function openChat(base: URL): Chat {
     }),
     roomList: followRoomList(client),
     router: createRouter(window, base.pathname),
-    rooms: createRoomKeeper((roomId) => followRoom({ connection: socket, roomId })),
+    rooms: createRoomKeeper((roomId) => followRoom({ connection: socket, roomId, kept })),
   };
 }

@@ -41,8 +41,7 @@ export function createRouter(window: Window, base: string) {
     },
     /** The address of a room, or of the list; keeps the language that was asked for. */
     href: (roomId: string | null) =>
-      (roomId === null ? base.replace(/\/$/, '') : `${base}rooms/${encodeURIComponent(roomId)}`) +
-      window.location.search,
+      (roomId === null ? base : `${base}rooms/${encodeURIComponent(roomId)}`) + window.location.search,
     open(href: string): void {
       if (href !== window.location.pathname + window.location.search)
         window.history.pushState(null, '', href);

@@ -1,0 +1,58 @@
+/**
+ * Keeps the page and its files, so that the client starts without a network. The network comes first for the page, so
+ * that a new version is never kept from anybody; its files have names of their own, so what is kept of them is right.
+ */
+const CACHE = 'madang-client';
+/** A network that has not given the page after so many milliseconds is taken for none. */
+const PATIENCE_MS = 3000;
+const PAGE = new URL('./', self.location.href).href;
+const HASHED = `${PAGE}assets/`;
+
+/** Addresses of the files that the page names, those below the client alone. */
+function filesOf(html) {
+  return Array.from(html.matchAll(/(?:src|href)="([^"]+)"/g), ([, path]) => new URL(path, PAGE).href).filter(
+    (href) => href.startsWith(PAGE),
+  );
+}
+
+/** Keeps the page once all its files are kept, and lets those of older versions go. */
+async function keep(page) {
+  const cache = await caches.open(CACHE);
+  const held = (await cache.keys()).map(({ url }) => url);
+  const wanted = filesOf(await page.clone().text());
+  await cache.addAll(wanted.filter((url) => !(url.startsWith(HASHED) && held.includes(url))));
+  await cache.put(PAGE, page);
+  const old = held.filter((url) => url !== PAGE && !wanted.includes(url));
+  await Promise.all(old.map((url) => cache.delete(url)));
+}
+
+async function page(fresh) {
+  const kept = await caches.match(PAGE);
+  if (kept === undefined) return fresh;
+  const good = fresh.then((response) => (response.status < 500 ? response : kept));
+  const late = new Promise((resolve) => {
+    setTimeout(() => resolve(kept), PATIENCE_MS);
+  });
+  return Promise.race([good, late]).catch(() => kept);
+}
+
+self.addEventListener('install', (event) => {
+  void self.skipWaiting();
+  event.waitUntil(fetch(PAGE).then(keep));
+});
+
+self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  if (request.method !== 'GET' || !request.url.startsWith(PAGE)) return;
+  if (request.mode === 'navigate') {
+    const fresh = fetch(request);
+    const isPage = (response) => response.ok && response.headers.get('content-type')?.startsWith('text/html');
+    const keeping = fresh.then((response) => (isPage(response) ? keep(response.clone()) : undefined));
+    event.waitUntil(keeping.catch(() => {}));
+    event.respondWith(page(fresh));
+  } else if (request.url !== self.location.href) {
+    event.respondWith(caches.match(request).then((kept) => kept ?? fetch(request)));
+  }
+});
