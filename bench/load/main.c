@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTLE_MS 30000
+#define SETTLE_MS 120000
 #define MAX_BURST_DEBT 64
 #define MAX_UNACKNOWLEDGED 400
 

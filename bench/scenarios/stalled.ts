@@ -27,7 +27,7 @@ export const stalled: Scenario = async (size) => {
         phase('awake', 4000),
         'hold:before',
         'stall:stall',
-        phase('asleep', 9000),
+        phase('asleep', 6000),
         'hold:after',
         'wake:wake',
       ];
