@@ -17,9 +17,9 @@ afterEach(async () => {
 });
 
 /** Each reason with how often it was met. */
-function whyFailed(stage: Stage): string {
+function whyFailed(all: readonly { readonly failures: ReadonlyMap<string, number> }[]): string {
   const reasons = new Map<string, number>();
-  for (const { failures } of stage.conversation.followers)
+  for (const { failures } of all)
     for (const [why, count] of failures) reasons.set(why, (reasons.get(why) ?? 0) + count);
   return [...reasons].map(([why, count]) => `${count} × "${why}"`).join(', ') || 'none';
 }
@@ -53,7 +53,8 @@ describe('R21', () => {
     }
     const outcome = await stage.finish('R21', '3 rounds of rolling restarts', {
       notes: ({ retries }) =>
-        `${retries - retriedSends(stage)} sends failed after a retry, tries to connect that failed: ${whyFailed(stage)}`,
+        `${retries - retriedSends(stage)} sends failed after a retry; sends failed: ${whyFailed(stage.conversation.senders)}; ` +
+        `tries to connect failed: ${whyFailed(stage.conversation.followers)}`,
     });
     expect(outcome.retries).toBe(retriedSends(stage));
     expect(percentile(outcome.pauseMs, 0.99)).toBeLessThan(RESTART_PAUSE_P99_MS * SLACK);

@@ -1,6 +1,7 @@
 import { MESSAGE_ADDED, readPage, type MessageAdded } from '../seed.js';
 import { openSocket, type GraphqlSocket } from '../socket-client.js';
 import type { History } from './history.js';
+import { whyOf } from './sender.js';
 
 export interface FollowerOptions {
   /** Unique in the history. */
@@ -125,7 +126,7 @@ export function startFollower(options: FollowerOptions): Follower {
         failures = 0;
       } catch (error) {
         failures += 1;
-        const why = error instanceof Error ? error.message : String(error);
+        const why = whyOf(error);
         failed.set(why, (failed.get(why) ?? 0) + 1);
       }
       downSince ??= now();

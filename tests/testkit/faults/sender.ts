@@ -29,6 +29,8 @@ export interface Sender {
   retried(): number;
   /** How many were acknowledged as stored by an earlier try. */
   duplicates(): number;
+  /** Why tries had to be repeated, and how often each. */
+  readonly failures: ReadonlyMap<string, number>;
   /** How many tries had no answer, or one that says to try again. */
   retries(): number;
   /** Time of each acknowledged send from its first try, in milliseconds. */
@@ -43,12 +45,15 @@ export function createSender(options: SenderOptions): Sender {
   const { who, roomId, visitor, target, history } = options;
   const padding = '.'.repeat(options.padding ?? 0);
   const ackMs: number[] = [];
+  const failures = new Map<string, number>();
   let retries = 0;
   let acked = 0;
   let duplicates = 0;
   let retried = 0;
   let stopped = false;
   let running: Promise<void> = Promise.resolve();
+
+  const failed = (why: string): void => void failures.set(why, (failures.get(why) ?? 0) + 1);
 
   /** True when it was acknowledged or refused for good, false when it must be tried again. */
   async function attempt(key: string, text: string): Promise<boolean> {
@@ -57,7 +62,10 @@ export function createSender(options: SenderOptions): Sender {
     // No answer, or no instance to ask.
     const answer = await Promise.resolve()
       .then(() => request<{ sendMessage: Sent | null }>(target(), SEND_MESSAGE, { input }, once))
-      .catch(() => null);
+      .catch((error: unknown) => {
+        failed(whyOf(error));
+        return null;
+      });
     const sent = answer?.data?.sendMessage;
     const t = performance.now();
     if (sent?.message !== null && sent?.message !== undefined) {
@@ -71,7 +79,10 @@ export function createSender(options: SenderOptions): Sender {
       ...(answer?.errors ?? []).map(({ extensions }) => extensions?.code ?? 'no code'),
     ];
     const fatal = codes.filter((code) => !RETRYABLE.has(code));
-    if (fatal.length === 0) return false;
+    if (fatal.length === 0) {
+      if (answer !== null) failed(codes.join(', '));
+      return false;
+    }
     history.record({ op: 'refused', t, who, room: roomId, problem: `send: ${fatal.join(', ')}` });
     return true;
   }
@@ -103,11 +114,20 @@ export function createSender(options: SenderOptions): Sender {
       await running;
     },
     acked: () => acked,
+    failures,
     retries: () => retries,
     retried: () => retried,
     duplicates: () => duplicates,
     ackMs,
   };
+}
+
+/** What a failed request says of its cause, in one line. */
+export function whyOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  const [why = ''] = (cause instanceof Error && cause.message !== '' ? cause : error).message.split('\n', 1);
+  return why.replace(/(?:127\.0\.0\.1|localhost):\d+/, 'an instance');
 }
 
 const waitMs = (ms: number): Promise<void> =>
