@@ -38,6 +38,7 @@ export default defineConfig({
       suite('e2e', { testTimeout: 120_000, fileParallelism: false }),
       suite('docs', { testTimeout: 120_000 }),
       suite('examples', { testTimeout: 400_000, fileParallelism: false }),
+      suite('bench', { testTimeout: 240_000, fileParallelism: false }),
       suite('packaging', { testTimeout: 240_000, fileParallelism: false }),
     ],
   },

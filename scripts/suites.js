@@ -10,7 +10,7 @@ export const SUITES = [
   { name: 'client', projects: ['client'], seconds: 60 },
   { name: 'api', projects: ['api'], seconds: 120 },
   { name: 'live', projects: ['live'], seconds: 180 },
-  { name: 'packaging', projects: ['packaging'], seconds: 240 },
+  { name: 'packaging', projects: ['packaging'], seconds: 120 },
   { name: 'docs', projects: ['docs'], seconds: 60 },
   { name: 'examples', projects: ['examples'], seconds: 240 },
   { name: 'browser', projects: ['e2e'], seconds: 240 },
@@ -23,6 +23,8 @@ export const SUITES = [
 export const NAMED_SUITES = [
   // What depends on Node's own parts; run on a second Node version too.
   { name: 'embedded', projects: ['unit', 'contract'], seconds: 90, filters: ['unit', 'sqlite', 'memory'] },
+  // Every benchmark in a tiny form: installs the peers, and measures nothing that a busy machine would not move.
+  { name: 'bench', projects: ['bench'], seconds: 120 },
 ];
 
 /** One step each, before the suites. A step that others stand on ends the run when it fails. */

@@ -1,16 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { SUITES } from '../../scripts/suites.js';
+import { NAMED_SUITES, SUITES } from '../../scripts/suites.js';
 
 describe('npm test', () => {
-  it('runs every folder that holds tests, and gives each suite a budget', () => {
+  it('runs every folder that holds tests but the benchmarks, and gives each suite a budget', () => {
     const folders = new Set(
       readdirSync('tests', { recursive: true, encoding: 'utf8' })
         .filter((path) => /\.test\.tsx?$/.test(path))
         .map((path) => path.split('/')[0] ?? ''),
     );
     const run = SUITES.flatMap(({ projects }) => projects);
-    expect(run.toSorted()).toEqual([...folders].toSorted());
+    expect([...run, 'bench'].toSorted()).toEqual([...folders].toSorted());
+    expect(NAMED_SUITES.flatMap(({ projects }) => projects)).toContain('bench');
     for (const { seconds } of SUITES) expect(seconds).toBeGreaterThan(0);
   });
 

