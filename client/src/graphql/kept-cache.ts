@@ -2,7 +2,7 @@ import type { StorageAdapter } from '@urql/exchange-graphcache';
 import { isObject, type KeyValueStorage } from '../../kit/index.js';
 
 const STORAGE_KEY = 'cache';
-/** More parts than this are not kept: it would be too much to write down while a page goes. */
+/** From this many parts on, what nothing links to is let go: the cache does not tell when it forgets something. */
 const PARTS_KEPT = 8000;
 
 /** What the cache holds, part by part, so that the next start shows it until there is something newer. */
@@ -17,6 +17,7 @@ export function createKeptCache(storage: KeyValueStorage) {
         if (part === undefined) held.delete(key);
         else held.set(key, part);
       }
+      if (held.size > PARTS_KEPT) letGo(held);
       return Promise.resolve();
     },
   };
@@ -26,10 +27,22 @@ export function createKeptCache(storage: KeyValueStorage) {
     flush(): void {
       if (!changed) return;
       changed = false;
-      if (held.size > PARTS_KEPT) storage.remove(STORAGE_KEY);
-      else storage.set(STORAGE_KEY, JSON.stringify(Object.fromEntries(held)));
+      storage.set(STORAGE_KEY, JSON.stringify(Object.fromEntries(held)));
     },
   };
+}
+
+/** Keeps what something links to, and the root; when even that is too much, nothing. */
+function letGo(held: Map<string, string>): void {
+  const linked = new Set<unknown>(['Query']);
+  for (const part of held.values()) {
+    if (part.startsWith(':'))
+      for (const key of [JSON.parse(part.slice(1)) as unknown].flat(9)) linked.add(key);
+  }
+  for (const key of held.keys()) {
+    if (!linked.has(key.slice(0, key.indexOf('.')).replaceAll('%2e', '.'))) held.delete(key);
+  }
+  if (held.size > PARTS_KEPT / 2) held.clear();
 }
 
 function read(storage: KeyValueStorage): [string, string][] {
@@ -37,9 +50,19 @@ function read(storage: KeyValueStorage): [string, string][] {
     const parts: unknown = JSON.parse(storage.get(STORAGE_KEY) ?? '{}');
     if (!isObject(parts)) return [];
     return Object.entries(parts).flatMap(([key, part]) =>
-      typeof part === 'string' ? [[key, part] as [string, string]] : [],
+      typeof part === 'string' && isPart(part) ? [[key, part] as [string, string]] : [],
     );
   } catch {
     return [];
+  }
+}
+
+/** A value in JSON, or a colon and the keys it links to. */
+function isPart(part: string): boolean {
+  try {
+    JSON.parse(part.replace(/^:/, ''));
+    return true;
+  } catch {
+    return false;
   }
 }
