@@ -17,7 +17,7 @@ export interface Plot {
 const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-export const short = (value: number): string =>
+const short = (value: number): string =>
   Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
 
 /** Bars of one metric, one for each contender that has it, with a line over the range of its rounds. */

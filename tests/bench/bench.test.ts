@@ -36,7 +36,8 @@ describe('npm run bench', () => {
       ['--import', './scripts/run-typescript.js', 'bench/bench.ts', name, '--tiny', '--json', json],
       { encoding: 'utf8', timeout: LIMIT_MS },
     );
-    expect(ran.status, ran.stderr).toBe(0);
+    // A first run installs the peers, and npm has things to say about that.
+    expect(ran.status === 0 ? 'done' : ran.stderr).toBe('done');
     const report: unknown = JSON.parse(readFileSync(json, 'utf8'));
     const spread = { median: expect.any(Number), min: expect.any(Number), max: expect.any(Number) };
     expect(report).toMatchObject({
