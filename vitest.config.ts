@@ -2,7 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** One project per suite: each has its own time budget, printed by `npm test`. */
-const suite = (name: string, options: { testTimeout?: number; fileParallelism?: boolean } = {}) => ({
+const suite = (
+  name: string,
+  options: { testTimeout?: number; fileParallelism?: boolean; retry?: number } = {},
+) => ({
   // Node gives packages the CommonJS build of graphql; Vite alone would choose the other one, a second realm.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
@@ -15,6 +18,7 @@ const suite = (name: string, options: { testTimeout?: number; fileParallelism?: 
     testTimeout: options.testTimeout ?? 30_000,
     hookTimeout: 120_000,
     fileParallelism: options.fileParallelism ?? true,
+    retry: options.retry ?? 0,
     pool: 'forks' as const,
     // Worker threads of the embedded store inherit this, so that they run from sources too.
     execArgv: ['--import', fileURLToPath(new URL('./scripts/run-typescript.js', import.meta.url))],
@@ -35,9 +39,10 @@ export default defineConfig({
       suite('faults', { testTimeout: 240_000, fileParallelism: false }),
       suite('security', { testTimeout: 120_000 }),
       suite('client', { testTimeout: 60_000 }),
-      suite('e2e', { testTimeout: 120_000, fileParallelism: false }),
+      // Programs of others run here, a browser and clients in five languages: what fails twice is wrong.
+      suite('e2e', { testTimeout: 120_000, fileParallelism: false, retry: 1 }),
       suite('docs', { testTimeout: 120_000 }),
-      suite('examples', { testTimeout: 400_000, fileParallelism: false }),
+      suite('examples', { testTimeout: 400_000, fileParallelism: false, retry: 1 }),
       suite('bench', { testTimeout: 240_000, fileParallelism: false }),
       suite('packaging', { testTimeout: 240_000, fileParallelism: false }),
     ],

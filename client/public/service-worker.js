@@ -38,7 +38,12 @@ async function page(fresh) {
 
 self.addEventListener('install', (event) => {
   void self.skipWaiting();
-  event.waitUntil(fetch(PAGE).then(keep));
+  // A server that is busy just now must not cost the worker: the next page load keeps what is missing.
+  event.waitUntil(
+    fetch(PAGE)
+      .then((response) => (response.ok ? keep(response) : undefined))
+      .catch(() => {}),
+  );
 });
 
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));

@@ -1,3 +1,7 @@
+/** A server that is busy just now may refuse the worker's file: it is asked for again, a few times. */
+const RETRIES = 5;
+const RETRY_MS = 3000;
+
 /** What the page needs of Trusted Types, where the browser has them. Its addresses go wherever a text may. */
 interface TrustedTypes {
   createPolicy(
@@ -17,6 +21,11 @@ export function startOffline(window: Window & { trustedTypes?: TrustedTypes }, b
   // The policy gives this one address, whatever it is asked for.
   const policy = window.trustedTypes?.createPolicy('madang', { createScriptURL: () => href });
   const address = policy?.createScriptURL(href) ?? href;
-  // Without it the client is as good, but for a start without a network.
-  serviceWorker.register(address, { scope: base.pathname, updateViaCache: 'none' }).catch(() => {});
+  const register = (triesLeft: number): void => {
+    serviceWorker.register(address, { scope: base.pathname, updateViaCache: 'none' }).catch(() => {
+      // Without it the client is as good, but for a start without a network.
+      if (triesLeft > 0) window.setTimeout(() => register(triesLeft - 1), RETRY_MS);
+    });
+  };
+  register(RETRIES);
 }
