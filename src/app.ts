@@ -189,8 +189,10 @@ async function openFoundation(base: Base): Promise<Foundation> {
 }
 
 /**
- * Puts the chat together. Nothing runs before `start`.
+ * Puts the chat together. The signing keys are read at once, or made in embedded mode; nothing else runs before
+ * `start`.
  *
+ * @throws ConfigError or StartError when there is no usable key.
  * @example
  * const app = createApp(loadConfig(process.env), { log });
  * await app.start();

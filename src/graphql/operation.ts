@@ -10,6 +10,7 @@ import {
 import { createContext, type Context, type Services } from '../context.js';
 import { unavailable } from '../lib/coded-error.js';
 import type { Clock } from '../lib/clock.js';
+import { isPromise } from '../lib/is-promise.js';
 import { createDeadlines } from '../lib/deadlines.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -80,9 +81,6 @@ const attributesOf = ({ kind, operation }: Prepared) => ({
   'graphql.operation.type': kind,
   'graphql.operation.name': operation.name?.value ?? 'anonymous',
 });
-
-const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
-  typeof value === 'object' && value !== null && 'then' in value;
 
 const nothing = (): void => undefined;
 

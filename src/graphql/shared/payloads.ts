@@ -1,3 +1,4 @@
+import { isPromise } from '../../lib/is-promise.js';
 import type { ExecutionResult } from 'graphql';
 import type { Clock } from '../../lib/clock.js';
 import { codeOf } from '../errors.js';
@@ -21,9 +22,6 @@ export interface Entry {
   /** Called once when `payload` is there. */
   readonly waiting: (() => void)[];
 }
-
-const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
-  typeof value === 'object' && value !== null && 'then' in value;
 
 function toPayload(result: ExecutionResult, onFirstSent: () => void): Payload {
   const text = JSON.stringify(result);

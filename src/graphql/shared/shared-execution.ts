@@ -1,6 +1,7 @@
 import { execute, getArgumentValues, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { Context, Services } from '../../context.js';
 import type { Clock } from '../../lib/clock.js';
+import { isPromise } from '../../lib/is-promise.js';
 import type { Ids } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Metrics } from '../../lib/metrics.js';
@@ -16,9 +17,6 @@ import type { Sink } from './sink.js';
 
 /** A field of `Subscription`, whatever its arguments. */
 export type AnySubscriptionField = SubscriptionField<Record<string, unknown>>;
-
-const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
-  typeof value === 'object' && value !== null && 'then' in value;
 
 /** Calls `callback` at the first call alone. */
 function once(callback: () => void): () => void {
