@@ -2,10 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** One project per suite: each has its own time budget, printed by `npm test`. */
-const suite = (
-  name: string,
-  options: { testTimeout?: number; fileParallelism?: boolean; retry?: number } = {},
-) => ({
+const suite = (name: string, options: { testTimeout?: number; fileParallelism?: boolean } = {}) => ({
   // Node gives packages the CommonJS build of graphql; Vite alone would choose the other one, a second realm.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
@@ -18,7 +15,6 @@ const suite = (
     testTimeout: options.testTimeout ?? 30_000,
     hookTimeout: 120_000,
     fileParallelism: options.fileParallelism ?? true,
-    retry: options.retry ?? 0,
     pool: 'forks' as const,
     // Worker threads of the embedded store inherit this, so that they run from sources too.
     execArgv: ['--import', fileURLToPath(new URL('./scripts/run-typescript.js', import.meta.url))],
@@ -39,10 +35,9 @@ export default defineConfig({
       suite('faults', { testTimeout: 240_000, fileParallelism: false }),
       suite('security', { testTimeout: 120_000 }),
       suite('client', { testTimeout: 60_000 }),
-      // Programs of others run here, a browser and clients in five languages: what fails twice is wrong.
-      suite('e2e', { testTimeout: 120_000, fileParallelism: false, retry: 1 }),
+      suite('e2e', { testTimeout: 120_000, fileParallelism: false }),
       suite('docs', { testTimeout: 120_000 }),
-      suite('examples', { testTimeout: 400_000, fileParallelism: false, retry: 1 }),
+      suite('examples', { testTimeout: 400_000, fileParallelism: false }),
       suite('bench', { testTimeout: 240_000, fileParallelism: false }),
       suite('packaging', { testTimeout: 240_000, fileParallelism: false }),
     ],
