@@ -9,17 +9,21 @@ const DEVELOPMENT_SERVER = 'http://localhost:8000';
  * Builds the web client to `dist/client`. Addresses in `index.html` begin with `/client/`; a server with a
  * BASE_PATH puts it in front of them when it serves that file. Everything else finds its place at run time.
  */
-export default defineConfig({
-  root: fileURLToPath(new URL('.', import.meta.url)),
-  base: '/client/',
-  plugins: [react()],
-  build: {
-    outDir: fileURLToPath(new URL('../dist/client', import.meta.url)),
-    emptyOutDir: true,
-    target: ['chrome111', 'firefox114', 'safari16.4'],
-    // Nothing inline: the policy of the page allows scripts, styles and pictures from its own files alone.
-    assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
-  },
-  server: { proxy: { '/graphql': { target: DEVELOPMENT_SERVER, ws: true } } },
+export default defineConfig(({ command }) => {
+  // A build is for users whatever the shell has: a test run sets "test", and the client would lose its service worker.
+  if (command === 'build') process.env['NODE_ENV'] = 'production';
+  return {
+    root: fileURLToPath(new URL('.', import.meta.url)),
+    base: '/client/',
+    plugins: [react()],
+    build: {
+      outDir: fileURLToPath(new URL('../dist/client', import.meta.url)),
+      emptyOutDir: true,
+      target: ['chrome111', 'firefox114', 'safari16.4'],
+      // Nothing inline: the policy of the page allows scripts, styles and pictures from its own files alone.
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+    },
+    server: { proxy: { '/graphql': { target: DEVELOPMENT_SERVER, ws: true } } },
+  };
 });
