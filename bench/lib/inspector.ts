@@ -36,7 +36,7 @@ async function call(address: string, methods: readonly string[]): Promise<Record
 }
 
 /** What a contender holds once its garbage is gone. It was started with `INSPECTED`. */
-export async function memoryOf(running: Running, pid: number): Promise<Memory> {
+export async function memoryOf(running: Pick<Running, 'said'>, pid: number): Promise<Memory> {
   const [, address = ''] = await running.said(/listening on (ws:\S+)/);
   const collect = ['HeapProfiler.collectGarbage', 'HeapProfiler.collectGarbage'];
   const { usedSize = Number.NaN } = await call(address, [...collect, 'Runtime.getHeapUsage']);

@@ -4,6 +4,8 @@ import { sleep, SLACK } from './scenario.js';
 import { setStage, type Stage } from './stage.js';
 
 const SECOND_MS = 1000;
+const ACK_P99_MS = 50;
+const DELIVERY_P99_MS = 100;
 const EXIT_WITHIN_MS = 25 * SECOND_MS;
 const PAUSE_MAX_MS = 25 * SECOND_MS;
 
@@ -35,6 +37,8 @@ describe('R1', () => {
     await sleep(60 * SECOND_MS);
     const outcome = await stage.finish('R1', 'for 60 s');
     expect([outcome.retries, outcome.reconnects]).toEqual([0, 0]);
+    expect(percentile(outcome.ackMs, 0.99)).toBeLessThan(ACK_P99_MS * SLACK);
+    expect(percentile(outcome.deliveryMs, 0.99)).toBeLessThan(DELIVERY_P99_MS * SLACK);
   });
 });
 

@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { DISASTER, startCluster } from '../testkit/cluster.js';
 import { expectFlawless, percentile, startConversation } from '../testkit/faults/conversation.js';
-import { figuresOf, load, report, sleep, SLACK } from './scenario.js';
+import { exitsOf, figuresOf, IN_TIME, load, partOf, report, sleep, SLACK } from './scenario.js';
 
 const PAUSE_MAX_MS = 6_000;
 const PAUSE_P99_MS = 3_000;
 const held = load({
   short: { rooms: 10, followers: 60, senders: 20, perSecond: 80, kills: 3, everyMs: 4_000 },
-  long: { rooms: 20, followers: 200, senders: 50, perSecond: 200, kills: 24, everyMs: 5_000 },
+  long: { rooms: 20, followers: 200, senders: 50, perSecond: 200, kills: partOf(24), everyMs: 5_000 },
 });
 
 const closers: (() => unknown)[] = [];
@@ -26,11 +26,11 @@ describe('R2', () => {
       await victim?.kill();
       await victim?.restart();
     }
-    const outcome = await conversation.finish();
+    const outcome = await conversation.finish(IN_TIME);
     report({
       scenario: 'R2',
       load: `3 instances, ${held.rooms} rooms, ${held.followers} clients, ${held.perSecond} msg/s wanted, ${held.kills} kills`,
-      exits: 0,
+      exits: exitsOf(cluster.instances),
       ...figuresOf(outcome),
     });
     expectFlawless(outcome, conversation.history);

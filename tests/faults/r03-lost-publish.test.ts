@@ -8,11 +8,11 @@ import { startFaultProxy } from '../testkit/faults/proxy.js';
 import { createSender } from '../testkit/faults/sender.js';
 import { createRoom, createVisitor, readLog, sendMessage } from '../testkit/seed.js';
 import { startServerChild } from '../testkit/server-child.js';
-import { load, ms, report, SLACK } from './scenario.js';
+import { exitsOf, IN_TIME, load, ms, partOf, report, SLACK } from './scenario.js';
 
 const DELIVERED_WITHIN_MS = 6_000;
 const WAIT = { timeout: 60_000, interval: 20 };
-const held = load({ short: { rooms: 20, rounds: 1 }, long: { rooms: 20, rounds: 5 } });
+const held = load({ short: { rooms: 20, rounds: 1 }, long: { rooms: 20, rounds: partOf(5) } });
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -40,7 +40,6 @@ describe('R3', () => {
     const history = createHistory();
     const roomIds: string[] = [];
     const longest: number[] = [];
-    let delivered = 0;
 
     for (let round = 0; round < held.rounds; round += 1) {
       const rooms = await Promise.all(
@@ -82,20 +81,19 @@ describe('R3', () => {
       expect(published.length).toBeGreaterThan(0);
       proxy.heal();
       await Promise.all(followers.map((one) => one.stop()));
-      delivered += rooms.length;
       if (round + 1 < held.rounds) await dying.restart();
     }
 
     const logs = new Map<string, readonly Stored[]>();
     for (const roomId of roomIds) logs.set(roomId, await readLog(living.url(), roomId));
-    const violations = check(history.events, logs);
+    const violations = check(history.events, logs, IN_TIME);
     report({
       scenario: 'R3',
       load: `${held.rooms} rooms, ${held.rounds} kills before the publish, then silence`,
-      acked: delivered,
-      delivered,
+      acked: history.events.filter(({ op }) => op === 'ack').length,
+      delivered: history.events.filter(({ op }) => op === 'deliver').length,
       violations: violations.length,
-      exits: 0,
+      exits: exitsOf([living]),
       notes: `the last arrived after ${longest.map(ms).join(', ')}`,
     });
     expect(violations).toEqual([]);

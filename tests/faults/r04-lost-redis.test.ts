@@ -4,7 +4,7 @@ import { foundation } from '../testkit/foundation.js';
 import { expectFlawless, startConversation } from '../testkit/faults/conversation.js';
 import { startServerChild } from '../testkit/server-child.js';
 import { startRedis } from '../testkit/services/index.js';
-import { figuresOf, load, report, sleep } from './scenario.js';
+import { exitsOf, figuresOf, IN_TIME, load, report, sleep } from './scenario.js';
 
 const WAIT = { timeout: 60_000, interval: 50 };
 const held = load({
@@ -42,8 +42,8 @@ describe('R4', () => {
     }
     const before = conversation.acked();
     await vi.waitFor(() => expect(conversation.acked()).toBeGreaterThan(before + held.perSecond), WAIT);
-    const outcome = await conversation.finish();
-    const exits = instances.filter((instance) => !instance.isRunning()).length;
+    const outcome = await conversation.finish(IN_TIME);
+    const exits = exitsOf(instances);
     report({
       scenario: 'R4',
       load: `3 instances, ${held.rooms} rooms, ${held.followers} clients, ${held.perSecond} msg/s wanted, Redis killed ${held.awayMs.length} times`,

@@ -8,7 +8,7 @@ import { createHistory } from '../testkit/faults/history.js';
 import { startFaultProxy } from '../testkit/faults/proxy.js';
 import { createSender } from '../testkit/faults/sender.js';
 import { createRoom, createVisitor, readLog, readPage, sendMessage } from '../testkit/seed.js';
-import { figuresOf, load, partOf, report } from './scenario.js';
+import { exitsOf, figuresOf, IN_TIME, load, partOf, report } from './scenario.js';
 
 const WAIT = { timeout: 30_000, interval: 50 };
 const held = load({
@@ -36,7 +36,7 @@ const threeOf = ({ targets }: Cluster): readonly string[] =>
 
 describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
   it('R13: a send whose answer was lost is stored once, and its retry says so', async () => {
-    const { targets } = await cluster(name);
+    const { targets, instances } = await cluster(name);
     const proxies = await Promise.all(
       targets.map(async (target) => {
         const { hostname: host, port } = new URL(target());
@@ -72,7 +72,7 @@ describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
       acked: sender.acked(),
       delivered: log.length,
       violations: check(history.events, new Map([[roomId, log]])).length,
-      exits: 0,
+      exits: exitsOf(instances),
       notes: `${sender.retried()} retried, ${sender.duplicates()} answered as stored before`,
     });
     expect(log).toHaveLength(held.sends);
@@ -85,7 +85,8 @@ describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
   });
 
   it('R14: one key used three times at once is stored once, and all three answers are equal', async () => {
-    const three = threeOf(await cluster(name));
+    const servers = await cluster(name);
+    const three = threeOf(servers);
     const visitor = await createVisitor(three[0] ?? '');
     const roomId = await createRoom(three[0] ?? '', visitor);
     let used = 0;
@@ -111,7 +112,7 @@ describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
       acked: 3 * used,
       delivered: texts.length,
       violations: Math.abs(texts.length - held.keys),
-      exits: 0,
+      exits: exitsOf(servers.instances),
       notes: `${conflicts} conflicts for another text`,
     });
     expect(conflicts).toBe(held.keys);
@@ -121,7 +122,7 @@ describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
   });
 
   it('R15: whoever joins at any moment gets each message once, from where it joined', async () => {
-    const { targets } = await cluster(name);
+    const { targets, instances } = await cluster(name);
     const conversation = await startConversation({
       targets,
       rooms: ROOMS,
@@ -150,11 +151,11 @@ describe.each(['embedded', 'distributed'] as const)('%s', (name) => {
       while (joined < held.joins) await joinAndLeave();
     }
     await Promise.all(Array.from({ length: JOINS_AT_ONCE }, keepJoining));
-    const outcome = await conversation.finish();
+    const outcome = await conversation.finish(IN_TIME);
     report({
       scenario: `R15 ${name}`,
       load: `${joined} joins and leaves, ${ROOMS} rooms, ${held.perSecond} msg/s wanted`,
-      exits: 0,
+      exits: exitsOf(instances),
       ...figuresOf(outcome),
     });
     expectFlawless(outcome, conversation.history);

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
-import type { Outcome } from '../testkit/faults/conversation.js';
+import type { CheckOptions } from '../testkit/faults/checker.js';
+import type { Conversation, Outcome } from '../testkit/faults/conversation.js';
 import { percentile } from '../testkit/faults/conversation.js';
+import { INSPECTED, memoryOf } from '../../bench/lib/inspector.js';
 import type { ServerChild } from '../testkit/server-child.js';
 
 /** Whether the long forms run: `npm run test:faults`. */
@@ -22,6 +24,12 @@ export const partOf = (count: number): number => Math.max(1, Math.round(count * 
  * It is the same on every machine, however busy, so that it hides nothing. Violations have no such allowance.
  */
 export const SLACK = 4;
+
+/** LOG-9: a message is delivered this long after its acknowledgement at the latest, whatever was lost on the way. */
+const DELIVERED_MS = 6_000;
+
+/** H7, which every conversation is held to unless its scenario promises something else. */
+export const IN_TIME: CheckOptions = { deliveryWithinMs: DELIVERED_MS * SLACK };
 
 export interface Row {
   readonly scenario: string;
@@ -55,6 +63,16 @@ export function say(line: string): void {
   if (file !== undefined) appendFileSync(file, `${line}\n`);
 }
 
+/** How many of these ended though nobody ended them for good. */
+export const exitsOf = (instances: readonly ServerChild[]): number =>
+  instances.filter((instance) => !instance.isRunning()).length;
+
+/** Begins to count: gives the times of the sends that were acknowledged since, in milliseconds. */
+export function acksFromNow({ senders }: Pick<Conversation, 'senders'>): () => readonly number[] {
+  const before = senders.map(({ ackMs }) => ackMs.length);
+  return () => senders.flatMap(({ ackMs }, index) => ackMs.slice(before[index]));
+}
+
 /** The part of a line that a conversation gives. */
 export const figuresOf = (
   outcome: Outcome,
@@ -69,6 +87,19 @@ export const figuresOf = (
 });
 
 export const ms = (value: number): string => `${Math.round(value)} ms`;
+
+/** Settings of an instance whose heap can be weighed. */
+export const WEIGHED = { NODE_OPTIONS: INSPECTED.join(' ') };
+
+/** What an instance holds when its garbage is gone, in megabytes. It was started with `WEIGHED`. */
+export async function heapMegabytes(server: ServerChild): Promise<number> {
+  async function said(pattern: RegExp): Promise<RegExpExecArray> {
+    const match = pattern.exec(server.output());
+    if (match === null) throw new Error('The instance cannot be weighed.');
+    return match;
+  }
+  return (await memoryOf({ said }, server.pid())).heapKb / 1024;
+}
 
 /** Memory of a process as the system counts it, in megabytes. */
 export function residentMegabytes(server: ServerChild): number {

@@ -7,7 +7,7 @@ import {
   type Conversation,
   type Outcome,
 } from '../testkit/faults/conversation.js';
-import { figuresOf, partOf, report } from './scenario.js';
+import { exitsOf, figuresOf, IN_TIME, partOf, report } from './scenario.js';
 
 /** The load of R1, which most scenarios hold. */
 const BASE_LOAD = { rooms: 20, followers: 200, senders: 50, perSecond: 200, padding: 0 };
@@ -28,7 +28,7 @@ export interface Stage extends Cluster {
   readonly conversation: Conversation;
   /**
    * Ends the conversation, prints its line (`notes` may add to it), and fails when anything was lost, doubled,
-   * unordered or crashed.
+   * unordered, late (H7, `IN_TIME` unless `checks` say otherwise) or crashed.
    */
   finish(scenario: string, what: string, more?: StageEnd): Promise<Outcome>;
   close(): Promise<void>;
@@ -62,7 +62,7 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
   return {
     ...cluster,
     conversation,
-    async finish(scenario, what, { checks = {}, notes } = {}) {
+    async finish(scenario, what, { checks = IN_TIME, notes } = {}) {
       const outcome = await conversation.finish(checks);
       const figures = figuresOf(outcome);
       report({
@@ -70,11 +70,12 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
         load:
           `${cluster.instances.length} instances, ${held.rooms} rooms, ${held.followers} clients, ` +
           `${held.perSecond} msg/s wanted, ${what}`,
-        exits: cluster.instances.filter((instance) => !instance.isRunning()).length,
+        exits: exitsOf(cluster.instances),
         ...figures,
         notes: [figures.notes, ...(notes === undefined ? [] : [await notes(outcome)])].join('; '),
       });
       expectFlawless(outcome, conversation.history);
+      expect(exitsOf(cluster.instances)).toBe(0);
       for (const instance of cluster.instances) expect(instance.output()).not.toMatch(DISASTER);
       return outcome;
     },

@@ -17,7 +17,7 @@ export interface Closed {
 /** One operation on a socket. */
 export interface SocketOperation<Data> {
   readonly id: string;
-  /** What arrived so far, oldest first. */
+  /** What arrived so far, oldest first; nothing is kept of what a listener takes. */
   readonly data: readonly Data[];
   /** The errors of an `error` frame, or of a `next` frame. */
   readonly errors: readonly GraphqlProblem[];
@@ -151,8 +151,8 @@ export async function openSocket(url: string, options: SocketOptions = {}): Prom
       next(payload) {
         if (payload.errors !== undefined) errors.push(...payload.errors);
         if (payload.data === undefined || payload.data === null) return;
-        data.push(payload.data as Data);
-        listeners.next?.(payload.data as Data);
+        if (listeners.next === undefined) data.push(payload.data as Data);
+        else listeners.next(payload.data as Data);
       },
       end(how, problems) {
         errors.push(...problems);

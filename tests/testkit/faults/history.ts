@@ -66,9 +66,19 @@ export interface History {
 
 export function createHistory(): History {
   const events: HistoryEvent[] = [];
+  // A message is heard by many: its text is kept once.
+  const texts = new Map<string, string>();
+  function once(text: string): string {
+    const known = texts.get(text);
+    if (known === undefined) texts.set(text, text);
+    return known ?? text;
+  }
   return {
     events,
-    record: (event) => void events.push(event),
+    record(event) {
+      if (event.op !== 'ack' && event.op !== 'deliver') events.push(event);
+      else events.push({ ...event, text: once(event.text), id: once(event.id) });
+    },
     save() {
       const path = join(mkdtempSync(join(tmpdir(), 'madang-history-')), 'history.jsonl');
       writeFileSync(path, events.map((event) => `${JSON.stringify(event)}\n`).join(''));

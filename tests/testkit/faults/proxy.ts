@@ -52,6 +52,8 @@ export interface FaultProxy {
 const HOST = '127.0.0.1';
 const POLL_MS = 10;
 const SECOND_MS = 1000;
+/** What a narrow link carries at a time, in seconds. */
+const SLICE_S = 0.1;
 const healthy: Toxics = {
   latencyMs: 0,
   jitterMs: 0,
@@ -87,13 +89,19 @@ export async function startFaultProxy(
         resetPair(pair);
         return;
       }
-      const delay =
-        toxics.latencyMs + chance() * toxics.jitterMs + (chunk.length / toxics.bandwidth) * SECOND_MS;
+      const delay = toxics.latencyMs + chance() * toxics.jitterMs;
       if (delay > 0) await wait(delay);
-      while (toxics.blackhole && pairs.has(pair)) await wait(POLL_MS);
-      const to = into();
-      if (to.destroyed || isGone()) return;
-      if (!to.write(chunk)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
+      for (let at = 0; at < chunk.length;) {
+        // A narrow link carries little at a time, not everything late.
+        const slice = chunk.subarray(at, at + Math.max(1, Math.floor(toxics.bandwidth * SLICE_S)));
+        at += slice.length;
+        const takesMs = (slice.length / toxics.bandwidth) * SECOND_MS;
+        if (takesMs > 0) await wait(takesMs);
+        while (toxics.blackhole && pairs.has(pair)) await wait(POLL_MS);
+        const to = into();
+        if (to.destroyed || isGone()) return;
+        if (!to.write(slice)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
+      }
     }
     if (!isGone()) into().end();
   }

@@ -20,6 +20,7 @@ export async function openDesk(
     '/entry-point': () => provider.entryPoint(),
     '/program/redis': () => provider.program('redis'),
     '/program/mongo': () => provider.program('mongo'),
+    '/program/stepping-mongo': () => provider.program('stepping-mongo'),
     '/program/chromium': () => provider.program('chromium'),
     '/program/nginx': () => provider.program('nginx'),
     '/program/compose': () => provider.program('compose'),

