@@ -60,7 +60,7 @@ describe('R12, distributed', () => {
     const problems = answers.map(({ errors }) => errors[0]?.extensions ?? {});
     const refused = problems.filter(({ code }) => code === 'OVERLOADED');
     const late = problems.filter(({ code }) => code === 'UNAVAILABLE');
-    const slowest = Math.max(...times);
+    const [typical, slowest] = [percentile(times, 0.5), percentile(times, 1)];
 
     let retries = 0;
     async function insist(input: (typeof inputs)[number]): Promise<Sent> {
@@ -90,7 +90,7 @@ describe('R12, distributed', () => {
       violations: twice,
       exits: exitsOf(cluster.instances),
       notes:
-        `${late.length} UNAVAILABLE, ${refused.length} OVERLOADED, after p50 ${ms(percentile(times, 0.5))} at most ${ms(slowest)}; memory +${Math.round(grown)} MB; ` +
+        `${late.length} UNAVAILABLE, ${refused.length} OVERLOADED, after p50 ${ms(typical)} at most ${ms(slowest)}; memory +${Math.round(grown)} MB; ` +
         `${sent.filter(({ duplicate }) => duplicate).length} of them were stored by the first try, ${retries} more retries`,
     });
     expect(twice).toBe(0);
