@@ -2,7 +2,7 @@ import type { Resolvers } from '../graphql/__generated__/resolvers-types.js';
 import { roomIdOf } from '../graphql/node.js';
 import { requireViewer } from '../graphql/viewer.js';
 import type { Problem } from '../lib/problem.js';
-import { callProblem } from '../limits/call-limit.js';
+import { callProblem } from '../limits/call-problem.js';
 
 const noSuchRoom: Problem = { code: 'ROOM_NOT_FOUND', message: 'There is no such room.', field: 'roomId' };
 

@@ -4,7 +4,7 @@ import type { Ids } from '../lib/ids.js';
 import { refuse, type Result, succeed } from '../lib/problem.js';
 import { normalizeText, textProblems } from '../lib/text.js';
 import type { PubSub } from '../pubsub/pubsub.js';
-import { callProblem } from '../limits/call-limit.js';
+import { callProblem } from '../limits/call-problem.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { nameFromId, timeOfId, type Viewer, type Visitor } from './visitor.js';
 import type { VisitorStore } from './visitor-store.js';
