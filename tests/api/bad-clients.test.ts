@@ -17,8 +17,7 @@ const MULTIPART = [
   `--${BOUNDARY}\r\nContent-Disposition: form-data; name="map"\r\n\r\n{}\r\n--${BOUNDARY}--\r\n`,
 ].join('');
 
-/** What a client does wrong, and what it is told. */
-const HTTP: readonly {
+interface Wrong {
   readonly wrong: string;
   readonly method?: string;
   readonly path?: string;
@@ -27,7 +26,10 @@ const HTTP: readonly {
   readonly status: number;
   readonly code: string;
   readonly remedy: RegExp;
-}[] = [
+}
+
+/** What a client does wrong, and what it is told. */
+const HTTP: readonly Wrong[] = [
   {
     wrong: 'no Content-Type',
     body: QUERY,
@@ -269,17 +271,58 @@ describe('clients that do it wrong are told what to do', () => {
     });
   }
 
-  it.each(HTTP)('$wrong: $status $code', async ({ path = '/graphql', ...wrong }) => {
-    const answer = await ask(path, wrong.method ?? 'POST', wrong.headers ?? {}, wrong.body);
-    expect(answer.headers['content-type']).toMatch(/json/);
-    const { errors } = JSON.parse(answer.text) as {
-      errors: { message: string; extensions: { code: string } }[];
-    };
-    expect({ status: answer.status, code: errors[0]?.extensions.code }).toEqual({
-      status: wrong.status,
-      code: wrong.code,
-    });
-    expect(errors[0]?.message).toMatch(wrong.remedy);
+  /** The first error of an answer, in JSON or in the first event of a stream. */
+  function errorOf({ headers, text }: Answer) {
+    const isStream = headers['content-type'] === 'text/event-stream';
+    expect(headers['content-type']).toMatch(/json|^text\/event-stream$/);
+    const json = isStream ? (/^event: next\ndata: (.*)$/m.exec(text)?.[1] ?? '') : text;
+    const { errors } = JSON.parse(json) as { errors: { message: string; extensions: { code: string } }[] };
+    return { code: errors[0]?.extensions.code, message: errors[0]?.message };
+  }
+
+  const send = ({ path = '/graphql', method = 'POST', headers = {}, body }: Wrong, more = {}) =>
+    ask(path, method, { ...headers, ...more }, body);
+
+  it.each(HTTP)('$wrong: $status $code', async (wrong) => {
+    const answer = await send(wrong);
+    const { code, message } = errorOf(answer);
+    expect({ status: answer.status, code }).toEqual({ status: wrong.status, code: wrong.code });
+    expect(message).toMatch(wrong.remedy);
+  });
+
+  // The front answers JSON to a POST; whoever asks by GET, or for events, is answered by Yoga.
+  const isRight = /without an event stream|that is not JSON wanted/;
+  it.each(HTTP.filter(({ wrong }) => !isRight.test(wrong)))(
+    'the same on the route of Yoga, for events: $wrong',
+    async (wrong) => {
+      const answer = await send(wrong, { accept: 'text/event-stream' });
+      const { code, message } = errorOf(answer);
+      const isRequest = code === 'BAD_REQUEST' || wrong.status === 401;
+      expect({ status: answer.status, code }).toEqual({
+        status: isRequest ? wrong.status : 200,
+        code: wrong.code,
+      });
+      expect(message).toMatch(wrong.remedy);
+    },
+  );
+
+  const isQuery = ({ method, headers = {}, body = '' }: Wrong) =>
+    method === undefined &&
+    headers['content-type'] === 'application/json' &&
+    headers['content-encoding'] === undefined &&
+    /^\{"query":"(\{|query)/.test(body) &&
+    // In a query string variables are text for everybody.
+    !body.includes('"variables":"');
+  it.each(HTTP.filter(isQuery))('the same on the route of Yoga, by GET: $wrong', async (wrong) => {
+    const parameters = Object.entries(JSON.parse(wrong.body ?? '') as Record<string, unknown>);
+    const search = new URLSearchParams(
+      parameters.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+    );
+    const { 'content-type': _, ...headers } = wrong.headers ?? {};
+    const answer = await ask(`/graphql?${search}`, 'GET', headers);
+    const { code, message } = errorOf(answer);
+    expect({ status: answer.status, code }).toEqual({ status: wrong.status, code: wrong.code });
+    expect(message).toMatch(wrong.remedy);
   });
 
   it.each([

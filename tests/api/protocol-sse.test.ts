@@ -1,7 +1,7 @@
 import { createClient, type Client } from 'graphql-sse';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startFaultProxy } from '../testkit/faults/proxy.js';
 import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage, type MessageAdded } from '../testkit/seed.js';
+import { ALL_HEARD, follow, followThroughCuts } from './resuming.js';
 import { eventually, FOUNDATIONS, useServer } from './world.js';
 
 interface Event {
@@ -186,32 +186,6 @@ describe.each(FOUNDATIONS)('GraphQL over server-sent events, distinct connection
       onTestFinished(() => client.dispose());
       return client;
     }
-    function follow(client: Client, roomId: string, start?: string | null) {
-      const texts: string[] = [];
-      let cursor = start;
-      let ended: unknown;
-      const stop = client.subscribe<MessageAdded>(
-        {
-          query: MESSAGE_ADDED,
-          variables: {
-            roomId,
-            get after() {
-              return cursor;
-            },
-          },
-        },
-        {
-          next({ data }) {
-            if (data === null || data === undefined) return;
-            cursor = data.messageAdded.cursor;
-            texts.push(data.messageAdded.message.text);
-          },
-          error: (error) => (ended = error),
-          complete: () => (ended = 'complete'),
-        },
-      );
-      return { texts, stop, ended: () => ended };
-    }
 
     it('runs a query, a mutation and a subscription', async () => {
       const visitor = await createVisitor(chat.url);
@@ -258,28 +232,7 @@ describe.each(FOUNDATIONS)('GraphQL over server-sent events, distinct connection
     });
 
     it('resumes by cursor after cut connections: every message once and in order', async () => {
-      const { hostname: host, port } = new URL(chat.url);
-      const proxy = await startFaultProxy({ host, port: Number(port) });
-      onTestFinished(() => proxy.close());
-      const { visitor, roomId } = await roomAndVisitor();
-      const { cursor } = await sendMessage(chat.url, visitor, { roomId, text: '1' });
-      const followed = follow(open(`http://${proxy.host}:${proxy.port}`), roomId, cursor);
-      for (let number = 2; number <= 13; number += 1) {
-        await sendMessage(chat.url, visitor, { roomId, text: String(number) });
-        if (number % 3 !== 0) continue;
-        await eventually(
-          () => followed.texts.length,
-          (count) => count > 0,
-        );
-        proxy.reset();
-      }
-      const expected = Array.from({ length: 12 }, (_, index) => String(index + 2));
-      await eventually(
-        () => followed.texts,
-        ({ length }) => length >= expected.length,
-      );
-      expect(followed.texts).toEqual(expected);
-      expect(followed.ended()).toBeUndefined();
+      expect(await followThroughCuts(chat.url, open)).toEqual(ALL_HEARD);
     });
   });
 });

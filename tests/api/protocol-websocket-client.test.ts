@@ -1,8 +1,7 @@
 import { createClient, type Client, type ClientOptions } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startFaultProxy } from '../testkit/faults/proxy.js';
-import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage, type MessageAdded } from '../testkit/seed.js';
+import { ALL_HEARD, follow, followThroughCuts } from './resuming.js';
 import { eventually, useServer } from './world.js';
 
 describe('graphql-transport-ws, with the client of graphql-ws', () => {
@@ -17,34 +16,6 @@ describe('graphql-transport-ws, with the client of graphql-ws', () => {
     });
     onTestFinished(async () => client.dispose());
     return client;
-  }
-
-  /** Follows a room as the documents say: the payload is read again at each connection, and so is the cursor. */
-  function follow(client: Client, roomId: string, start?: string) {
-    const texts: string[] = [];
-    let cursor = start;
-    let ended: unknown;
-    const stop = client.subscribe<MessageAdded>(
-      {
-        query: MESSAGE_ADDED,
-        variables: {
-          roomId,
-          get after() {
-            return cursor;
-          },
-        },
-      },
-      {
-        next({ data }) {
-          if (data === null || data === undefined) return;
-          cursor = data.messageAdded.cursor;
-          texts.push(data.messageAdded.message.text);
-        },
-        error: (error) => (ended = error),
-        complete: () => (ended = 'complete'),
-      },
-    );
-    return { texts, stop, ended: () => ended };
   }
 
   it('runs queries, mutations and subscriptions on one connection', async () => {
@@ -85,34 +56,8 @@ describe('graphql-transport-ws, with the client of graphql-ws', () => {
   });
 
   it('resumes by cursor after cut connections: every message once and in order', async () => {
-    const { hostname: host, port } = new URL(chat.url);
-    const proxy = await startFaultProxy({ host, port: Number(port) });
-    onTestFinished(() => proxy.close());
-    const visitor = await createVisitor(chat.url);
-    const roomId = await createRoom(chat.url, visitor);
-    const first = await sendMessage(chat.url, visitor, { roomId, text: '1' });
-    const client = open(`http://${proxy.host}:${proxy.port}`, {
-      retryAttempts: 100,
-      shouldRetry: () => true,
-    });
-    const followed = follow(client, roomId, first.cursor ?? '');
-    for (let number = 2; number <= 13; number += 1) {
-      await sendMessage(chat.url, visitor, { roomId, text: String(number) });
-      if (number % 3 === 0) {
-        await eventually(
-          () => followed.texts.length,
-          (count) => count > 0,
-        );
-        proxy.reset();
-      }
-    }
-    const expected = Array.from({ length: 12 }, (_, index) => String(index + 2));
-    await eventually(
-      () => followed.texts,
-      ({ length }) => length >= expected.length,
-    );
-    expect(followed.texts).toEqual(expected);
-    expect(followed.ended()).toBeUndefined();
+    const patient = (url: string) => open(url, { retryAttempts: 100, shouldRetry: () => true });
+    expect(await followThroughCuts(chat.url, patient)).toEqual(ALL_HEARD);
   });
 
   it('hears an error of its operation as errors, and goes on with the others', async () => {
