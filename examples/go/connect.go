@@ -1,13 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/Khan/genqlient/graphql"
 	"github.com/gorilla/websocket"
 )
+
+var url = cmp.Or(os.Getenv("MADANG_URL"), "http://localhost:8000") + "/graphql"
 
 // bearer sends a visitor's token with each request.
 type bearer string

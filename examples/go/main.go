@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math/rand"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/Khan/genqlient/graphql"
@@ -14,8 +12,6 @@ import (
 )
 
 //go:generate go run github.com/Khan/genqlient
-
-var url = strings.TrimSuffix(os.Getenv("MADANG_URL"), "/") + "/graphql"
 
 // again repeats a request while the connection fails. Safe for sending: each message has a key of its own.
 func again[T any](work func() (T, error)) T {
