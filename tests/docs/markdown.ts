@@ -8,6 +8,8 @@ export interface Block {
   readonly language: string;
   /** `run`: executed by a test. `types`: type-checked. `variables`: those of the operation before it. */
   readonly mark: string;
+  /** Marked `endless` too: a command that goes on until somebody presses Ctrl+C. */
+  readonly isEndless: boolean;
   readonly code: string;
 }
 
@@ -23,18 +25,21 @@ export const DOCUMENTS: readonly string[] = [
 
 export const read = (file: string): string => readFileSync(file, 'utf8');
 
-const FENCE = /^```(\S*) *(\S*)\n([\s\S]*?)^```$/gm;
+const FENCE = /^```(\S*) *(\S*)( endless)?\n([\s\S]*?)^```$/gm;
 
 /** The blocks of a document, in order. */
 export function blocksOf(file: string): readonly Block[] {
   const text = read(file);
-  return [...text.matchAll(FENCE)].map(({ index, 1: language = '', 2: mark = '', 3: code = '' }) => ({
-    file,
-    line: text.slice(0, index).split('\n').length,
-    language,
-    mark,
-    code,
-  }));
+  return [...text.matchAll(FENCE)].map(
+    ({ index, 1: language = '', 2: mark = '', 3: endless, 4: code = '' }) => ({
+      file,
+      line: text.slice(0, index).split('\n').length,
+      language,
+      mark,
+      isEndless: endless !== undefined,
+      code,
+    }),
+  );
 }
 
 /** The text without its blocks and inline code. */

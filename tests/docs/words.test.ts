@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { anchorsOf, DOCUMENTS, prose, read } from './markdown.js';
+import { anchorsOf, blocksOf, DOCUMENTS, prose, read } from './markdown.js';
 
 const run = promisify(execFile);
 
@@ -45,6 +45,36 @@ describe('the documents', () => {
     expect(named.length).toBeGreaterThan(20);
     const missing = named.filter(({ path }) => !exists(path));
     expect(missing).toEqual([]);
+  });
+
+  it('name npm scripts that there are', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const own = new Set(['ci', 'install', 'pack', 'test', 'start', 'sbom', 'run', ...Object.keys(scripts)]);
+    const named = DOCUMENTS.filter((file) => file !== 'examples/README.md').flatMap((file) =>
+      [...read(file).matchAll(/\bnpm (?:run )?(?:--?\S+ )*([a-z][\w:-]*)/g)].map(([, name = '']) => ({
+        file,
+        name,
+      })),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter(({ name }) => !own.has(name))).toEqual([]);
+  });
+
+  it('of the Korean README have what the English one has: sections, code, links, names', () => {
+    const outline = (file: string) => {
+      const text = read(file);
+      const every = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, found = '']) => found);
+      return {
+        sections: every(/^(#+) /gm),
+        blocks: blocksOf(file).map(({ language, mark }) => `${language} ${mark}`),
+        rows: every(/^(\|)/gm).length,
+        links: every(/\]\(([^)]+)\)/g)
+          .filter((target) => !target.startsWith('README'))
+          .toSorted(),
+        names: [...new Set(every(/`([A-Z][A-Z_]+)`/g))].toSorted(),
+      };
+    };
+    expect(outline('README.ko.md')).toEqual(outline('README.md'));
   });
 
   it('of the reference says what the schema says', async () => {
