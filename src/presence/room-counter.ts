@@ -1,13 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import { sleep, type Clock } from '../lib/clock.js';
+import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
+import { createPatientCounts } from './patient-counts.js';
 import type { RoomCounts } from './presence-service.js';
 import type { Counted } from './presence-store.js';
 
-/** How long a read may go on while expired visits are still being taken away, in milliseconds. */
-const PATIENCE_MS = 300;
-/** Reads that are under way together then: each takes away a slice, and other commands come in between. */
-const READS_AT_ONCE = 4;
 /** How long after a failed read nobody waits for another one, in milliseconds. */
 const PAUSE_MS = 500;
 const REMEMBERED_ROOMS = 10_000;
@@ -16,8 +13,8 @@ const REMEMBERED_ROOMS = 10_000;
 export type CountsAt = RoomCounts & { readonly at: number };
 
 /**
- * Reads counts that are right at the moment of the call. While the store is away, is being filled, or has too
- * much to take away, it gives the last known ones, else zeros. Never rejects.
+ * Reads counts that are right at the moment of the call. While the store is away, is being filled, or takes
+ * seconds to take away what has expired, it gives the last known ones, else zeros. Never rejects.
  */
 export function createRoomCounter({
   read,
@@ -33,25 +30,14 @@ export function createRoomCounter({
   readonly log: Logger;
 }): (roomIds: readonly string[]) => Promise<ReadonlyMap<string, RoomCounts>> {
   const remembered = new LRUCache<string, CountsAt>({ max: REMEMBERED_ROOMS });
+  const readAll = createPatientCounts({ read, clock });
   let pausedUntil = Number.NEGATIVE_INFINITY;
 
-  /** Several reads, answered in the order in which they were sent; the answer of the last one. */
-  async function lastOf(roomIds: readonly string[]): Promise<Counted> {
-    const others = Array.from({ length: READS_AT_ONCE - 1 }, () => read(roomIds));
-    const [last] = await Promise.all([read(roomIds), ...others]);
-    return last;
-  }
-
   async function ask(roomIds: readonly string[]): Promise<ReadonlyMap<string, RoomCounts> | null> {
-    const until = clock.monotonic() + PATIENCE_MS;
     if (clock.monotonic() < pausedUntil) return null;
     try {
-      for (let counted = await read(roomIds); ; counted = await lastOf(roomIds)) {
-        if (!counted.loaded) return null;
-        if (!counted.more) return counted.rooms;
-        if (clock.monotonic() > until) return null;
-        await sleep(clock, 0);
-      }
+      const counted = await readAll(roomIds);
+      return counted?.loaded === true ? counted.rooms : null;
     } catch (error) {
       pausedUntil = clock.monotonic() + PAUSE_MS;
       log.debug({ err: error }, 'the presence store gave no counts');

@@ -3,6 +3,7 @@ import { CodedError } from '../lib/coded-error.js';
 import type { Followed } from '../lib/followed.js';
 import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import { createPatientCounts } from '../presence/patient-counts.js';
 import type { PresenceStore, Snapshot } from '../presence/presence-store.js';
 import type { PubSub } from '../pubsub/pubsub.js';
 import type { RoomPlace, RoomStore } from '../rooms/room-store.js';
@@ -82,6 +83,7 @@ export function createRankingService({
   readonly intervalMs: number;
 }): RankingService {
   const snapshots = createSnapshots({ store, clock });
+  const counts = createPatientCounts({ read: (roomIds) => store.counts(roomIds), clock });
   const changes = createRankingChanges({ snapshots, clock, log, intervalMs });
   const ticker = createRankingTicker({ store, rooms, pubsub, snapshots, clock, chance, log, intervalMs });
 
@@ -109,13 +111,13 @@ export function createRankingService({
     }));
   }
 
-  /** The rooms as they are now: in the newest snapshot, else by one call, else as they were last known. */
+  /** The rooms as they are now: in the newest snapshot, else as counted, else as they were last known. */
   async function standingsOf(roomIds: readonly string[], pinned: Snapshot): Promise<Map<string, Standing>> {
     const missing = roomIds.filter((roomId) => snapshots.room(roomId) === undefined);
     const counted =
       missing.length === 0
         ? undefined
-        : await store.counts(missing).catch((error: unknown) => {
+        : await counts(missing).catch((error: unknown) => {
             log.debug({ err: error }, 'rooms below the newest snapshot are shown as last known');
             return undefined;
           });
