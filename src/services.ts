@@ -106,7 +106,7 @@ export function createServices(
     numbered,
     sameInput,
     sizeOf: approximateBytes,
-    onReleased: ({ logId, number, createdAt }) => presence.activity(logId, number, createdAt),
+    onReleased: ({ logId, number, createdAt }, own) => presence.activity(logId, number, createdAt, own),
   });
   opened.add('logs', () => roomLog.stop(WRITERS_STOP_MS));
   const messages = createMessageService({

@@ -33,8 +33,12 @@ export interface LogOptions<Record extends LogRecord> {
   readonly sameInput: (stored: Record, entry: Unnumbered<Record>) => boolean;
   /** About how many bytes a record takes. */
   readonly sizeOf: (record: Unnumbered<Record>) => number;
-  /** Each record that a feed of this instance released or a writer of it acknowledged; once each. */
-  readonly onReleased: (record: Record) => void;
+  /**
+   * Each record that a feed of this instance released or a writer of it acknowledged; once each.
+   *
+   * @param own - whether a writer of this instance acknowledged it just now.
+   */
+  readonly onReleased: (record: Record, own: boolean) => void;
 }
 
 /** What this instance has of one log. */
@@ -112,18 +116,18 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     return written !== null && written.number > released.number ? written : headOf(released);
   }
 
-  function released(record: Record): void {
+  function released(record: Record, own: boolean): void {
     const entry = held.get(record.logId);
     if (entry !== undefined) entry.reportedThrough = Math.max(entry.reportedThrough, record.number);
     try {
-      options.onReleased(record);
+      options.onReleased(record, own);
     } catch (error) {
       log.error({ logId: record.logId, err: error }, 'a listener to released records failed');
     }
   }
 
   function landed(logId: string, record: Record, previousTag: Tag): void {
-    if (feeds.get(logId)?.acknowledge({ record, previousTag }) !== false) released(record);
+    if (feeds.get(logId)?.acknowledge({ record, previousTag }) !== false) released(record, true);
     bus.publish({ record, previousTag });
   }
 
@@ -133,7 +137,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     const event = { record, previousTag: null };
     const isReported = record.number <= (held.get(logId)?.reportedThrough ?? 0);
     if (!own || isReported) feed?.hint(event);
-    else if (feed?.acknowledge(event) !== false) released(record);
+    else if (feed?.acknowledge(event) !== false) released(record, true);
     bus.publish(event);
   }
 
@@ -154,7 +158,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     if (entry.feed !== null) return entry.feed;
     const { head } = entry;
     const reportedThrough = (): number => entry.reportedThrough;
-    const onReleased = released;
+    const onReleased = (record: Record): void => released(record, false);
     entry.feed = createLogFeed({ ...options, logId, head, headRead, denseRead, reportedThrough, onReleased });
     feeds.set(logId, entry.feed);
     metrics.feedActive(feeds.size);

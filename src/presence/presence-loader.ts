@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.js';
+import { sleep, type Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { MessageStore } from '../messages/message-store.js';
 import type { RoomActivity, RoomStore } from '../rooms/room-store.js';
@@ -9,11 +9,46 @@ import type { VisitJournal } from './visit-journal.js';
 const OVERLAP_MS = 120_000;
 /** How long it may take in all, in milliseconds. */
 const STORE_DEADLINE_MS = 60_000;
+/** How long one step may take: who is stuck gives the duty up, for it is kept as long as its holder lives. */
+const STEP_DEADLINE_MS = 5000;
+/** A call that fails is repeated: one of thousands must not undo the others. */
+const TRIES = 3;
+const RETRY_MS = 200;
 
 function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {
   for (let start = 0; start < items.length; start += MAX_STORE_BATCH) {
     yield items.slice(start, start + MAX_STORE_BATCH);
   }
+}
+
+/** What is under way, and until when. */
+interface Work {
+  /** Aborts when it must end. */
+  readonly signal: AbortSignal;
+  /** A step was done: there is time for another one. @throws the reason when it must end. */
+  readonly stepped: () => void;
+  readonly end: () => void;
+}
+
+function createWork(clock: Clock, stopping: AbortSignal): Work {
+  const stuck = new AbortController();
+  const signal = AbortSignal.any([clock.deadline(STORE_DEADLINE_MS), stuck.signal, stopping]);
+  let cancel = (): void => undefined;
+
+  function wait(): void {
+    cancel = clock.after(STEP_DEADLINE_MS, () => stuck.abort(new Error('A store does not answer.')));
+  }
+
+  wait();
+  return {
+    signal,
+    stepped() {
+      signal.throwIfAborted();
+      cancel();
+      wait();
+    },
+    end: () => cancel(),
+  };
 }
 
 /**
@@ -49,13 +84,26 @@ export function createPresenceLoader({
   readonly log: Logger;
   readonly windowMs: number;
 }): { fulfil(beat: Beat, duty: Duty, stopping: AbortSignal): Promise<void> } {
+  async function insist<Result>(call: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+    for (let tries = 1; tries < TRIES; tries += 1) {
+      try {
+        return await call();
+      } catch {
+        await sleep(clock, RETRY_MS);
+        signal.throwIfAborted();
+      }
+    }
+    return call();
+  }
+
   /** What these lag behind the rooms' logs: numbers are dense, so one look behind each head tells. */
   async function catchUp(
     batch: readonly Pick<RoomActivity, 'id' | 'head'>[],
-    signal: AbortSignal,
+    { signal, stepped }: Work,
   ): Promise<void> {
     const behind = batch.map(({ id, head }) => ({ logId: id, number: head + 1 }));
     for (const { logId } of await messages.get(behind, 'majority', signal)) {
+      stepped();
       const newest = await messages.newest(logId, null, signal);
       if (newest === null) continue;
       await store.raise([{ roomId: logId, number: newest.number, at: newest.createdAt.getTime() }]);
@@ -64,12 +112,13 @@ export function createPresenceLoader({
   }
 
   /** The messages that the store was not told of. */
-  async function healNumbers(roomIds: readonly string[], signal: AbortSignal): Promise<void> {
+  async function healNumbers(roomIds: readonly string[], work: Work): Promise<void> {
     for (const batch of batches(roomIds)) {
+      work.stepped();
       const { rooms: counted } = await store.counts(batch);
       await catchUp(
         batch.map((id) => ({ id, head: counted.get(id)?.messageCount ?? 0 })),
-        signal,
+        work,
       );
     }
   }
@@ -77,21 +126,24 @@ export function createPresenceLoader({
   async function fill(
     startedAt: number,
     since: number | null,
-    signal: AbortSignal,
+    work: Work,
     goOn: () => Promise<boolean>,
   ): Promise<boolean> {
-    for await (const found of rooms.activities(since === null ? null : new Date(since), signal)) {
+    for await (const found of rooms.activities(since === null ? null : new Date(since), work.signal)) {
       for (const batch of batches(found)) {
         if (!(await goOn())) return false;
-        await store.raise(
-          batch.map(({ id, head, activeAt }) => ({ roomId: id, number: head, at: activeAt.getTime() })),
-        );
-        await catchUp(batch, signal);
+        const raises = batch.map(({ id, head, activeAt }) => ({
+          roomId: id,
+          number: head,
+          at: activeAt.getTime(),
+        }));
+        await insist(() => store.raise(raises), work.signal);
+        await catchUp(batch, work);
       }
     }
     const maxAgeMs = since === null ? windowMs : Math.min(windowMs, startedAt - since);
     const lively = new Set(since === null ? [] : listed());
-    for await (const found of journal.recent(maxAgeMs, signal)) {
+    for await (const found of journal.recent(maxAgeMs, work.signal)) {
       if (since !== null) for (const { roomId } of found) lively.add(roomId);
       for (const batch of batches(found)) {
         if (!(await goOn())) return false;
@@ -102,10 +154,10 @@ export function createPresenceLoader({
           // `startedAt` is from before the query, so that a slow answer makes no visit younger than it is.
           at: startedAt - ageMs,
         }));
-        await store.touch(instance, touches);
+        await insist(() => store.touch(instance, touches), work.signal);
       }
     }
-    await healNumbers([...lively], signal);
+    await healNumbers([...lively], work);
     return goOn();
   }
 
@@ -113,19 +165,21 @@ export function createPresenceLoader({
     async fulfil({ now, epoch }, { kind, healedAt }, stopping) {
       const began = clock.monotonic();
       const since = kind === 'load' || healedAt === null ? null : healedAt - OVERLAP_MS;
-      const signal = AbortSignal.any([clock.deadline(STORE_DEADLINE_MS), stopping]);
+      const work = createWork(clock, stopping);
       const goOn = async (): Promise<boolean> => {
-        signal.throwIfAborted();
-        return kind === 'heal' || store.loading(instance, epoch);
+        work.stepped();
+        return kind === 'heal' || insist(() => store.loading(instance, epoch), work.signal);
       };
       try {
         const done =
-          (await fill(now, since, signal, goOn)) && (await store.fulfilled(instance, epoch, kind, now));
+          (await fill(now, since, work, goOn)) && (await store.fulfilled(instance, epoch, kind, now));
         const ms = Math.round(clock.monotonic() - began);
         if (kind === 'load') log.info({ epoch, done, ms }, 'filled the presence store');
       } catch (error) {
         if (!stopping.aborted)
           log.warn({ duty: kind, err: error }, 'could not fill the presence store; somebody will try again');
+      } finally {
+        work.end();
       }
     },
   };

@@ -3,13 +3,13 @@ import type { Chance, Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { every } from '../lib/every.js';
 import type { Metrics } from '../lib/metrics.js';
-import { createOutbox } from '../lib/outbox.js';
 import type { MessageStore } from '../messages/message-store.js';
 import type { RoomStore } from '../rooms/room-store.js';
 import { createPresenceLag } from './presence-lag.js';
 import { createPresenceLoader } from './presence-loader.js';
-import { MAX_STORE_BATCH, type PresenceStore, type Raise } from './presence-store.js';
+import type { PresenceStore } from './presence-store.js';
 import { createTouches } from './presence-touches.js';
+import { createRoomActivity } from './room-activity.js';
 import { createRoomCounter, type CountsAt } from './room-counter.js';
 import { createSightings, type Sighting } from './sightings.js';
 import { createStoreClock } from './store-clock.js';
@@ -35,8 +35,13 @@ export interface PresenceService {
   roomCreated(roomId: string, createdAt: Date): Promise<void>;
   /** The counts of these rooms (at most 200), now. */
   counts(roomIds: readonly string[]): Promise<ReadonlyMap<string, RoomCounts>>;
-  /** A message of the room was released by this instance: raises its activity. Never waits. */
-  activity(roomId: string, number: number, at: Date): void;
+  /**
+   * A message of the room was released by this instance: raises its activity. Never waits.
+   *
+   * @param at - by the wall clock of the instance that accepted it.
+   * @param own - whether that is this one: the store's clock then rules, however wrong this machine's is.
+   */
+  activity(roomId: string, number: number, at: Date, own: boolean): void;
   stop(): Promise<void>;
 }
 
@@ -49,11 +54,8 @@ const MIN_SLICE_MS = 50;
 const MAX_SLICES = 30;
 /** How long a last leave may turn out to be none, in milliseconds; at most a quarter of the window. */
 const LEAVE_GRACE_MS = 1000;
-/** How long messages are collected before the presence store hears of them, in milliseconds. */
-const ACTIVITY_DELAY_MS = 25;
 /** How often an instance shows the presence store that it lives, in milliseconds. */
 const BEAT_MS = 1000;
-const RETRY_MS = 500;
 
 /**
  * Presence of one instance: counts its open subscriptions by room and visitor, tells the presence store of them
@@ -154,20 +156,12 @@ export function createPresenceService({
     log,
   });
 
-  const raises = createOutbox<Raise>({
-    name: 'activity',
+  const activity = createRoomActivity({
+    tell: async (raises) => notice((await storeClock.call(() => store.raise(raises))).epoch),
+    lag,
+    storeClock,
     clock,
     log,
-    delayMs: ACTIVITY_DELAY_MS,
-    retryMs: RETRY_MS,
-    maxBatch: MAX_STORE_BATCH,
-    // An acknowledged message is told at once if it can be: this instance may die the next moment.
-    eager: true,
-    merge: (a, b) => ({ ...a, number: Math.max(a.number, b.number), at: Math.max(a.at, b.at) }),
-    async send(batch) {
-      notice((await storeClock.call(() => store.raise(batch))).epoch);
-      return [];
-    },
   });
 
   function write(sighting: Sighting): void {
@@ -225,24 +219,17 @@ export function createPresenceService({
       write(sighting);
       await touches.settled(sighting.key);
     },
-    async roomCreated(roomId, createdAt) {
-      raises.put(roomId, { roomId, number: 0, at: createdAt.getTime() });
-      raises.hurry();
-      await raises.settled(roomId);
-    },
+    roomCreated: (roomId, createdAt) => activity.created(roomId, createdAt),
     counts,
-    activity(roomId, number, at) {
-      raises.put(roomId, { roomId, number, at: at.getTime() });
-      lag.activity(roomId, number, at);
-    },
+    activity: (roomId, number, at, own) => activity.message(roomId, number, at, own),
     async stop() {
       if (stopping.signal.aborted) return;
       stopping.abort(new Error('The server stops.'));
       for (const end of endTimers) end();
       for (const sighting of sightings.endAll()) write(sighting);
-      await Promise.all([touches.drain(), raises.drain(), lag.stop(), duty]);
+      await Promise.all([touches.drain(), activity.drain(), lag.stop(), duty]);
       touches.stop();
-      raises.stop();
+      activity.stop();
     },
   };
 }

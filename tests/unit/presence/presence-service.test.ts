@@ -281,7 +281,7 @@ describe('presence, after the store forgot', () => {
     const { world, presence } = await started();
     world.rooms.add('r', new Date(world.clock.now()));
     await visit(world, presence);
-    presence.activity('r', 5, new Date(world.clock.now()));
+    presence.activity('r', 5, new Date(world.clock.now()), true);
     await presence.stop();
     world.forget();
     const again = world.start();
@@ -303,6 +303,20 @@ describe('presence, after the store forgot', () => {
     expect(world.rooms.get('lagging')?.head).toBe(400);
   });
 
+  it('is filled although a store is stuck once: who fills it gives up after 5 seconds and somebody begins again', async () => {
+    const { world, presence } = await started();
+    await visit(world, presence);
+    await world.clock.advance(SOON_MS);
+    world.journalState.stuck = true;
+    world.forget();
+    await world.clock.advance(4000);
+    world.journalState.stuck = false;
+    expect((await world.store.counts(['r'])).loaded).toBe(false);
+    await world.clock.advance(5000);
+    expect((await world.store.counts(['r'])).loaded).toBe(true);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+  });
+
   it('shows the last known counts until it is filled again', async () => {
     const { world, presence } = await started();
     await visit(world, presence);
@@ -318,7 +332,7 @@ describe('latest activity', () => {
     world.rooms.add('r', new Date(world.clock.now()));
     const before = world.state.calls;
     for (let number = 1; number <= 500; number += 1) {
-      presence.activity('r', number, new Date(world.clock.now() + number));
+      presence.activity('r', number, new Date(world.clock.now() + number), true);
     }
     await world.clock.advance(30);
     expect(world.state.calls - before).toBe(1);
@@ -335,9 +349,37 @@ describe('latest activity', () => {
     expect((await world.store.counts(['lost'])).rooms.get('lost')?.messageCount).toBe(3);
   });
 
+  it("is by the store's clock, however wrong the wall clock of the instance that accepts a message is", async () => {
+    const hour = 3_600_000;
+    const world = createWorld();
+    const at = (aheadMs: number) => new Date(world.clock.now() + aheadMs);
+    for (const id of ['slow', 'right', 'fast', 'last']) world.rooms.add(id, at(0));
+    const instances = [-hour, 0, hour].map((aheadMs) => ({ aheadMs, presence: world.start({ aheadMs }) }));
+    await world.clock.advance(2000);
+    const expected: string[] = [];
+    for (const [room, turn] of [
+      ['fast', 2],
+      ['slow', 0],
+      ['right', 1],
+      ['last', 0],
+    ] as const) {
+      const { aheadMs, presence } = instances[turn]!;
+      presence.activity(room, 1, at(aheadMs), true);
+      // Another instance hears of the message and of the time that it bears.
+      instances[1]!.presence.activity(room, 1, at(aheadMs), turn === 1);
+      expected.unshift(room);
+      await world.clock.advance(2000);
+    }
+    await instances[0]!.presence.roomCreated('new', at(-hour));
+    expected.unshift('new');
+    const { epoch, revision } = await world.store.tick('', 0);
+    const { taken } = await world.store.tick(epoch, revision);
+    expect(taken?.rooms.map(({ roomId }) => roomId)).toEqual(expected);
+  });
+
   it('is told at once when nothing was told just before', async () => {
     const { world, presence } = await started();
-    presence.activity('r', 1, new Date(world.clock.now()));
+    presence.activity('r', 1, new Date(world.clock.now()), true);
     await world.clock.advance(1);
     expect((await world.store.counts(['r'])).rooms.get('r')?.messageCount).toBe(1);
   });
@@ -354,7 +396,7 @@ describe('latest activity', () => {
   ])('is healed each minute, after a crash, for an old room that %s', async (_, make) => {
     const { world, presence } = await started();
     world.rooms.add('r', new Date(world.clock.now() - 3_600_000), 3);
-    presence.activity('r', 3, new Date(world.clock.now()));
+    presence.activity('r', 3, new Date(world.clock.now()), true);
     await make(world, presence);
     // Acknowledged by an instance that died before it told anybody.
     world.messages.newest.set('r', 4);

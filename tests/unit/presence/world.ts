@@ -87,6 +87,8 @@ export function createMessages(clock: Pick<Clock, 'now'>) {
 /** Visits in a Map, on the clock's time. */
 export function createJournal(clock: Pick<Clock, 'now'>) {
   const visits = new Map<string, Omit<Visit, 'ageMs'> & { at: number }>();
+  /** While it is stuck no reading of it ends. */
+  const state = { stuck: false };
   const journal: VisitJournal = {
     record(recorded) {
       for (const { roomId, visitorId, ageMs } of recorded) {
@@ -96,14 +98,21 @@ export function createJournal(clock: Pick<Clock, 'now'>) {
       }
       return Promise.resolve();
     },
-    async *recent(maxAgeMs) {
+    async *recent(maxAgeMs, signal) {
+      if (state.stuck) await rejectedBy(signal);
       const now = clock.now();
       const young = [...visits.values()].filter(({ at }) => now - at < maxAgeMs);
       yield young.map(({ roomId, visitorId, at }) => ({ roomId, visitorId, ageMs: now - at }));
     },
   };
-  return { journal, visits };
+  return { journal, visits, state };
 }
+
+/** Rejects when `signal` aborts. */
+const rejectedBy = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('aborted', { cause: signal.reason })));
+  });
 
 /** A store that can be away, and that remembers what it was told. */
 export function breakable(inner: PresenceStore) {
@@ -142,7 +151,7 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
   const clock = createManualClock();
   const rooms = createRooms();
   const messages = createMessages(clock);
-  const { journal, visits } = createJournal(clock);
+  const { journal, visits, state: journalState } = createJournal(clock);
   let fresh = createMemoryPresenceStore({ clock, ids: systemIds, windowMs, intervalMs: INTERVAL_MS });
   /** Stands for a store that lost everything: the next calls meet an empty one of another epoch. */
   const forgetful: PresenceStore = {
@@ -158,13 +167,14 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
   const { store, state } = breakable(forgetful);
   const listed: string[] = [];
   const lastKnown = new Map<string, { recentVisitorCount: number; onlineCount: number; at: number }>();
-  const start = () =>
+  /** @param aheadMs - by how much the wall clock of this instance is ahead of the store's. */
+  const start = ({ aheadMs = 0 } = {}) =>
     createPresenceService({
       store,
       journal,
       rooms: rooms.store,
       messages: messages.store,
-      clock,
+      clock: { ...clock, now: () => clock.now() + aheadMs },
       ids: systemIds,
       chance: () => 0.5,
       log: silentLogger,
@@ -177,6 +187,7 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
     rooms,
     messages,
     visits,
+    journalState,
     store,
     state,
     /** What the ranking lists. */
