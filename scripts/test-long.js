@@ -19,7 +19,7 @@ const testTimeoutMs = (minutes) => (45 + minutes) * 60_000;
 /** What vitest runs for each suite. */
 const SUITES = {
   faults: ['--project', 'faults'],
-  ranking: ['--project', 'ranking', '--project', 'contract', 'tests/ranking/', 'presence-store.property'],
+  ranking: ['--project', 'ranking', '--project', 'contract', 'tests/ranking/', 'presence-store'],
 };
 
 const { values, positionals } = parseArgs({

@@ -26,7 +26,7 @@ const MAX_REPLAYED = 1000;
 type Data = Record<string, Record<string, unknown>>;
 
 /** One operation over HTTP. @throws Error when it answers with errors of any kind. */
-async function ask(
+export async function ask(
   url: string,
   query: string,
   variables: Readonly<Record<string, unknown>>,

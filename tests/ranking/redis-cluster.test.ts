@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { roomIdOf } from '../../src/graphql/node.js';
 import { silentLogger } from '../../src/lib/logger.js';
@@ -10,7 +11,7 @@ import { expectFlawless, startConversation } from '../testkit/faults/conversatio
 import { foundation } from '../testkit/foundation.js';
 import { ask } from '../testkit/graphql-client.js';
 import { startRedisCluster } from '../testkit/redis-cluster.js';
-import { createRoom, createVisitor } from '../testkit/seed.js';
+import { createRoom, createVisitor, sendMessage } from '../testkit/seed.js';
 import { startServerChild } from '../testkit/server-child.js';
 import { follow, open } from './patient-client.js';
 
@@ -18,6 +19,8 @@ const WAIT = { timeout: 60_000, interval: 20 };
 const WINDOW_S = 600;
 const CONNECTED_MS = 5000;
 const DEPARTED_MS = 10_000;
+const VISIT = 'mutation ($room: ID!) { visitRoom(input: { roomId: $room }) { userErrors { code } } }';
+const LIST = '{ rooms(first: 100) { nodes { id recentVisitorCount onlineCount } } }';
 const held = load({
   short: { rooms: 5, followers: 20, senders: 10, perSecond: 30 },
   long: { rooms: 20, followers: 100, senders: 40, perSecond: 150 },
@@ -74,6 +77,24 @@ describe('CLUSTER', () => {
     const healthy = { loaded: true, recentVisitorCount: 7, onlineCount: 4 };
     await vi.waitFor(async () => expect(await inRedis()).toMatchObject(healthy), WAIT);
 
+    // What is published on one node is heard on all of them: what the script announces, and messages.
+    const heard = redis.urls.map(() => new Set<string>());
+    for (const [node, address] of redis.urls.entries()) {
+      const listener = new Redis(address);
+      closers.push(() => listener.disconnect());
+      listener.on('error', () => undefined);
+      listener.on('pmessage', (_pattern, channel: string) => heard[node]?.add(channel));
+      await listener.psubscribe(`${prefix}:*`);
+    }
+    await sendMessage(urls[0]!, author, { roomId: room, text: 'to all nodes' });
+    await vi.waitFor(() => {
+      for (const channels of heard) {
+        expect([...channels]).toEqual(
+          expect.arrayContaining([expect.stringContaining(roomId), expect.stringContaining(':roomRanking:')]),
+        );
+      }
+    }, WAIT);
+
     const conversation = await startConversation({ targets: urls.map((url) => () => url), ...held });
     await vi.waitFor(() => expect(conversation.acked()).toBeGreaterThan(held.perSecond * 2), WAIT);
     await redis.holder.kill();
@@ -102,13 +123,22 @@ describe('CLUSTER', () => {
         expect(await ready.json()).toMatchObject({ redis: 'ok' });
       }, WAIT);
     }
+    // The list goes on, too.
+    const late = await createVisitor(urls[0]!);
+    await ask(urls[0]!, VISIT, { room }, { token: late.token });
+    for (const url of urls) {
+      await vi.waitFor(async () => {
+        const { rooms } = await ask<{ rooms: { nodes: object[] } }>(url, LIST, {}, { token: author.token });
+        expect(rooms.nodes).toContainEqual({ id: room, recentVisitorCount: 8, onlineCount: 4 });
+      }, WAIT);
+    }
     const before = conversation.acked();
     await vi.waitFor(() => expect(conversation.acked()).toBeGreaterThan(before + held.perSecond * 2), WAIT);
 
     // The former master comes back as a replica; nothing changes.
     await redis.holder.start();
     const outcome = await conversation.finish();
-    expect(await inRedis()).toMatchObject(healthy);
+    expect(await inRedis()).toMatchObject({ ...healthy, recentVisitorCount: 8 });
     report({
       scenario: 'CLUSTER',
       load: `two instances on a Redis Cluster of three masters, ${held.perSecond} msg/s, one master lost`,
