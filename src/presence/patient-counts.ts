@@ -5,7 +5,7 @@ import type { Counted } from './presence-store.js';
  * How long a read may go on while expired visits are still being taken away, in milliseconds; below the deadline
  * of a request.
  */
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 3000;
 /** Slices that are asked for together: the store serves nobody else between two of one client. */
 const SLICES_AT_ONCE = 2;
 
