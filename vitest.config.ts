@@ -1,5 +1,12 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+/**
+ * Most tests wait for servers, timers and disks rather than for a processor, so two cores have room for two files.
+ * Vitest alone would leave one core to itself.
+ */
+const WORKERS = Math.max(2, availableParallelism() - 1);
 
 /** One project per suite: each has its own time budget, printed by `npm test`. */
 const suite = (name: string, options: { testTimeout?: number; fileParallelism?: boolean } = {}) => ({
@@ -23,6 +30,7 @@ const suite = (name: string, options: { testTimeout?: number; fileParallelism?: 
 
 export default defineConfig({
   test: {
+    maxWorkers: WORKERS,
     globalSetup: 'tests/testkit/services/global-setup.ts',
     projects: [
       suite('unit'),

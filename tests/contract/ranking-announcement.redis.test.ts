@@ -27,6 +27,7 @@ it('what the script of the presence store announces is an event of the topic roo
   const announced: { epoch: string; revision: number }[] = [];
   await pubsub.subscribe('roomRanking', 'all', (event) => announced.push(event)).ready;
 
+  await vi.waitFor(() => expect(redis.status()).toBe('ok'), PATIENCE);
   const { epoch, duty } = await store.beat('instance');
   await store.loading('instance', epoch);
   await store.fulfilled('instance', epoch, duty?.kind ?? 'load', 0);

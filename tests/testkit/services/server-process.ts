@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +59,26 @@ const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 25;
 const STOP_TIMEOUT_MS = 30_000;
 
+/**
+ * Resolves when every thread of a process stands still: on a busy machine it answers for a moment after SIGSTOP.
+ * Where there is no /proc that is not known.
+ */
+async function stands(pid: number): Promise<void> {
+  const tasks = `/proc/${pid}/task`;
+  const isStopped = (task: string): boolean => {
+    const stat = readFileSync(`${tasks}/${task}/stat`, 'utf8');
+    return /^ T/i.test(stat.slice(stat.lastIndexOf(')') + 1));
+  };
+  while (existsSync(tasks)) {
+    try {
+      if (readdirSync(tasks).every(isStopped)) return;
+    } catch {
+      // A thread ended between the two looks.
+    }
+    await wait(1);
+  }
+}
+
 /** Starts a server on a free port. @throws Error with the server's own words when it does not come up. */
 export async function startServer(recipe: ServerRecipe): Promise<ServerProcess> {
   const folder = recipe.folder ?? (await mkdtemp(join(tmpdir(), `madang-${recipe.name}-`)));
@@ -102,6 +123,7 @@ export async function startServer(recipe: ServerRecipe): Promise<ServerProcess> 
     if (!isRunning()) return;
     if (recipe.engine === undefined) {
       child?.kill(name);
+      if (name === 'SIGSTOP' && child?.pid !== undefined) await stands(child.pid);
       return;
     }
     const verbs = {
