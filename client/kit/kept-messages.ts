@@ -1,5 +1,5 @@
 import { createStore, delMany, entries, get, set } from 'idb-keyval';
-import type { RoomMessage } from './follow-room.js';
+import type { FollowedMessageFragment } from './__generated__/operations.js';
 import { isObject } from './request-error.js';
 
 /** So many messages of a room are kept, the newest. */
@@ -10,9 +10,9 @@ const ROOMS_KEPT = 30;
 /** What was last read of the rooms, for a start without a network. Every method may fail; nothing depends on it. */
 export interface KeptMessages {
   /** The messages kept of a room, oldest first; none when there are none, or something else. */
-  read(roomId: string): Promise<readonly RoomMessage[]>;
+  read(roomId: string): Promise<readonly FollowedMessageFragment[]>;
   /** Keeps the newest of these in place of what was kept of the room. */
-  write(roomId: string, messages: readonly RoomMessage[]): Promise<void>;
+  write(roomId: string, messages: readonly FollowedMessageFragment[]): Promise<void>;
 }
 
 /** Keeps them in IndexedDB, in a database of this name. */
@@ -44,7 +44,7 @@ export function createIndexedDbKeptMessages(databaseName: string): KeptMessages 
   };
 }
 
-function isMessage(value: unknown): value is RoomMessage {
+function isMessage(value: unknown): value is FollowedMessageFragment {
   if (!isObject(value) || !isObject(value['author'])) return false;
   const { id, number, text, createdAt, idempotencyKey, author } = value;
   return (

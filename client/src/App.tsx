@@ -4,7 +4,8 @@ import { ConnectionStatus } from './session/ConnectionStatus.js';
 import { ReplacedNotice } from './session/ReplacedNotice.js';
 import { WhoAmI } from './session/WhoAmI.js';
 import { useTexts } from './ui/language.js';
-import { RoomLink, useRoute } from './ui/router.js';
+import { RoomLink } from './ui/RoomLink.js';
+import { useRoute } from './ui/use-route.js';
 
 /** Two columns, rooms beside the open room; on a narrow screen one of them at a time. */
 export function App() {

@@ -1,10 +1,13 @@
 import DataLoader from 'dataloader';
-import type { Services } from '../context.js';
 import type { LogPosition } from '../log/log-store.js';
 import type { Message } from '../messages/message.js';
-import type { RoomCounts } from '../presence/presence-service.js';
+import type { MessageService } from '../messages/message-service.js';
+import type { PresenceService } from '../presence/presence-service.js';
+import type { RoomCounts } from '../presence/room-counter.js';
+import type { RoomService } from '../rooms/room-service.js';
 import type { RoomRecord } from '../rooms/room-store.js';
 import type { Visitor } from '../visitors/visitor.js';
+import type { VisitorService } from '../visitors/visitor-service.js';
 
 /** What a store port takes in one call. */
 const MAX_BATCH = 200;
@@ -26,7 +29,12 @@ const NO_VISITORS: RoomCounts = { recentVisitorCount: 0, onlineCount: 0 };
  * need none.
  */
 export function createLoaders(
-  { rooms, visitors, presence, messages }: Pick<Services, 'rooms' | 'visitors' | 'presence' | 'messages'>,
+  {
+    rooms,
+    visitors,
+    presence,
+    messages,
+  }: { rooms: RoomService; visitors: VisitorService; presence: PresenceService; messages: MessageService },
   signal: AbortSignal,
 ): Loaders {
   const batched = { maxBatchSize: MAX_BATCH };

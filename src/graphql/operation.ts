@@ -5,7 +5,6 @@ import {
   OperationTypeNode,
   type ExecutionResult,
   type GraphQLSchema,
-  type OperationDefinitionNode,
 } from 'graphql';
 import { createContext, type Context, type Services } from '../context.js';
 import { unavailable } from '../lib/coded-error.js';
@@ -16,11 +15,11 @@ import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { Tracing } from '../lib/tracing.js';
-import type { Viewer } from '../visitors/visitor.js';
-import { createDocuments, type CheckedDocument, type Refusal } from './document.js';
+import { createDocuments, type Refusal } from './document.js';
 import { codedGraphQLError, codeOf, toClientError, withCode } from './errors.js';
 import { createSharedExecution, type AnySubscriptionField } from './shared/shared-execution.js';
 import type { Sink } from './shared/sink.js';
+import type { Caller, OperationRequest, Prepared } from './prepared.js';
 import { selectRootFields } from './root-fields.js';
 
 /**
@@ -36,33 +35,6 @@ const DEADLINE_SLICE_MS = 20;
 const MAX_VARIABLE_ERRORS = 10;
 
 export type Transport = 'http' | 'sse' | 'ws';
-
-export interface OperationRequest {
-  readonly query: string;
-  readonly operationName?: string | null | undefined;
-  readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
-  readonly extensions?: Readonly<Record<string, unknown>> | null | undefined;
-}
-
-/** An operation that may run. */
-export interface Prepared {
-  readonly kind: OperationTypeNode;
-  readonly checked: CheckedDocument;
-  readonly operation: OperationDefinitionNode;
-  /** As the client sent them. */
-  readonly variables: Readonly<Record<string, unknown>>;
-  /** As the schema reads them, defaults filled in. */
-  readonly coerced: Readonly<Record<string, unknown>>;
-}
-
-/** Who runs an operation, as far as its transport knows. */
-export interface Caller {
-  readonly viewer: Viewer | null;
-  /** As rate limits count it. */
-  readonly address: string;
-  /** Hears of a token issued over this connection. */
-  readonly tokenIssued?: (expiresAt: Date) => void;
-}
 
 export interface OperationsOptions {
   readonly schema: GraphQLSchema;

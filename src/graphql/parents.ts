@@ -1,7 +1,8 @@
 import type { Problem } from '../lib/problem.js';
 import type { LogDelivery, LogPage } from '../log/log.js';
 import type { Message } from '../messages/message.js';
-import type { RankingChange, RankingPage, Standing } from '../ranking/ranking-service.js';
+import type { RankingChange, Standing } from '../ranking/rank.js';
+import type { RankingPage } from '../ranking/ranking-service.js';
 import type { RoomRecord } from '../rooms/room-store.js';
 import type { Visitor } from '../visitors/visitor.js';
 

@@ -1,6 +1,6 @@
 import type { FieldNode, GraphQLSchema } from 'graphql';
 import { collectFields } from 'graphql/execution/collectFields.js';
-import type { Prepared } from './operation.js';
+import type { Prepared } from './prepared.js';
 
 /** The root fields that an operation selects with its variables, by response name. */
 export function selectRootFields(

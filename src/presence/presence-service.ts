@@ -10,18 +10,10 @@ import { createPresenceLoader } from './presence-loader.js';
 import type { PresenceStore } from './presence-store.js';
 import { createTouches } from './presence-touches.js';
 import { createRoomActivity } from './room-activity.js';
-import { createRoomCounter, type CountsAt } from './room-counter.js';
+import { createRoomCounter, type CountsAt, type RoomCounts } from './room-counter.js';
 import { createSightings, type Sighting } from './sightings.js';
 import { createStoreClock } from './store-clock.js';
 import type { VisitJournal } from './visit-journal.js';
-
-/** How many visitors a room has. */
-export interface RoomCounts {
-  /** Distinct visitors seen during the window. */
-  readonly recentVisitorCount: number;
-  /** Distinct visitors with an open subscription. */
-  readonly onlineCount: number;
-}
 
 /** Who is where. None of these fails because the presence store is away: counts are then the last known, else 0. */
 export interface PresenceService {

@@ -2,8 +2,15 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import { createPatientCounts } from './patient-counts.js';
-import type { RoomCounts } from './presence-service.js';
 import type { Counted } from './presence-store.js';
+
+/** How many visitors a room has. */
+export interface RoomCounts {
+  /** Distinct visitors seen during the window. */
+  readonly recentVisitorCount: number;
+  /** Distinct visitors with an open subscription. */
+  readonly onlineCount: number;
+}
 
 /** How long after a failed read nobody waits for another one, in milliseconds. */
 const PAUSE_MS = 500;

@@ -1,4 +1,21 @@
-import type { RankingChange, Standing } from './ranking-service.js';
+/** A room as the newest snapshot has it. */
+export interface Standing {
+  readonly roomId: string;
+  readonly recentVisitorCount: number;
+  readonly onlineCount: number;
+  /** Number of the newest message, 0 when there is none; null when it is not known: ask the log. */
+  readonly messageCount: number | null;
+}
+
+/** What became of the first rooms of the list between two events. */
+export interface RankingChange {
+  readonly cursor: string;
+  readonly complete: boolean;
+  /** New in the watched list, or changed. */
+  readonly standings: readonly Standing[];
+  /** The whole watched list; null when the order is unchanged. */
+  readonly order: readonly string[] | null;
+}
 
 /** What decides about a room's place. */
 export interface Rankable {

@@ -5,9 +5,8 @@ import type { Delivery, Followed } from '../lib/followed.js';
 import type { Logger } from '../lib/logger.js';
 import type { Snapshot } from '../presence/presence-store.js';
 import { createPace } from './pace.js';
-import { changeBetween } from './rank.js';
+import { changeBetween, type RankingChange } from './rank.js';
 import { decodeRankingCursor, encodeRankingCursor, type Revision } from './ranking-cursor.js';
-import type { RankingChange } from './ranking-service.js';
 import { keyOf, type Snapshots } from './snapshots.js';
 import { createWaker } from './waker.js';
 

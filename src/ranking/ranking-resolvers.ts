@@ -4,7 +4,7 @@ import { pageSize } from '../graphql/connection.js';
 import { toGlobalId } from '../graphql/node.js';
 import type { RoomParent } from '../graphql/parents.js';
 import type { SubscriptionField } from '../graphql/subscription-field.js';
-import type { RankingChange, Standing } from './ranking-service.js';
+import type { RankingChange, Standing } from './rank.js';
 
 /** What is listed and is not there: the presence store outlived a database that was replaced by an older one. */
 const existing = <Item>(items: readonly (Item | null)[]): Item[] => items.filter((item) => item !== null);

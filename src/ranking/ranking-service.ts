@@ -7,19 +7,11 @@ import { createPatientCounts } from '../presence/patient-counts.js';
 import type { PresenceStore, Snapshot } from '../presence/presence-store.js';
 import type { PubSub } from '../pubsub/pubsub.js';
 import type { RoomPlace, RoomStore } from '../rooms/room-store.js';
+import type { RankingChange, Standing } from './rank.js';
 import { decodeRankingCursor, encodeRankingCursor, type RankingCursor } from './ranking-cursor.js';
 import { createRankingChanges } from './ranking-changes.js';
 import { createRankingTicker } from './ranking-ticker.js';
 import { createSnapshots } from './snapshots.js';
-
-/** A room as the newest snapshot has it. */
-export interface Standing {
-  readonly roomId: string;
-  readonly recentVisitorCount: number;
-  readonly onlineCount: number;
-  /** Number of the newest message, 0 when there is none; null when it is not known: ask the log. */
-  readonly messageCount: number | null;
-}
 
 export interface RankingPage {
   /** In order, with the cursor of each. The order is pinned, the standings are those of the newest snapshot. */
@@ -28,15 +20,6 @@ export interface RankingPage {
   readonly hasPreviousPage: boolean;
   readonly totalCount: number;
   readonly resumeCursor: string;
-}
-
-export interface RankingChange {
-  readonly cursor: string;
-  readonly complete: boolean;
-  /** New in the watched list, or changed. */
-  readonly standings: readonly Standing[];
-  /** The whole watched list; null when the order is unchanged. */
-  readonly order: readonly string[] | null;
 }
 
 /** The list of rooms by recent visitors: taken at intervals, served from memory, followed by its changes. */

@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import type { OperationRequest } from '../graphql/operation.js';
+import type { OperationRequest } from '../graphql/prepared.js';
 
 /** Largest body of a request, in bytes. */
 export const MAX_BODY_BYTES = 65_536;

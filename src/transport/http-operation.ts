@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { OperationTypeNode, type ExecutionResult, type GraphQLError } from 'graphql';
 import { toClientError } from '../graphql/errors.js';
-import type { OperationRequest, Operations, Prepared, Caller } from '../graphql/operation.js';
+import type { Operations } from '../graphql/operation.js';
+import type { Caller, OperationRequest, Prepared } from '../graphql/prepared.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { Callers } from './caller.js';

@@ -2,7 +2,7 @@ import { useEffect } from 'react';
 import { useRoomHeaderQuery } from '../__generated__/operations.js';
 import { useTexts } from '../ui/language.js';
 import { Name } from '../ui/Name.js';
-import { RoomLink } from '../ui/router.js';
+import { RoomLink } from '../ui/RoomLink.js';
 import { useReadable } from '../ui/use-readable.js';
 import { MessageComposer } from './MessageComposer.js';
 import { MessageList } from './MessageList.js';

@@ -3,7 +3,7 @@ import { useCreateRoomMutation } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { Dialog } from '../ui/Dialog.js';
 import { useTexts } from '../ui/language.js';
-import { RoomLink } from '../ui/router.js';
+import { RoomLink } from '../ui/RoomLink.js';
 import { problemText } from '../ui/texts.js';
 
 interface Problem {

@@ -3,7 +3,7 @@ import { unreadCount } from '../../kit/index.js';
 import { useShownRoomsQuery, type RoomRowFragment } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { useTexts } from '../ui/language.js';
-import { useRoute } from '../ui/router.js';
+import { useRoute } from '../ui/use-route.js';
 import { useReadable } from '../ui/use-readable.js';
 import { WATCHED_ROOMS } from './watched-rooms.js';
 import { NewRoomDialog } from './NewRoomDialog.js';

@@ -3,7 +3,7 @@ import type { RoomRowFragment } from '../__generated__/operations.js';
 import { Avatar } from '../ui/Avatar.js';
 import { useTexts } from '../ui/language.js';
 import { Name } from '../ui/Name.js';
-import { RoomLink } from '../ui/router.js';
+import { RoomLink } from '../ui/RoomLink.js';
 
 /** One room of the list: its name, then visitors, unread, newest message; always of one height. */
 export const RoomRow = memo(function RoomRow({

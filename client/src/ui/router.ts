@@ -1,6 +1,3 @@
-import { useCallback, useSyncExternalStore, type ComponentProps, type MouseEvent } from 'react';
-import { useChat } from '../session/chat-context.js';
-
 /** What the address asks for: the room with this identifier, or none. */
 export interface Route {
   readonly roomId: string | null;
@@ -48,37 +45,6 @@ export function createRouter(window: Window, base: string) {
       update();
     },
   };
-}
-
-export function useRoute(): Route {
-  const { router } = useChat();
-  return useSyncExternalStore(router.watch, router.get);
-}
-
-/** A link to a room, or to the list of rooms, that does not load the page again. */
-export function RoomLink({
-  roomId,
-  onClick,
-  children,
-  ...rest
-}: ComponentProps<'a'> & { roomId: string | null }) {
-  const { router } = useChat();
-  const href = router.href(roomId);
-  const follow = useCallback(
-    (event: MouseEvent<HTMLAnchorElement>) => {
-      onClick?.(event);
-      if (event.defaultPrevented || event.button !== 0) return;
-      if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-      event.preventDefault();
-      router.open(href);
-    },
-    [router, href, onClick],
-  );
-  return (
-    <a {...rest} href={href} onClick={follow}>
-      {children}
-    </a>
-  );
 }
 
 function decode(part: string): string {

@@ -8,7 +8,7 @@ import type { Metrics } from '../../lib/metrics.js';
 import { UNKNOWN_ADDRESS } from '../../lib/address.js';
 import type { CheckedDocument, Refusal } from '../document.js';
 import { codedGraphQLError, toClientError } from '../errors.js';
-import type { Caller, Prepared } from '../operation.js';
+import type { Caller, Prepared } from '../prepared.js';
 import { selectRootFields } from '../root-fields.js';
 import type { SubscriptionField } from '../subscription-field.js';
 import { createGroups } from './groups.js';

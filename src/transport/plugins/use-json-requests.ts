@@ -1,5 +1,5 @@
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
-import type { OperationRequest } from '../../graphql/operation.js';
+import type { OperationRequest } from '../../graphql/prepared.js';
 import { badRequest, contentTypeProblem, requestOfBody, requestOfQueryString } from '../graphql-request.js';
 
 /** The same request in Yoga's words. */

@@ -4,8 +4,10 @@ import { createPump } from '../../../src/graphql/shared/pump.js';
 import type { Sink } from '../../../src/graphql/shared/sink.js';
 import type { LogDelivery } from '../../../src/log/log.js';
 import type { Note } from '../../testkit/log/log-world.js';
+import type { Dice } from './dice.js';
 import type { Instance } from './instance.js';
-import type { SimulatedWorld } from './world.js';
+import type { History } from './history.js';
+import type { Scheduler } from './scheduler.js';
 
 export type CreateGroup = typeof createGroup<number>;
 
@@ -31,8 +33,15 @@ export interface Following {
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : 'CONNECTION';
 
+/** What a subscription takes of its world. */
+interface Surroundings {
+  readonly scheduler: Scheduler;
+  readonly dice: Dice;
+  readonly history: History;
+}
+
 /** A subscriber that reads the source by itself. */
-export function followAlone(world: SimulatedWorld, instance: Instance, logId: string): Following {
+export function followAlone(world: Surroundings, instance: Instance, logId: string): Following {
   const { scheduler, dice, history } = world;
   const source = instance.log.follow(logId);
   let wake = (): void => undefined;
@@ -105,7 +114,7 @@ interface Shared {
 export function createSharing(makeGroup: CreateGroup) {
   const groups = new WeakMap<Instance, Map<string, Shared>>();
 
-  function open(world: SimulatedWorld, instance: Instance, logId: string): Shared {
+  function open(world: Surroundings, instance: Instance, logId: string): Shared {
     const { scheduler, dice } = world;
     const known = groups.get(instance) ?? new Map<string, Shared>();
     groups.set(instance, known);
@@ -130,7 +139,7 @@ export function createSharing(makeGroup: CreateGroup) {
   }
 
   /** A subscriber in the group of its log: one execution for all of them. */
-  return function followShared(world: SimulatedWorld, instance: Instance, logId: string): Following {
+  return function followShared(world: Surroundings, instance: Instance, logId: string): Following {
     const shared = open(world, instance, logId);
     let drain: (() => void)[] = [];
     let end = (): void => undefined;

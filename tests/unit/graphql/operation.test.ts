@@ -1,6 +1,6 @@
 import { getIntrospectionQuery, type ExecutionResult } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import type { OperationRequest, Prepared } from '../../../src/graphql/operation.ts';
+import type { OperationRequest, Prepared } from '../../../src/graphql/prepared.ts';
 import { codeOf } from '../../../src/graphql/errors.ts';
 import { createManualTime, createWorld, type World } from './kit/world.ts';
 

@@ -1,6 +1,6 @@
 import type { GraphQLObjectType } from 'graphql';
 import { describe, expect, it, vi } from 'vitest';
-import type { Prepared } from '../../../src/graphql/operation.ts';
+import type { Prepared } from '../../../src/graphql/prepared.ts';
 import { createMetrics } from '../../../src/lib/metrics.ts';
 import { codeOf } from '../../../src/graphql/errors.ts';
 import { createListSink, createManualTime, createWorld, type ListSink, type World } from './kit/world.ts';

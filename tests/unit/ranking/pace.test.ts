@@ -6,7 +6,8 @@ import { systemIds } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { createMemoryPresenceStore } from '../../../src/presence/presence-store.memory.js';
 import { createMemoryPubSub } from '../../../src/pubsub/pubsub.memory.js';
-import { createRankingService, type RankingChange } from '../../../src/ranking/ranking-service.js';
+import type { RankingChange } from '../../../src/ranking/rank.js';
+import { createRankingService } from '../../../src/ranking/ranking-service.js';
 import { createManualClock } from '../../testkit/manual-clock.js';
 import { createRooms, INTERVAL_MS, WINDOW_MS } from '../presence/world.js';
 

@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { changeBetween, compareRooms, sameStanding } from '../../../src/ranking/rank.js';
-import type { Standing } from '../../../src/ranking/ranking-service.js';
+import { changeBetween, compareRooms, sameStanding, type Standing } from '../../../src/ranking/rank.js';
 
 const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 const standing = fc.record({

@@ -4,12 +4,11 @@ import { silentLogger } from '../../../src/lib/logger.js';
 import { createMemoryPresenceStore } from '../../../src/presence/presence-store.memory.js';
 import type { PresenceStore } from '../../../src/presence/presence-store.js';
 import { createMemoryPubSub } from '../../../src/pubsub/pubsub.memory.js';
+import type { RankingChange, Standing } from '../../../src/ranking/rank.js';
 import {
   createRankingService,
-  type RankingChange,
   type RankingPage,
   type RankingService,
-  type Standing,
 } from '../../../src/ranking/ranking-service.js';
 import type { Delivery, Followed } from '../../../src/lib/followed.js';
 import { createManualClock } from '../../testkit/manual-clock.js';
