@@ -119,6 +119,31 @@ describe.each(FOUNDATIONS)('subscriptions, %s', (name) => {
     socket.close();
   });
 
+  it('CURSOR-1: a position has one cursor, whoever tells it, and it serves paging and following', async () => {
+    const { room, send, visitor } = await world();
+    const start = (await readPage(chat.url, room, { last: 10 })).resumeCursor;
+    const sent = await send('one');
+    await send('two');
+    const socket = await openSocket(chat.url, { token: visitor.token });
+    const followed = socket.subscribe<MessageAdded>(MESSAGE_ADDED, { roomId: room, after: start });
+    await eventually(
+      () => followed.data.length,
+      (count) => count === 2,
+    );
+    const page = await readPage(chat.url, room, { first: 1 });
+    expect(followed.data[0]?.messageAdded.cursor).toBe(sent.cursor);
+    expect(page.pageInfo.endCursor).toBe(sent.cursor);
+    const rest = await readPage(chat.url, room, { first: 10, after: sent.cursor });
+    expect(rest.nodes.map(({ text }) => text)).toEqual(['two']);
+    const behind = socket.subscribe<MessageAdded>(MESSAGE_ADDED, { roomId: room, after: sent.cursor });
+    await eventually(
+      () => behind.data.length,
+      (count) => count === 1,
+    );
+    expect(texts(behind.data)).toEqual(['two']);
+    socket.close();
+  });
+
   it('LOG-4: messageAdded without after starts with the next message', async () => {
     const { room, send } = await world();
     await send('before');

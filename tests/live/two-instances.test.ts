@@ -26,7 +26,7 @@ async function pair(env: Readonly<Record<string, string>> = {}): Promise<Cluster
 }
 
 describe('two instances on one MongoDB and one Redis', () => {
-  it('are one chat: what is sent on one arrives on the other, live and in history', async () => {
+  it('LOG-3: are one chat in one order: what is sent on one arrives on the other, live and in history', async () => {
     const { a, b } = await pair();
     const visitor = await createVisitor(a);
     const roomId = await createRoom(a, visitor);

@@ -128,7 +128,7 @@ report('S9', () => ({
 describe('S9 tokens', () => {
   const server = useServer('embedded', { AUTH_KEYS: `${KID}:${KEY.toString('base64url')}` });
 
-  it('that are forged are refused over HTTP, as event streams and over sockets, and never replaced', async () => {
+  it('VISITOR-1: that are forged are refused over HTTP, as event streams and over sockets, and never replaced', async () => {
     const { url } = server;
     const [mine, other] = [await createVisitor(url), await createVisitor(url)];
     // What the forgeries differ from is accepted.

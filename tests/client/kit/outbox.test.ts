@@ -89,7 +89,7 @@ describe('outbox', () => {
     expect(sent.map(({ text }) => text)).toEqual(['one', 'one']);
   });
 
-  it('shows a message at once and sends the messages of a room one at a time, in order', async () => {
+  it('FOLLOW-4: shows a message at once and sends the messages of a room one at a time, in order', async () => {
     const { outbox, sent, settle } = start();
     for (const text of ['one', 'two']) outbox.send('r', text);
     outbox.send('other', 'elsewhere');
@@ -101,7 +101,7 @@ describe('outbox', () => {
     expect(sent.at(-1)?.text).toBe('two');
   });
 
-  it('repeats the same key until it is acknowledged', async () => {
+  it('FOLLOW-4: repeats the same key until it is acknowledged', async () => {
     const { outbox, sent } = start();
     outbox.send('r', 'one');
     for (const wait of [250, 500, 1000, 2000]) {

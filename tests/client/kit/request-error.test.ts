@@ -22,7 +22,7 @@ describe('toRequestError', () => {
   });
 });
 
-describe('remedyFor', () => {
+describe('FOLLOW-2: remedyFor', () => {
   it.each([
     ['UNAVAILABLE', 'again'],
     ['OVERLOADED', 'again'],

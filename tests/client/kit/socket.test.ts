@@ -97,7 +97,7 @@ describe('socket', () => {
     expect(third.last().frames[0]?.payload).toEqual({});
   });
 
-  it('retries for ever with full jitter from 0.5 s doubling to 30 s', async () => {
+  it('FOLLOW-3: retries for ever with full jitter from 0.5 s doubling to 30 s', async () => {
     const { sockets, last } = start({ random: 0.999 });
     await vi.advanceTimersByTimeAsync(0);
     const waits: number[] = [];
@@ -111,7 +111,7 @@ describe('socket', () => {
     expect(waits).toEqual([0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30]);
   });
 
-  it('waits up to 5 s more after a drain (1012), and not after another end', async () => {
+  it('FOLLOW-3: waits up to 5 s more after a drain (1012), and not after another end', async () => {
     const { sockets, last } = start({ random: 0.9 });
     await vi.advanceTimersByTimeAsync(0);
     await last().welcome('ana');

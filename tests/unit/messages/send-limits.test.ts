@@ -13,10 +13,15 @@ const signal = new AbortController().signal;
 
 /** The service over a log that stores everything at once. */
 function world() {
-  let number = 0;
-  const append: Log<Message>['append'] = (_, entry) =>
-    Promise.resolve({ outcome: 'stored', record: { ...entry, number: (number += 1) }, duplicate: false });
-  const log: Pick<Log<Message>, 'append' | 'byKey'> = { append, byKey: () => Promise.resolve(null) };
+  const stored = new Map<string, Message>();
+  const log: Pick<Log<Message>, 'append' | 'byKey'> = {
+    append(_, entry) {
+      const record = { ...entry, number: stored.size + 1 };
+      stored.set(`${entry.authorId} ${entry.key}`, record);
+      return Promise.resolve({ outcome: 'stored', record, duplicate: false });
+    },
+    byKey: (_, authorId, key) => Promise.resolve(stored.get(`${authorId} ${key}`) ?? null),
+  };
   const messages = createMessageService({
     log: log as Log<Message>,
     rooms: { byId: () => Promise.resolve(room) },
@@ -32,10 +37,10 @@ function world() {
     maxMessageLength: 100,
   });
   return {
-    send: (visitor: string, address: string) =>
+    send: (visitor: string, address: string, idempotencyKey: string | null = null, text = 'text') =>
       messages.send(
         { id: visitor, createdAt: new Date(0) },
-        { roomId: ROOM_ID, text: 'text', idempotencyKey: null },
+        { roomId: ROOM_ID, text, idempotencyKey },
         { address, signal },
       ),
   };
@@ -56,5 +61,24 @@ describe('the limits of sending', () => {
     expect(refused).toMatchObject({ ok: false, problems: [{ code: 'RATE_LIMITED' }] });
     const [problem] = refused?.ok === false ? refused.problems : [];
     expect(problem?.retryAfterMs).toBeGreaterThan(0);
+  });
+
+  it('LOG-6: what is stored is returned even to a limited sender, and another text under its key conflicts', async () => {
+    const { send } = world();
+    await send('visitor', '192.0.2.1', 'key');
+    const flood = await Promise.all(Array.from({ length: 20 }, () => send('visitor', '192.0.2.1')));
+    expect(flood.at(-1)).toMatchObject({ ok: false, problems: [{ code: 'RATE_LIMITED' }] });
+    expect(await send('visitor', '192.0.2.1', 'key')).toMatchObject({
+      ok: true,
+      value: { message: { number: 1, text: 'text' }, duplicate: true },
+    });
+    expect(await send('visitor', '192.0.2.1', 'key', 'another text')).toMatchObject({
+      ok: false,
+      problems: [{ code: 'IDEMPOTENCY_CONFLICT' }],
+    });
+    expect(await send('visitor', '192.0.2.1', 'a new key')).toMatchObject({
+      ok: false,
+      problems: [{ code: 'RATE_LIMITED' }],
+    });
   });
 });

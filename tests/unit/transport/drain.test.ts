@@ -5,7 +5,7 @@ const COUNT = 'subscription { counted { number } }';
 const patient = { timeout: 20_000 };
 
 describe('a drain', () => {
-  it('without delay and window ends all sockets with 1012 at once, without completing a subscription', async () => {
+  it('FOLLOW-1: without delay and window ends all sockets with 1012 at once, without completing a subscription', async () => {
     const { url, transport, calls } = await startServer();
     const sockets = Array.from({ length: 5 }, () => openSocket(url));
     for (const socket of sockets) {
@@ -68,7 +68,7 @@ describe('a drain', () => {
     expect(socket.of('1')[0]?.payload).toEqual({ data: { add: 7 } });
   });
 
-  it('cuts event streams without an event of completion', async () => {
+  it('FOLLOW-1: cuts event streams without an event of completion', async () => {
     const { url, transport, calls, source } = await startServer();
     const response = await fetch(url, {
       method: 'POST',

@@ -97,7 +97,7 @@ describe('connection_init', () => {
     });
   });
 
-  it('gives a renewed token once half of the life of the old one is over', async () => {
+  it('VISITOR-5: gives a renewed token once half of the life of the old one is over', async () => {
     const { url, visitors } = await startServer();
     visitors.renew = true;
     expect(await openSocket(url).init({ token: 'token-ann' })).toMatchObject({ token: 'token-ann-again' });
@@ -146,7 +146,7 @@ describe('a token that ends', () => {
     expect((await socket.closed()).code).toBe(4403);
   });
 
-  it('is moved by a token that is issued over the socket', async () => {
+  it('VISITOR-5: is moved by a token that is issued over the socket', async () => {
     const server = await startServer();
     server.visitors.expiresInMs = 400;
     const mutation = server.schema.getMutationType()!.getFields()['add']!;
