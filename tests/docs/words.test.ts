@@ -47,6 +47,16 @@ describe('the documents', () => {
     expect(missing).toEqual([]);
   });
 
+  it('of the rules name each one that a test is named after', () => {
+    const rules = [...read('docs/SPEC.md').matchAll(/^- \*\*([A-Z]+-\d+):/gm)].map(([, rule = '']) => rule);
+    expect(rules.length).toBeGreaterThan(25);
+    const names = readdirSync('tests', { recursive: true, encoding: 'utf8' })
+      .filter((path) => /\.(test|long|suite)\.ts$/.test(path) && !path.startsWith('docs/'))
+      .flatMap((path) => read(join('tests', path)).match(/\((['`"]).*?\1/g) ?? [])
+      .join('\n');
+    expect(rules.filter((rule) => !new RegExp(`\\b${rule}\\b`).test(names))).toEqual([]);
+  });
+
   it('name npm scripts that there are', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const own = new Set(['ci', 'install', 'pack', 'test', 'start', 'sbom', 'run', ...Object.keys(scripts)]);
@@ -75,6 +85,22 @@ describe('the documents', () => {
       };
     };
     expect(outline('README.ko.md')).toEqual(outline('README.md'));
+  });
+
+  it('of the changelog have the form of Keep a Changelog', () => {
+    const headings = [...read('CHANGELOG.md').matchAll(/^(##+) (.*)$/gm)].map(
+      ([, level, text]) => `${level} ${text}`,
+    );
+    const version = /^## \[(Unreleased|\d+\.\d+\.\d+)\]( - \d{4}-\d\d-\d\d)?$/;
+    const kind = /^### (Added|Changed|Deprecated|Removed|Fixed|Security)$/;
+    expect(headings[0]).toBe('## [Unreleased]');
+    expect(headings.filter((heading) => !version.test(heading) && !kind.test(heading))).toEqual([]);
+    const entries = read('CHANGELOG.md')
+      .split(/^- /m)
+      .slice(1)
+      .map((entry) => (entry.split('\n\n')[0] ?? '').trim());
+    expect(entries.length).toBeGreaterThan(5);
+    expect(entries.filter((entry) => !entry.endsWith('.'))).toEqual([]);
   });
 
   it('of the reference says what the schema says', async () => {
