@@ -1,27 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
 import { findings } from './support/axe.js';
-import { openBrowser, type Browser } from './support/browser.js';
 import { openChat } from './support/chat.js';
+import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 30_000 };
 
 describe('for everyone', () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
+  const stage = useStage();
   let visitor: TestVisitor;
   beforeAll(async () => {
-    base = await foundation('embedded');
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
-    visitor = await createVisitor(server.url());
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    await base?.dispose();
+    visitor = await createVisitor(stage.server.url());
   });
 
   it.each([
@@ -33,12 +22,15 @@ describe('for everyone', () => {
     'axe finds nothing in %s and %s: list, room, unsent messages, dialogs',
     async (theme, language) => {
       const name = `Axe ${theme} ${language}`;
-      const roomId = await createRoom(server.url(), visitor, name);
+      const roomId = await createRoom(stage.server.url(), visitor, name);
       const text = 'see https://example.com/path';
-      await sendMessage(server.url(), visitor, { roomId, text });
-      const { page, trouble } = await browser.openWindow(`${server.url()}/client?lang=${language}`, {
-        colorScheme: theme,
-      });
+      await sendMessage(stage.server.url(), visitor, { roomId, text });
+      const { page, trouble } = await stage.browser.openWindow(
+        `${stage.server.url()}/client?lang=${language}`,
+        {
+          colorScheme: theme,
+        },
+      );
       await page.getByRole('link', { name }).waitFor();
       expect(await findings(page)).toEqual([]);
       await page.getByRole('link', { name }).click();
@@ -61,8 +53,8 @@ describe('for everyone', () => {
   );
 
   it('everything can be done by keyboard alone, and the focus comes back from a dialog', async () => {
-    await createRoom(server.url(), visitor, 'By keyboard');
-    const { page, ...window } = await openChat(browser, server.url());
+    await createRoom(stage.server.url(), visitor, 'By keyboard');
+    const { page, ...window } = await openChat(stage.browser, stage.server.url());
     const { keyboard } = page;
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
     await window.roomLink('By keyboard').waitFor();

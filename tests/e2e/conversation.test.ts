@@ -1,28 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
-import { openBrowser, type Browser } from './support/browser.js';
+import { describe, expect, it } from 'vitest';
 import { openChat } from './support/chat.js';
+import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 20_000 };
 
 describe('two windows', () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
-  beforeAll(async () => {
-    base = await foundation('embedded');
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    await base?.dispose();
-  });
+  const stage = useStage();
 
   it('talk to each other, in one order, without an error and without a request to anybody else', async () => {
-    const ana = await openChat(browser, server.url());
-    const bo = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
+    const bo = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Garden');
     await ana.page.getByRole('heading', { name: 'Garden' }).waitFor();
     await bo.openRoom('Garden');
@@ -42,8 +29,8 @@ describe('two windows', () => {
   });
 
   it('see the room list move: a new room, its visitors, its newest message, unread', async () => {
-    const ana = await openChat(browser, server.url());
-    const bo = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
+    const bo = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Market');
     await bo.roomLink('Market 1 recent visitor').waitFor();
     await bo.openRoom('Market');
@@ -61,10 +48,10 @@ describe('two windows', () => {
   });
 
   it('offer to open the room that has a taken name', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Library');
     await ana.page.getByRole('heading', { name: 'Library' }).waitFor();
-    const bo = await openChat(browser, server.url());
+    const bo = await openChat(stage.browser, stage.server.url());
     await bo.createRoom('LIBRARY');
     const dialog = bo.page.getByRole('dialog', { name: 'New room' });
     await dialog.getByRole('alert').waitFor();
@@ -75,7 +62,7 @@ describe('two windows', () => {
   });
 
   it('show a new name on messages already sent', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Names');
     await ana.send('before');
     await ana.page.getByRole('button', { name: 'You are' }).click();
@@ -84,7 +71,7 @@ describe('two windows', () => {
     await dialog.getByRole('button', { name: 'Save' }).click();
     await ana.page.getByRole('button', { name: 'You are Ana Bell' }).waitFor();
     await ana.message('before').getByText('Ana Bell', { exact: true }).waitFor();
-    const bo = await openChat(browser, server.url(), { path: `/rooms/${ana.roomId()}` });
+    const bo = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${ana.roomId()}` });
     await bo.message('before').getByText('Ana Bell', { exact: true }).waitFor();
     await ana.page.reload();
     await ana.page.getByRole('button', { name: 'You are Ana Bell' }).waitFor();
@@ -92,7 +79,7 @@ describe('two windows', () => {
   });
 
   it('are told when a name is refused', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.page.getByRole('button', { name: 'You are' }).click();
     const dialog = ana.page.getByRole('dialog');
     await dialog.getByRole('textbox', { name: 'Display name' }).fill('x'.repeat(41));
@@ -104,7 +91,7 @@ describe('two windows', () => {
   });
 
   it('show text as text, links as safe links, and lines as they were broken', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Text');
     await ana.send('<img src=x onerror="document.title=1"><b>bold</b> javascript:alert(1)');
     await ana.message('<img src=x onerror="document.title=1"><b>bold</b> javascript:alert(1)').waitFor();

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
-import { openBrowser, type Browser } from './support/browser.js';
+import { ask } from '../testkit/graphql-client.js';
+import { createRoom, createVisitor, sendMessage } from '../testkit/seed.js';
+import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 20_000 };
 const TABS = ['rooms', 'createVisitor', 'createRoom', 'sendMessage', 'messageAdded'];
@@ -19,33 +19,10 @@ const answer = async (page: Page): Promise<string> =>
   (await page.locator('.graphiql-response').innerText()).replaceAll(/\s+/g, ' ');
 
 describe('GraphiQL', () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
-  beforeAll(async () => {
-    base = await foundation('embedded');
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    await base?.dispose();
-  });
-
-  async function ask<T>(query: string, variables: object = {}, token?: string): Promise<T> {
-    const response = await fetch(`${server.url()}/graphql`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify({ query, variables }),
-    });
-    return ((await response.json()) as { data: T }).data;
-  }
+  const stage = useStage();
 
   it('works from its first tab to its last, live, with the visitor of the Headers tab, and asks nobody else', async () => {
-    const { page, trouble } = await browser.openWindow(`${server.url()}/graphql`);
+    const { page, trouble } = await stage.browser.openWindow(`${stage.server.url()}/graphql`);
     await page.locator('.graphiql-execute-button').waitFor();
     expect(await page.locator('.graphiql-tab-button').allTextContents()).toEqual(TABS);
     await run(page, 'rooms');
@@ -61,34 +38,28 @@ describe('GraphiQL', () => {
 
     const ROOM = `query($name: String!) { roomByName(name: $name) { id onlineCount recentVisitorCount } }`;
     type Room = { roomByName: { id: string; onlineCount: number; recentVisitorCount: number } };
-    const room = () => ask<Room>(ROOM, { name: 'GraphiQL' }).then(({ roomByName }) => roomByName);
+    const room = () =>
+      ask<Room>(stage.server.url(), ROOM, { name: 'GraphiQL' }).then(({ roomByName }) => roomByName);
     // The one visitor of these tabs: a socket of somebody else would be a second one.
     await expect.poll(room, SOON).toMatchObject({ onlineCount: 1, recentVisitorCount: 1 });
 
-    const made = await ask<{ createVisitor: { token: string } }>('mutation { createVisitor { token } }');
-    const SEND = `mutation($roomId: ID!) {
-      sendMessage(input: { roomId: $roomId, text: "live from elsewhere" }) { userErrors { code } }
-    }`;
-    await ask(SEND, { roomId: (await room()).id }, made.createVisitor.token);
+    const visitor = await createVisitor(stage.server.url());
+    await sendMessage(stage.server.url(), visitor, {
+      roomId: (await room()).id,
+      text: 'live from elsewhere',
+    });
     await expect.poll(() => answer(page), SOON).toContain('live from elsewhere');
     expect(trouble).toEqual([]);
   });
 
   it('streams roomsChanged', async () => {
     const query = 'subscription { roomsChanged { complete rooms { name } } }';
-    const { page, trouble } = await browser.openWindow(
-      `${server.url()}/graphql?query=${encodeURIComponent(query)}`,
+    const { page, trouble } = await stage.browser.openWindow(
+      `${stage.server.url()}/graphql?query=${encodeURIComponent(query)}`,
     );
     await page.locator('.graphiql-execute-button').click();
     await expect.poll(() => answer(page), SOON).toContain('"complete": true');
-    const { createVisitor } = await ask<{ createVisitor: { token: string } }>(
-      'mutation { createVisitor { token } }',
-    );
-    await ask(
-      'mutation { createRoom(input: { name: "Seen in GraphiQL" }) { userErrors { code } } }',
-      {},
-      createVisitor.token,
-    );
+    await createRoom(stage.server.url(), await createVisitor(stage.server.url()), 'Seen in GraphiQL');
     await expect.poll(() => answer(page), SOON).toContain('Seen in GraphiQL');
     expect(trouble).toEqual([]);
   });

@@ -1,9 +1,7 @@
 import type { Page } from 'playwright-core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
-import { openBrowser, type Browser } from './support/browser.js';
+import { describe, expect, it } from 'vitest';
 import { openChat } from './support/chat.js';
+import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 60_000 };
 
@@ -25,21 +23,10 @@ const keptMessages = (page: Page) =>
   );
 
 describe('installed', () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
-  beforeEach(async () => {
-    base = await foundation('embedded');
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
-  });
-  afterEach(async () => {
-    await browser?.close();
-    if (server?.isRunning()) await server.stop();
-    await base?.dispose();
-  });
+  const stage = useStage('test');
 
   it('starts without a network with what was read last, takes messages, and sends them later', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Mountains');
     await ana.send('read before');
     await ana.message('read before').waitFor();
@@ -59,8 +46,8 @@ describe('installed', () => {
     await expect.poll(() => keptMessages(ana.page), SOON).toEqual([['read before']]);
     expect(ana.trouble).toEqual([]);
 
-    const again = { PORT: new URL(server.url()).port };
-    await server.kill();
+    const again = { PORT: new URL(stage.server.url()).port };
+    await stage.server.kill();
     await ana.page.goto('about:blank');
     await ana.page.goto(address);
     await ana.page.getByRole('heading', { name: 'Mountains' }).waitFor();
@@ -71,14 +58,14 @@ describe('installed', () => {
     await ana.send('written on the summit');
     await ana.message('written on the summit').getByRole('status', { name: 'Sending' }).waitFor();
 
-    await server.restart(again);
+    await stage.server.restart(again);
     await ana.connection('Connected').waitFor();
     await expect.poll(() => ana.log.getByRole('status').count(), SOON).toBe(0);
     expect(await ana.texts()).toEqual(['read before', 'written on the summit']);
   });
 
   it('can be installed: a manifest with icons that are there', async () => {
-    const { page, trouble } = await openChat(browser, server.url());
+    const { page, trouble } = await openChat(stage.browser, stage.server.url());
     const devtools = await page.context().newCDPSession(page);
     const { url, errors, data } = await devtools.send('Page.getAppManifest');
     expect([new URL(url).pathname, errors]).toEqual(['/client/manifest.webmanifest', []]);

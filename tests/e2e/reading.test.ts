@@ -1,41 +1,30 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
-import { openBrowser, type Browser } from './support/browser.js';
 import { openChat } from './support/chat.js';
+import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 30_000 };
 
 describe('reading a room', () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
+  const stage = useStage();
   let visitor: TestVisitor;
   beforeAll(async () => {
-    base = await foundation('embedded');
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
-    visitor = await createVisitor(server.url());
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    await base?.dispose();
+    visitor = await createVisitor(stage.server.url());
   });
 
   const fill = async (roomId: string, from: number, to: number) => {
     for (let number = from; number <= to; number++) {
-      await sendMessage(server.url(), visitor, { roomId, text: `message ${number}` });
+      await sendMessage(stage.server.url(), visitor, { roomId, text: `message ${number}` });
     }
   };
 
   it.each([2, 40, 170])(
     'opens at the first of %i unread messages, with a marker before it',
     async (count) => {
-      const roomId = await createRoom(server.url(), visitor, `Unread ${count}`);
-      await createRoom(server.url(), visitor, `Away ${count}`);
+      const roomId = await createRoom(stage.server.url(), visitor, `Unread ${count}`);
+      await createRoom(stage.server.url(), visitor, `Away ${count}`);
       await fill(roomId, 1, 60);
-      const window = await openChat(browser, server.url(), { path: `/rooms/${roomId}` });
+      const window = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${roomId}` });
       await window.message('message 60').waitFor();
       await window.openRoom(`Away ${count}`);
       await fill(roomId, 61, 60 + count);

@@ -1,9 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { describe, expect, it } from 'vitest';
 import { createRoom, createVisitor, readLog, sendMessage } from '../testkit/seed.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
-import { openBrowser, type Browser } from './support/browser.js';
 import { openChat, type ChatWindow } from './support/chat.js';
+import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 60_000 };
 
@@ -12,25 +10,14 @@ const UNREACHABLE = /^(WebSocket connection to '[^']+' failed|Failed to load res
 const unexpected = ({ trouble }: ChatWindow): string[] => trouble.filter((line) => !UNREACHABLE.test(line));
 
 describe('whatever happens to the connection', () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
-  beforeEach(async () => {
-    base = await foundation('embedded');
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
-  });
-  afterEach(async () => {
-    await browser?.close();
-    if (server?.isRunning()) await server.stop();
-    await base?.dispose();
-  });
+  const stage = useStage('test');
 
-  const sameAddress = () => ({ PORT: new URL(server.url()).port });
+  const sameAddress = () => ({ PORT: new URL(stage.server.url()).port });
   const stored = async (chat: ChatWindow) =>
-    (await readLog(server.url(), chat.roomId())).map(({ text }) => text);
+    (await readLog(stage.server.url(), chat.roomId())).map(({ text }) => text);
 
   it('what is typed offline is shown at once and sent once, in order', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Offline');
     await ana.send('online');
     await ana.page.context().setOffline(true);
@@ -47,16 +34,16 @@ describe('whatever happens to the connection', () => {
   });
 
   it('what was typed while the server was down is sent after a reload', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Reload');
     await ana.page.getByRole('heading', { name: 'Reload' }).waitFor();
     const address = ana.page.url();
-    await server.kill();
+    await stage.server.kill();
     await ana.connection('Reconnecting').waitFor();
     await ana.send('kept');
     await ana.message('kept').waitFor();
     await ana.page.goto('about:blank');
-    await server.restart(sameAddress());
+    await stage.server.restart(sameAddress());
     await ana.page.goto(address);
     await ana.message('kept').waitFor();
     await expect.poll(() => stored(ana), SOON).toEqual(['kept']);
@@ -66,19 +53,19 @@ describe('whatever happens to the connection', () => {
   it.each(['SIGKILL', 'SIGTERM'] as const)(
     'a restart of the server (%s) heals by itself: nothing missing, nothing twice',
     async (signal) => {
-      const ana = await openChat(browser, server.url());
-      const bo = await openChat(browser, server.url());
+      const ana = await openChat(stage.browser, stage.server.url());
+      const bo = await openChat(stage.browser, stage.server.url());
       await ana.createRoom('Restart');
       await bo.openRoom('Restart');
       await ana.send('before');
       await bo.message('before').waitFor();
       const name = await ana.page.getByRole('button', { name: 'You are' }).textContent();
       const again = sameAddress();
-      await server.stop(signal);
+      await stage.server.stop(signal);
       await ana.connection('Reconnecting').waitFor();
       await ana.send('while it was down');
       await ana.message('while it was down').waitFor();
-      await server.restart(again);
+      await stage.server.restart(again);
       await bo.message('while it was down').waitFor();
       await bo.send('after');
       await ana.message('after').waitFor();
@@ -93,14 +80,14 @@ describe('whatever happens to the connection', () => {
   );
 
   it('what others said meanwhile is there afterwards', async () => {
-    const visitor = await createVisitor(server.url());
-    const roomId = await createRoom(server.url(), visitor, 'Meanwhile');
-    const ana = await openChat(browser, server.url(), { path: `/rooms/${roomId}` });
+    const visitor = await createVisitor(stage.server.url());
+    const roomId = await createRoom(stage.server.url(), visitor, 'Meanwhile');
+    const ana = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${roomId}` });
     await ana.page.getByRole('heading', { name: 'Meanwhile' }).waitFor();
     await ana.page.context().setOffline(true);
     await ana.connection('Offline').waitFor();
     for (let number = 1; number <= 60; number++) {
-      await sendMessage(server.url(), visitor, { roomId, text: `message ${number}` });
+      await sendMessage(stage.server.url(), visitor, { roomId, text: `message ${number}` });
     }
     await ana.page.context().setOffline(false);
     await ana.message('message 60').waitFor();
@@ -109,23 +96,24 @@ describe('whatever happens to the connection', () => {
   });
 
   it('a page that was asleep is whole again when it wakes', async () => {
-    const visitor = await createVisitor(server.url());
-    const roomId = await createRoom(server.url(), visitor, 'Sleep');
-    const ana = await openChat(browser, server.url(), { path: `/rooms/${roomId}` });
+    const visitor = await createVisitor(stage.server.url());
+    const roomId = await createRoom(stage.server.url(), visitor, 'Sleep');
+    const ana = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${roomId}` });
     await ana.page.getByRole('heading', { name: 'Sleep' }).waitFor();
     const devtools = await ana.page.context().newCDPSession(ana.page);
     await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
     const again = sameAddress();
-    await server.kill();
-    await server.restart(again);
-    for (const text of ['one', 'two', 'three']) await sendMessage(server.url(), visitor, { roomId, text });
+    await stage.server.kill();
+    await stage.server.restart(again);
+    for (const text of ['one', 'two', 'three'])
+      await sendMessage(stage.server.url(), visitor, { roomId, text });
     await devtools.send('Page.setWebLifecycleState', { state: 'active' });
     await ana.message('three').waitFor();
     expect(await ana.texts()).toEqual(['one', 'two', 'three']);
   });
 
   it('two tabs are one visitor, and neither sends twice', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Tabs');
     await ana.send('from the first tab');
     await ana.message('from the first tab').waitFor();
@@ -141,13 +129,13 @@ describe('whatever happens to the connection', () => {
   });
 
   it('a token that the server does not take any more: a word about it, a fresh guest, and the chat goes on', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Expired');
     await ana.page.getByRole('heading', { name: 'Expired' }).waitFor();
     const before = await ana.page.getByRole('button', { name: 'You are' }).textContent();
-    await server.stop();
+    await stage.server.stop();
     const other = Buffer.alloc(32, 7).toString('base64url');
-    await server.restart({ ...sameAddress(), AUTH_KEYS: `other:${other}` });
+    await stage.server.restart({ ...sameAddress(), AUTH_KEYS: `other:${other}` });
     await ana.page.getByRole('alert').waitFor();
     await ana.connection('Connected').waitFor();
     await ana.send('as somebody else');

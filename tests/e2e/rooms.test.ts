@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor, type TestVisitor } from '../testkit/seed.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
-import { openBrowser, type Browser } from './support/browser.js';
 import { openChat } from './support/chat.js';
+import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 30_000 };
 const VISIT = /* GraphQL */ `
@@ -27,30 +25,21 @@ const ORDER = /* GraphQL */ `
 `;
 
 describe('the list of rooms', () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
+  const stage = useStage();
   let visitor: TestVisitor;
   beforeAll(async () => {
-    base = await foundation('embedded');
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
-    visitor = await createVisitor(server.url());
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    await base?.dispose();
+    visitor = await createVisitor(stage.server.url());
   });
 
   const visit = (roomId: string, by: TestVisitor) =>
-    ask(server.url(), VISIT, { roomId }, { token: by.token });
+    ask(stage.server.url(), VISIT, { roomId }, { token: by.token });
 
   it('does not move a row under the pointer however often the ranking changes, and is right afterwards', async () => {
     const ids: string[] = [];
     for (let number = 1; number <= 8; number++)
-      ids.push(await createRoom(server.url(), visitor, `Moving ${number}`));
-    const crowd = await Promise.all(ids.map(() => createVisitor(server.url())));
-    const window = await openChat(browser, server.url());
+      ids.push(await createRoom(stage.server.url(), visitor, `Moving ${number}`));
+    const crowd = await Promise.all(ids.map(() => createVisitor(stage.server.url())));
+    const window = await openChat(stage.browser, stage.server.url());
     await expect.poll(() => window.roomNames(), SOON).toHaveLength(8);
     const row = window.roomLink('Moving 4');
     await row.hover();
@@ -62,7 +51,11 @@ describe('the list of rooms', () => {
       boxes.add(JSON.stringify(await row.boundingBox()));
     }
     const order = async () => {
-      const { rooms } = await ask<{ rooms: { nodes: readonly { name: string }[] } }>(server.url(), ORDER, {});
+      const { rooms } = await ask<{ rooms: { nodes: readonly { name: string }[] } }>(
+        stage.server.url(),
+        ORDER,
+        {},
+      );
       return rooms.nodes.map(({ name }) => name);
     };
     await expect.poll(order, SOON).not.toEqual(held);
@@ -80,12 +73,12 @@ describe('the list of rooms', () => {
   });
 
   it('goes on below the first hundred, whose counts stay live in an open room', async () => {
-    const bottom = await createRoom(server.url(), visitor, 'The oldest of all');
-    const crowd = await createVisitor(server.url());
+    const bottom = await createRoom(stage.server.url(), visitor, 'The oldest of all');
+    const crowd = await createVisitor(stage.server.url());
     for (let number = 1; number <= 130; number++) {
-      await visit(await createRoom(server.url(), visitor, `Many ${number}`), crowd);
+      await visit(await createRoom(stage.server.url(), visitor, `Many ${number}`), crowd);
     }
-    const window = await openChat(browser, server.url(), { path: `/rooms/${bottom}` });
+    const window = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${bottom}` });
     await window.page.getByRole('heading', { name: 'The oldest of all' }).waitFor();
     await window.rooms.getByRole('link').first().hover();
     await expect
@@ -97,7 +90,7 @@ describe('the list of rooms', () => {
     const names = await window.roomNames();
     expect(new Set(names).size).toBe(names.length);
     expect(names.length).toBe(139);
-    const other = await openChat(browser, server.url(), { path: `/rooms/${bottom}` });
+    const other = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${bottom}` });
     await other.page.getByRole('heading', { name: 'The oldest of all' }).waitFor();
     await window.page.getByText('2 online').waitFor();
     expect(window.trouble).toEqual([]);

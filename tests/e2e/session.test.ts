@@ -1,36 +1,23 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
-import { openBrowser, type Browser } from './support/browser.js';
+import { describe, expect, it } from 'vitest';
 import { openChat } from './support/chat.js';
+import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 30_000 };
 
 describe('a visitor and its pages', () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
-  beforeAll(async () => {
-    base = await foundation('embedded');
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    await base?.dispose();
-  });
+  const stage = useStage();
 
   it('are one guest when the first two pages open at once', async () => {
-    const { page: blank } = await browser.openWindow(`${server.url()}/livez`);
+    const { page: blank } = await stage.browser.openWindow(`${stage.server.url()}/livez`);
     const pages = await Promise.all([1, 2, 3].map(() => blank.context().newPage()));
-    await Promise.all(pages.map((page) => page.goto(`${server.url()}/client`)));
+    await Promise.all(pages.map((page) => page.goto(`${stage.server.url()}/client`)));
     const who = (page: typeof blank) => page.getByRole('button', { name: 'You are' }).textContent();
     const [first, ...others] = await Promise.all(pages.map(who));
     expect(others).toEqual([first, first]);
   });
 
   it('keep the colours that were chosen, whatever the system has', async () => {
-    const { page } = await openChat(browser, server.url(), { colorScheme: 'light' });
+    const { page } = await openChat(stage.browser, stage.server.url(), { colorScheme: 'light' });
     const colour = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const light = await colour();
     await page.getByRole('button', { name: 'You are' }).click();
@@ -47,7 +34,7 @@ describe('a visitor and its pages', () => {
   });
 
   it('go on with whatever somebody left in the local store', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Corrupted');
     await ana.page.getByRole('heading', { name: 'Corrupted' }).waitFor();
     await ana.page.evaluate(async () => {
@@ -79,7 +66,7 @@ describe('a visitor and its pages', () => {
   });
 
   it('lose nothing of an over-long text that is pasted', async () => {
-    const ana = await openChat(browser, server.url());
+    const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Pasted');
     await ana.page.getByRole('heading', { name: 'Pasted' }).waitFor();
     const text = 'word '.repeat(20_000).trim();

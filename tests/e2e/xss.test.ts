@@ -1,11 +1,9 @@
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
-import { openBrowser, type Browser } from './support/browser.js';
 import { openChat, type ChatWindow } from './support/chat.js';
+import { useStage } from './support/stage.js';
 import { EXECUTED, XSS_PAYLOADS } from './support/xss-payloads.js';
 
 const SOON = { timeout: 30_000 };
@@ -37,19 +35,10 @@ async function harm({ page, trouble }: ChatWindow) {
 const NONE = { executed: undefined, trouble: [], links: [] };
 
 describe(`${XSS_PAYLOADS.length} payloads that want to run in somebody else's page (C4, S13)`, () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
+  const stage = useStage();
   let visitor: TestVisitor;
   beforeAll(async () => {
-    base = await foundation('embedded');
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
-    visitor = await createVisitor(server.url());
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    await base?.dispose();
+    visitor = await createVisitor(stage.server.url());
   });
 
   it.each([
@@ -59,13 +48,13 @@ describe(`${XSS_PAYLOADS.length} payloads that want to run in somebody else's pa
     'are text in the %s half as messages, as their author, and in the list of rooms',
     async (half, payloads) => {
       expect(XSS_PAYLOADS.length).toBeGreaterThanOrEqual(150);
-      const roomId = await createRoom(server.url(), visitor, `Texts, ${half} half`);
-      const window = await openChat(browser, server.url(), { path: `/rooms/${roomId}` });
+      const roomId = await createRoom(stage.server.url(), visitor, `Texts, ${half} half`);
+      const window = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${roomId}` });
       await window.page.getByRole('heading', { name: `Texts, ${half} half` }).waitFor();
       for (const payload of payloads) {
-        const author = await createVisitor(server.url());
-        await ask(server.url(), RENAME, { displayName: payload }, { token: author.token });
-        const sent = await sendMessage(server.url(), author, { roomId, text: payload });
+        const author = await createVisitor(stage.server.url());
+        await ask(stage.server.url(), RENAME, { displayName: payload }, { token: author.token });
+        const sent = await sendMessage(stage.server.url(), author, { roomId, text: payload });
         expect(sent.message?.text).toBe(payload);
       }
       await expect.poll(() => window.texts(), SOON).toEqual(payloads);
@@ -82,9 +71,10 @@ describe(`${XSS_PAYLOADS.length} payloads that want to run in somebody else's pa
   );
 
   it('are text as names of rooms: in the list, in the heading, in the title', async () => {
-    const window = await openChat(browser, server.url());
+    const window = await openChat(stage.browser, stage.server.url());
     const ids = new Map<string, string>();
-    for (const payload of XSS_PAYLOADS) ids.set(payload, await createRoom(server.url(), visitor, payload));
+    for (const payload of XSS_PAYLOADS)
+      ids.set(payload, await createRoom(stage.server.url(), visitor, payload));
     const search = window.page.getByRole('searchbox');
     await expect.poll(() => window.roomNames(), SOON).toHaveLength(100);
     const seen = new Set(await window.roomNames());
@@ -101,15 +91,15 @@ describe(`${XSS_PAYLOADS.length} payloads that want to run in somebody else's pa
   });
 
   it('are nothing in an address, and text in one’s own fields', async () => {
-    const window = await openChat(browser, server.url());
+    const window = await openChat(stage.browser, stage.server.url());
     // What has a dot is the address of a file.
     const names = XSS_PAYLOADS.filter((payload) => !payload.includes('.'));
     for (const payload of names.filter((_, index) => index % 20 === 0)) {
       const part = encodeURIComponent(payload);
-      await window.page.goto(`${server.url()}/client/rooms/${part}?lang=${part}#${part}`);
+      await window.page.goto(`${stage.server.url()}/client/rooms/${part}?lang=${part}#${part}`);
       await window.page.getByText('Room not found').waitFor();
     }
-    await window.page.goto(`${server.url()}/client`);
+    await window.page.goto(`${stage.server.url()}/client`);
     await window.createRoom('Own fields');
     for (const payload of ['<svg onload=__x=1>', '<img src=x onerror=__x=1>']) {
       await window.send(payload);

@@ -1,0 +1,36 @@
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { foundation, type TestFoundation } from '../../testkit/foundation.js';
+import { startServerChild, type ServerChild } from '../../testkit/server-child.js';
+import { openBrowser, type Browser } from './browser.js';
+
+interface Stage {
+  readonly browser: Browser;
+  readonly server: ServerChild;
+}
+
+const OPEN_AND_CLOSE = { test: [beforeEach, afterEach], describe: [beforeAll, afterAll] } as const;
+
+/** A Chromium and an embedded server, for all tests of a `describe`, or fresh for each `test`. */
+export function useStage(lasts: keyof typeof OPEN_AND_CLOSE = 'describe'): Stage {
+  const [open, close] = OPEN_AND_CLOSE[lasts];
+  let base: TestFoundation | undefined;
+  let stage: Partial<Stage> = {};
+  open(async () => {
+    base = await foundation('embedded');
+    const [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
+    stage = { browser, server };
+  });
+  close(async () => {
+    await stage.browser?.close();
+    if (stage.server?.isRunning() === true) await stage.server.stop();
+    await base?.dispose();
+  });
+  return {
+    get browser() {
+      return stage.browser!;
+    },
+    get server() {
+      return stage.server!;
+    },
+  };
+}
