@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { openSocket } from '../unit/transport/kit/server.js';
+import { openSocket } from '../testkit/bare-socket.js';
 import { useServer } from './world.js';
 
 interface Answer {

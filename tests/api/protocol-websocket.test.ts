@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage } from '../testkit/seed.js';
-import { openSocket, refusedUpgrade } from '../unit/transport/kit/server.js';
+import { openSocket, refusedUpgrade } from '../testkit/bare-socket.js';
 import { eventually, useServer } from './world.js';
 
 /** Hands over several messages at once, so that the server reads them in one go. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../api/world.js';
 import { ask, request } from '../testkit/graphql-client.js';
 import { builtEntryPoint } from '../testkit/services/index.js';
-import { openSocket } from '../unit/transport/kit/server.js';
+import { openSocket } from '../testkit/bare-socket.js';
 
 describe('the chat within the server of somebody else', () => {
   let folder = '';

@@ -8,7 +8,7 @@ import { foundation } from '../testkit/foundation.ts';
 import { ask, request } from '../testkit/graphql-client.ts';
 import { createRoom, createVisitor, readLog, sendMessage } from '../testkit/seed.ts';
 import { startServerChild } from '../testkit/server-child.ts';
-import { openSocket } from '../unit/transport/kit/server.ts';
+import { openSocket } from '../testkit/bare-socket.ts';
 import { report } from './support/table.ts';
 
 const KID = 'first';

@@ -5,7 +5,7 @@ import { ask, request, type RequestOptions } from '../testkit/graphql-client.ts'
 import { startServerChild } from '../testkit/server-child.ts';
 import { startRedis } from '../testkit/services/index.ts';
 import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage, type TestVisitor } from '../testkit/seed.ts';
-import { openSocket, refusedUpgrade } from '../unit/transport/kit/server.ts';
+import { openSocket, refusedUpgrade } from '../testkit/bare-socket.ts';
 import { openRaw, type RawSocket } from './support/raw-socket.ts';
 import { scaled } from './support/scale.ts';
 import { percentile, report } from './support/table.ts';

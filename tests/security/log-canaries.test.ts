@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { eventually, FOUNDATIONS, useServer } from '../api/world.ts';
 import { createRoom, createVisitor, MESSAGE_ADDED, readPage, sendMessage } from '../testkit/seed.ts';
-import { openSocket, raw } from '../unit/transport/kit/server.ts';
+import { openSocket, raw } from '../testkit/bare-socket.ts';
 import { report } from './support/table.ts';
 
 /** Unlike anything that a server writes by itself. */

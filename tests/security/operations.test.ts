@@ -8,7 +8,7 @@ import { request } from '../testkit/graphql-client.ts';
 import { createRoom, createVisitor, MESSAGE_ADDED, readLog, sendMessage } from '../testkit/seed.ts';
 import { type ServerChild, spawnServer, startServerChild } from '../testkit/server-child.ts';
 import { startMongo, startRedis } from '../testkit/services/index.ts';
-import { openSocket } from '../unit/transport/kit/server.ts';
+import { openSocket } from '../testkit/bare-socket.ts';
 import { residentMb } from './support/process.ts';
 import { scaled } from './support/scale.ts';
 import { report } from './support/table.ts';

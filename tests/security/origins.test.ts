@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.ts';
-import { refusedUpgrade } from '../unit/transport/kit/server.ts';
+import { refusedUpgrade } from '../testkit/bare-socket.ts';
 import { report } from './support/table.ts';
 
 const ALLOWED = ['https://chat.example.com', 'http://localhost:3000'];

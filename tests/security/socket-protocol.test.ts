@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { eventually, useServer } from '../api/world.ts';
 import { MESSAGE_ADDED, createRoom, createVisitor, sendMessage } from '../testkit/seed.ts';
-import { openSocket, raw, refusedUpgrade } from '../unit/transport/kit/server.ts';
+import { openSocket, raw, refusedUpgrade } from '../testkit/bare-socket.ts';
 import { residentMb } from './support/process.ts';
 import { closeFrame, frame, openRaw, text, upgradeRequest, type RawSocket } from './support/raw-socket.ts';
 import { report } from './support/table.ts';

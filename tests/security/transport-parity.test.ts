@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.ts';
 import { createRoom, createVisitor } from '../testkit/seed.ts';
-import { openSocket } from '../unit/transport/kit/server.ts';
+import { openSocket } from '../testkit/bare-socket.ts';
 import { report } from './support/table.ts';
 
 interface Asked {

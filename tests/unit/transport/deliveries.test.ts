@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
-import { openSocket, startServer } from './kit/server.ts';
+import { openSocket } from '../../testkit/bare-socket.ts';
+import { startServer } from './kit/server.ts';
 
 const QUERY = 'subscription($after: String) { counted(after: $after) { number } }';
 const SOCKETS = 20;

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { openSocket, refusedUpgrade, startServer } from './kit/server.ts';
+import { openSocket, refusedUpgrade } from '../../testkit/bare-socket.ts';
+import { startServer } from './kit/server.ts';
 
 const COUNT = 'subscription { counted { number } }';
 const patient = { timeout: 20_000 };

@@ -1,6 +1,7 @@
 import type { GraphQLObjectType } from 'graphql';
 import { describe, expect, it, vi } from 'vitest';
-import { openSocket, startServer } from './kit/server.ts';
+import { openSocket } from '../../testkit/bare-socket.ts';
+import { startServer } from './kit/server.ts';
 
 const QUERY = 'subscription { counted { echo } }';
 const patient = { timeout: 20_000 };

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSchema } from 'graphql';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { openSocket, raw, startServer } from './kit/server.ts';
+import { openSocket, raw } from '../../testkit/bare-socket.ts';
+import { startServer } from './kit/server.ts';
 
 const patient = { timeout: 20_000 };
 const json = { 'content-type': 'application/json' };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { openSocket, refusedUpgrade, startServer } from './kit/server.ts';
+import { openSocket, refusedUpgrade } from '../../testkit/bare-socket.ts';
+import { startServer } from './kit/server.ts';
 
 const post = (url: string, headers: Record<string, string> = {}) =>
   fetch(url, {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { openSocket, startServer } from './kit/server.ts';
+import { openSocket } from '../../testkit/bare-socket.ts';
+import { startServer } from './kit/server.ts';
 
 type Errors = { extensions: { code: string } }[];
 
