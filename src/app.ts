@@ -15,7 +15,7 @@ import type { Logger } from './lib/logger.js';
 import { createMetrics } from './lib/metrics.js';
 import { startMetricsServer } from './lib/metrics-server.js';
 import { createOverload } from './lib/overload.js';
-import { watchProcessLoad } from './lib/process-load.js';
+import { processorMs, watchProcessLoad } from './lib/process-load.js';
 import { StartError } from './lib/start-error.js';
 import { createTracing } from './lib/tracing.js';
 import { createServices } from './services.js';
@@ -120,7 +120,15 @@ export function createApp(config: Config, options: AppOptions): App {
     const load = watchProcessLoad();
     opened.add('load', () => load.stop());
     const onChange = (overloaded: boolean) => metrics.overloadState.set(overloaded ? 1 : 0);
-    const overload = createOverload({ read: () => load.read(), clock, chance, log, onChange });
+    const overload = createOverload({
+      read: () => load.read(),
+      processorMs,
+      afterTurn: setImmediate,
+      clock,
+      chance,
+      log,
+      onChange,
+    });
     opened.add('overload', () => overload.stop());
     const transport = createTransport({
       ...config,
@@ -137,7 +145,7 @@ export function createApp(config: Config, options: AppOptions): App {
       profile: config.apiProfile,
       clientFolder: CLIENT_FOLDER,
       health: () => health.current(),
-      overloaded: () => overload.retryAfterMs(),
+      overload,
     });
     drain = (hurry) =>
       transport.drain(

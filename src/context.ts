@@ -8,6 +8,7 @@ import type { RoomService } from './rooms/room-service.js';
 import type { ChatSettings } from './settings/chat-settings.js';
 import type { Viewer } from './visitors/visitor.js';
 import type { VisitorService } from './visitors/visitor-service.js';
+import type { Standing } from './visitors/visitor-token.js';
 
 /** What the domains offer; made once by `createApp`. */
 export interface Services {
@@ -32,8 +33,8 @@ export interface Context {
   readonly requestId: string;
   /** The client's address as rate limits count it (IPv6 by /64). */
   readonly address: string;
-  /** Tells the connection that a fresh token was issued over it: a socket lives until the new expiry. */
-  readonly tokenIssued: (expiresAt: Date) => void;
+  /** Tells the connection that a fresh token was issued over it: a socket lives as long as that one holds. */
+  readonly tokenIssued: (token: Standing) => void;
   /** Aborts at the deadline of this operation, which all its store calls share. */
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,6 @@
 import type { OperationDefinitionNode, OperationTypeNode } from 'graphql';
 import type { Viewer } from '../visitors/visitor.js';
+import type { Standing } from '../visitors/visitor-token.js';
 import type { CheckedDocument } from './document.js';
 
 /** What a client asks for, whatever brought it. */
@@ -27,5 +28,5 @@ export interface Caller {
   /** As rate limits count it. */
   readonly address: string;
   /** Hears of a token issued over this connection. */
-  readonly tokenIssued?: (expiresAt: Date) => void;
+  readonly tokenIssued?: (token: Standing) => void;
 }

@@ -39,14 +39,22 @@ const SIGNS: readonly Sign[] = [
 const CALM_HEAP = 0.7;
 const isCalm = ({ delayMs, heap }: Load): boolean => delayMs < NOTICEABLE_DELAY_MS && heap < CALM_HEAP;
 const CALM_READINGS = 3;
+/**
+ * While it is overloaded this instance serves newcomers for so long in each turn of the event loop, in processor
+ * time, and turns the others of that turn away. To refuse all would leave it idle until it is calm, and to let all in
+ * again would bring back what it was overloaded by. More than a calm loop may be late, so that it stays overloaded
+ * for as long as they come.
+ */
+const TURN_BUDGET_MS = 120;
 const MIN_RETRY_MS = 1000;
 const MAX_RETRY_MS = 5000;
 
 /** Whether this instance has more to do than it can. */
 export interface Overload {
+  active(): boolean;
   /**
-   * Null, or how long a newcomer is asked to wait, in milliseconds: each a different time, so that they do not all
-   * come back in one moment.
+   * Null for a newcomer that may come in, always while there is no overload; else how long it is asked to wait, in
+   * milliseconds: each a different time, so that they do not all come back in one moment.
    */
   retryAfterMs(): number | null;
   stop(): void;
@@ -59,15 +67,23 @@ export interface Overload {
  */
 export function createOverload(deps: {
   readonly read: () => Load;
+  /** Processor time of this process so far, in milliseconds. */
+  readonly processorMs: () => number;
+  /** Runs its argument when the input of this turn of the event loop was handled. */
+  readonly afterTurn: (callback: () => void) => void;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Logger;
   readonly onChange: (overloaded: boolean) => void;
 }): Overload {
-  const { read, clock, chance, log, onChange } = deps;
+  const { read, processorMs, afterTurn, clock, chance, log, onChange } = deps;
   const shown = SIGNS.map(() => 0);
   let overloaded = false;
   let calm = 0;
+  /** Whether memory is short: whoever is let in would take more of it. */
+  let isHeavy = false;
+  /** Processor time when the first newcomer of this turn came; null before. */
+  let turnBeganMs: number | null = null;
 
   function change(to: boolean, load: Load): void {
     overloaded = to;
@@ -80,7 +96,11 @@ export function createOverload(deps: {
       processor: processor.toFixed(2),
       heap: heap.toFixed(2),
     };
-    if (to) log.warn(fields, 'overloaded: new sockets and callers without a token are refused');
+    if (to)
+      log.warn(
+        fields,
+        'overloaded: new sockets and callers without a token are refused, but for as many as can be served',
+      );
     else log.info(fields, 'no longer overloaded');
   }
 
@@ -92,16 +112,30 @@ export function createOverload(deps: {
       return inARow >= readings;
     }).includes(true);
     calm = isCalm(load) ? calm + 1 : 0;
+    isHeavy = load.heap >= CALM_HEAP;
     if (!overloaded && over) change(true, load);
     else if (overloaded && calm >= CALM_READINGS) change(false, load);
+  }
+
+  /** Whether this turn has used up what newcomers may take of it. */
+  function turnIsFull(): boolean {
+    const used = processorMs();
+    if (turnBeganMs === null) {
+      turnBeganMs = used;
+      afterTurn(() => (turnBeganMs = null));
+    }
+    return used - turnBeganMs >= TURN_BUDGET_MS;
   }
 
   const stop = every(clock, INTERVAL_MS, look, (error) =>
     log.error({ err: error }, 'The load could not be read'),
   );
   return {
-    retryAfterMs: () =>
-      overloaded ? Math.round(MIN_RETRY_MS + chance() * (MAX_RETRY_MS - MIN_RETRY_MS)) : null,
+    active: () => overloaded,
+    retryAfterMs() {
+      if (!overloaded || (!isHeavy && !turnIsFull())) return null;
+      return Math.round(MIN_RETRY_MS + chance() * (MAX_RETRY_MS - MIN_RETRY_MS));
+    },
     stop,
   };
 }

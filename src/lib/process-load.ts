@@ -18,6 +18,12 @@ const RESOLUTION_MS = 10;
 const NS_PER_MS = 1_000_000;
 const US_PER_MS = 1000;
 
+/** Processor time of this process so far, in milliseconds. */
+export function processorMs(): number {
+  const { user, system } = cpuUsage();
+  return (user + system) / US_PER_MS;
+}
+
 /** Watches the event loop of this process until `stop`; each `read` is about the time since the one before it. */
 export function watchProcessLoad(): { read(): Load; stop(): void } {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });

@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.js';
 import { CodedError } from '../lib/coded-error.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { Viewer, Visitor } from '../visitors/visitor.js';
+import type { Standing } from '../visitors/visitor-token.js';
 import type { VisitorService } from '../visitors/visitor-service.js';
 
 /** A host's own idea of who is calling; null for nobody in particular. */
@@ -19,8 +20,8 @@ export interface HostIdentity {
 /** Who a socket acts for, and what its acknowledgement says. */
 export interface SocketIdentity {
   readonly viewer: Viewer;
-  /** When the socket ends unless its token is renewed; null: never. */
-  readonly expiresAt: Date | null;
+  /** For how long its token holds, unless that is renewed; null: for ever. */
+  readonly standing: Standing | null;
   readonly ack: Record<string, unknown>;
 }
 
@@ -140,7 +141,7 @@ export function createCallers({
     if (identify !== undefined) {
       const viewer = await identified(request);
       if (viewer === null) throw refused('The host of this chat does not know you.');
-      return { viewer, expiresAt: null, ack: { visitor: visitorPayload(await present(viewer)) } };
+      return { viewer, standing: null, ack: { visitor: visitorPayload(await present(viewer)) } };
     }
     const given = tokenOfParams(params);
     if (given === null) {
@@ -150,13 +151,13 @@ export function createCallers({
         throw new CodedError('RATE_LIMITED', message, retryAfterMs === undefined ? {} : { retryAfterMs });
       }
       const { viewer, visitor, token, expiresAt } = made.value;
-      return { viewer, expiresAt, ack: { token, expiresAt, visitor: visitorPayload(visitor) } };
+      return { viewer, standing: made.value, ack: { token, expiresAt, visitor: visitorPayload(visitor) } };
     }
-    const { viewer, expiresAt, renewed } = await visitors.authenticate(given);
+    const { viewer, standing, renewed } = await visitors.authenticate(given);
     const token = renewed?.token ?? given;
-    const end = renewed?.expiresAt ?? expiresAt;
+    const held = renewed ?? standing;
     const visitor = visitorPayload(await present(viewer));
-    return { viewer, expiresAt: end, ack: { token, expiresAt: end, visitor } };
+    return { viewer, standing: held, ack: { token, expiresAt: held?.expiresAt, visitor } };
   }
 
   return {

@@ -49,6 +49,8 @@ export function createConnection({
     /** When its token ends, in milliseconds since the epoch; null: never, or not known yet. */
     expiresAt: null as number | null,
     cancelExpiry: (): void => undefined,
+    /** Whether its token is still under one of our keys. */
+    inForce: (): boolean => true,
     openedAt,
     /** When it last had an operation or said something, on the monotonic clock. */
     activeAt: openedAt,

@@ -1,5 +1,6 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/logger.js';
 import type { Connection } from './connection.js';
 
 /** A socket waits so long for its running mutations before it is closed. */
@@ -24,12 +25,14 @@ export interface DrainOptions {
  */
 export function createDrain({
   clock,
+  log,
   server,
   ownsServer,
   connections,
   streams,
 }: {
   clock: Clock;
+  log: Logger;
   server: Server;
   /** A host's server is left open. */
   ownsServer: boolean;
@@ -71,6 +74,12 @@ export function createDrain({
 
   async function run({ delayMs, windowMs }: DrainOptions): Promise<void> {
     state.draining = true;
+    const startedAt = clock.monotonic();
+    const tell = (stage: string): void => {
+      const passedMs = Math.round(clock.monotonic() - startedAt);
+      log.info({ passedMs, sockets: connections.size, streams: streams.size }, stage);
+    };
+    tell('drain: not ready any more, serving on');
     if (delayMs > 0) await pause(delayMs);
     state.refusing = true;
     const closed = new Promise<void>((resolve) => {
@@ -78,16 +87,19 @@ export function createDrain({
       else resolve();
     });
     if (ownsServer) server.closeIdleConnections();
+    tell('drain: nobody new is let in, connections are sent away');
     await sendAllAway(windowMs);
     const gone = Promise.all([
       closed,
       ...[...connections].map(({ ws }) => new Promise((resolve) => ws.once('close', resolve))),
     ]);
     await Promise.race([gone, pause(windowMs === 0 && delayMs === 0 ? HASTY_WAIT_MS : LAST_WAIT_MS)]);
+    if (connections.size + streams.size > 0) tell('drain: what is left is cut');
     for (const { ws } of connections) ws.terminate();
     for (const stream of streams) stream.destroy();
     if (ownsServer) server.closeAllConnections();
     await closed;
+    tell('drain: over');
   }
 
   return {

@@ -4,6 +4,7 @@ import { codedGraphQLError } from '../graphql/errors.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import type { Overload } from '../lib/overload.js';
 import type { Callers } from './caller.js';
 import { createClientFiles } from './client-files.js';
 import { createFront, refuse } from './front.js';
@@ -55,7 +56,7 @@ export function createRequestHandler(options: {
   readonly clientFolder: string;
   readonly health: () => Health;
   readonly draining: () => boolean;
-  readonly overloaded: () => number | null;
+  readonly overload: Pick<Overload, 'active' | 'retryAfterMs'>;
   readonly streams: Set<ServerResponse>;
 }) {
   const { basePath, allowedOrigins, log, profile, schema, streams } = options;
@@ -73,7 +74,7 @@ export function createRequestHandler(options: {
     for (const [name, value] of Object.entries(corsHeaders(headers.origin, allowedOrigins, preflight))) {
       response.setHeader(name, value);
     }
-    const wait = headers.authorization === undefined ? options.overloaded() : null;
+    const wait = headers.authorization === undefined ? options.overload.retryAfterMs() : null;
     if (wait !== null && method !== 'OPTIONS') {
       refuse(
         response,
@@ -98,8 +99,7 @@ export function createRequestHandler(options: {
 
   function readyz(response: ServerResponse): void {
     const { ready, details } = options.health();
-    const overloaded = options.overloaded() !== null;
-    const able = overloaded ? 'overloaded' : ready ? 'ready' : 'unavailable';
+    const able = options.overload.active() ? 'overloaded' : ready ? 'ready' : 'unavailable';
     const status = options.draining() ? 'draining' : able;
     const body = JSON.stringify({ status, ...details });
     answerText(response, status === 'ready' ? 200 : 503, 'application/json', `${body}\n`);

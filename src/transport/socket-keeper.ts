@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.js';
+import type { Standing } from '../visitors/visitor-token.js';
 import type { Connection } from './connection.js';
 
 /** Each socket is pinged this often; one that stays silent until the next ping is gone. */
@@ -8,9 +9,12 @@ const PARTS = 12;
 /** A socket without an operation is closed after this. */
 const IDLE_MS = 300_000;
 
+const always = (): boolean => true;
+
 /**
  * Looks after all open sockets with one timer: pings them, ends those that do not answer, closes those that do
- * nothing and those whose token has ended.
+ * nothing and those whose token has ended. A key that was taken out ends its sockets at their next ping, so within
+ * `PING_INTERVAL_MS` and not all in one moment.
  */
 export function createSocketKeeper({ clock }: { clock: Clock }) {
   const parts = Array.from({ length: PARTS }, () => new Set<Connection>());
@@ -39,6 +43,7 @@ export function createSocketKeeper({ clock }: { clock: Clock }) {
     if (!connection.alive) return connection.ws.terminate();
     const idle = connection.operations() === 0 && clock.monotonic() - connection.activeAt >= IDLE_MS;
     if (idle) return connection.close(1000, 'Nothing to do');
+    if (!connection.inForce()) return connection.close(4403, 'The key of this token was taken out');
     connection.alive = false;
     connection.ws.ping();
     expire(connection);
@@ -63,9 +68,10 @@ export function createSocketKeeper({ clock }: { clock: Clock }) {
         connection.cancelExpiry();
       };
     },
-    /** The token of this socket ends then; null: never. */
-    expiresAt(connection: Connection, expiresAt: Date | null): void {
-      connection.expiresAt = expiresAt?.getTime() ?? null;
+    /** For how long the token of this socket holds; null: for ever. */
+    holds(connection: Connection, token: Standing | null): void {
+      connection.expiresAt = token?.expiresAt.getTime() ?? null;
+      connection.inForce = token?.inForce ?? always;
       expire(connection);
     },
   };

@@ -4,6 +4,7 @@ import { codedGraphQLError } from '../graphql/errors.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Clock } from '../lib/clock.js';
 import type { Metrics } from '../lib/metrics.js';
+import type { Standing } from '../visitors/visitor-token.js';
 import type { Callers } from './caller.js';
 import type { Connection } from './connection.js';
 import { createSocketSink } from './socket-sink.js';
@@ -43,8 +44,8 @@ export function createSocketProtocol({
   clock: Clock;
   metrics: Metrics;
   maxOperations: number;
-  /** Hears when the token of a socket ends, at its start and whenever that moves. */
-  onIdentity: (connection: Connection, expiresAt: Date | null) => void;
+  /** Hears for how long the token of a socket holds, at its start and whenever it is renewed. */
+  onIdentity: (connection: Connection, token: Standing | null) => void;
 }) {
   const onSent = (bytes: number) => metrics.wsOutboundBytes.inc(bytes);
 
@@ -56,7 +57,7 @@ export function createSocketProtocol({
     const prepared = operations.prepare(payload, 'ws');
     if ('errors' in prepared) return prepared.errors;
     const { viewer, address } = connection;
-    const tokenIssued = (expiresAt: Date) => onIdentity(connection, expiresAt);
+    const tokenIssued = (token: Standing) => onIdentity(connection, token);
     const context = operations.contextFor({ viewer, address, tokenIssued });
     const args = {
       schema: operations.schema,
@@ -91,7 +92,7 @@ export function createSocketProtocol({
       if (request === null) throw new Error('A socket was initialised twice.');
       const identity = await callers.ofSocket(request, context.connectionParams, address);
       connection.viewer = identity.viewer;
-      onIdentity(connection, identity.expiresAt);
+      onIdentity(connection, identity.standing);
       return identity.ack;
     },
 

@@ -5,9 +5,11 @@ import type { GraphQLSchema } from 'graphql';
 import type { Services } from '../context.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Clock } from '../lib/clock.js';
+import { openAnything, watchDescriptors } from '../lib/descriptors.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
+import type { Overload } from '../lib/overload.js';
 import { firstLine, StartError } from '../lib/start-error.js';
 import { createCallers, type Identify } from './caller.js';
 import { createDrain, type DrainOptions } from './drain.js';
@@ -41,18 +43,18 @@ export interface TransportOptions {
   /** Where the built web client lies. */
   readonly clientFolder: string;
   readonly health: () => Health;
-  /** How long newcomers are asked to wait, in milliseconds; null while there is no overload. */
-  readonly overloaded: () => number | null;
+  readonly overload: Pick<Overload, 'active' | 'retryAfterMs'>;
 }
 
 /** HTTP, server-sent events and WebSocket, on one server. */
 export function createTransport(options: TransportOptions) {
-  const { basePath, clock, services } = options;
+  const { basePath, clock, log, services } = options;
   const ownsServer = options.server === undefined;
   const server = options.server ?? createHttpServer();
   const streams = new Set<ServerResponse>();
   const callers = createCallers({ ...options, visitors: services.visitors });
   const path = `${basePath}/graphql`;
+  let watched: ReturnType<typeof watchDescriptors> | undefined;
   const sockets = createWebSockets({
     ...options,
     callers,
@@ -60,7 +62,7 @@ export function createTransport(options: TransportOptions) {
     path,
     refusing: () => drain.refusing(),
   });
-  const drain = createDrain({ clock, server, ownsServer, connections: sockets.connections, streams });
+  const drain = createDrain({ clock, log, server, ownsServer, connections: sockets.connections, streams });
   const handler = createRequestHandler({ ...options, callers, streams, draining: () => drain.draining() });
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -97,6 +99,9 @@ export function createTransport(options: TransportOptions) {
         server.once('error', failed);
         server.listen({ port, host, backlog: BACKLOG }, () => {
           server.off('error', failed);
+          watched = watchDescriptors({ clock, log, open: openAnything });
+          // Without a listener, a connection that cannot be accepted would end the process.
+          server.on('error', (error) => watched?.failed(error));
           const address: AddressInfo | string | null = server.address();
           resolve(address !== null && typeof address === 'object' ? address.port : port);
         });
@@ -106,6 +111,7 @@ export function createTransport(options: TransportOptions) {
     /** Ends every connection, spread over a window; see `createDrain`. */
     async drain(drainOptions: DrainOptions): Promise<void> {
       await drain.drain(drainOptions);
+      watched?.stop();
       sockets.stop();
       server.off('request', onRequest);
       server.off('upgrade', onUpgrade);

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
+import type { Overload } from '../lib/overload.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { originAllowed } from './origins.js';
 
@@ -47,7 +48,7 @@ export function createUpgradeGate({
   maxSockets,
   maxSocketsPerAddress,
   refusing,
-  overloaded,
+  overload,
 }: {
   path: string;
   allowedOrigins: readonly string[] | null;
@@ -56,8 +57,7 @@ export function createUpgradeGate({
   maxSocketsPerAddress: number;
   /** Whether the server is going away. */
   refusing: () => boolean;
-  /** How long newcomers are asked to wait, in milliseconds; null while there is no overload. */
-  overloaded: () => number | null;
+  overload: Pick<Overload, 'retryAfterMs'>;
 }) {
   const perAddress = new Map<string, number>();
   let sockets = 0;
@@ -79,7 +79,7 @@ export function createUpgradeGate({
     if (refusing()) {
       return { result: 'drain', status: 503, message: 'Going away; connect again.', retryAfterSeconds: 1 };
     }
-    const wait = overloaded();
+    const wait = overload.retryAfterMs();
     if (wait !== null) {
       const retryAfterSeconds = Math.ceil(wait / MS_PER_SECOND);
       return { result: 'overload', status: 503, message: 'Too busy for more sockets.', retryAfterSeconds };

@@ -11,6 +11,7 @@ import { CodedError } from '../lib/coded-error.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { CLOSE_CODES, type Metrics } from '../lib/metrics.js';
+import type { Overload } from '../lib/overload.js';
 import type { Callers } from './caller.js';
 import { createConnection, type Connection } from './connection.js';
 import { createOperationTurns, type ClientMessage } from './operation-turns.js';
@@ -71,7 +72,7 @@ export function createWebSockets(options: {
   readonly maxSocketsPerAddress: number;
   readonly maxOperationsPerSocket: number;
   readonly refusing: () => boolean;
-  readonly overloaded: () => number | null;
+  readonly overload: Pick<Overload, 'retryAfterMs'>;
 }) {
   const { callers, clock, ids, limits, log, metrics } = options;
   const server = new WebSocketServer(SOCKET_OPTIONS);
@@ -81,7 +82,7 @@ export function createWebSockets(options: {
   const protocol = createSocketProtocol({
     ...options,
     maxOperations: options.maxOperationsPerSocket,
-    onIdentity: (connection, expiresAt) => keeper.expiresAt(connection, expiresAt),
+    onIdentity: (connection, token) => keeper.holds(connection, token),
   });
 
   /** What graphql-ws sees of a socket. */

@@ -15,7 +15,7 @@ export const visitorResolvers = {
           : await services.visitors.renew(viewer, signal);
       if (!result.ok) return { userErrors: [...result.problems] };
       const { visitor, token, expiresAt } = result.value;
-      tokenIssued(expiresAt);
+      tokenIssued(result.value);
       return { visitor, token, expiresAt, userErrors: [] };
     },
     async renameViewer(_root, { input }, context) {

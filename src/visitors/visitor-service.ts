@@ -8,7 +8,7 @@ import { callProblem } from '../limits/call-problem.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { nameFromId, timeOfId, type Viewer, type Visitor } from './visitor.js';
 import type { VisitorStore } from './visitor-store.js';
-import { idFromSubject, type IssuedToken, type VisitorTokens } from './visitor-token.js';
+import { idFromSubject, type IssuedToken, type Standing, type VisitorTokens } from './visitor-token.js';
 
 /** How many names an instance remembers. */
 const NAMES_KEPT = 20_000;
@@ -20,8 +20,8 @@ const STORED_KEPT = 50_000;
 /** Who a token or a host's identity stands for. */
 export interface Identity {
   readonly viewer: Viewer;
-  /** When the proof ends; null for an identity that the host vouches for. */
-  readonly expiresAt: Date | null;
+  /** For how long the proof holds; null for an identity that the host vouches for. */
+  readonly standing: Standing | null;
   /** A fresh token, once half of the old one's life is over. */
   readonly renewed: IssuedToken | null;
 }
@@ -163,10 +163,11 @@ export function createVisitorService({
 
     /** @throws CodedError `UNAUTHENTICATED` for a token that is not valid, never a new identity. */
     async authenticate(token: string): Promise<Identity> {
-      const { subject, issuedAt, expiresAt } = await tokens.verify(token);
+      const standing = await tokens.verify(token);
+      const { subject, issuedAt, expiresAt } = standing;
       const viewer = { id: subject, createdAt: new Date(timeOfId(subject) ?? issuedAt.getTime()) };
       const halfLife = issuedAt.getTime() + (expiresAt.getTime() - issuedAt.getTime()) / 2;
-      return { viewer, expiresAt, renewed: clock.now() >= halfLife ? await tokens.sign(subject) : null };
+      return { viewer, standing, renewed: clock.now() >= halfLife ? await tokens.sign(subject) : null };
     },
 
     /** The visitor of a host's own subject: the same one for ever, stored at first sight. */
@@ -178,7 +179,7 @@ export function createVisitorService({
         await store.ensure({ ...viewer, displayName: usable ? name : null }, signal);
         stored.set(viewer.id, true);
       }
-      return { viewer, expiresAt: null, renewed: null };
+      return { viewer, standing: null, renewed: null };
     },
 
     /** Gives the viewer another name, everywhere. Repeats do nothing. */

@@ -15,16 +15,21 @@ const MS_PER_SECOND = 1000;
 /** Those who speak now; checking a signature costs more than the rest of a small request. */
 const MAX_REMEMBERED_TOKENS = 5000;
 
-/** What a valid token says. */
-export interface TokenClaims {
-  readonly subject: string;
-  readonly issuedAt: Date;
+/** For how long a token holds. */
+export interface Standing {
   readonly expiresAt: Date;
+  /** Whether the key that signed it is still one of ours; not once that was taken out. One function for each key. */
+  readonly inForce: () => boolean;
 }
 
-export interface IssuedToken {
+/** What a valid token says. */
+export interface TokenClaims extends Standing {
+  readonly subject: string;
+  readonly issuedAt: Date;
+}
+
+export interface IssuedToken extends Standing {
   readonly token: string;
-  readonly expiresAt: Date;
 }
 
 export type VisitorTokens = ReturnType<typeof createVisitorTokens>;
@@ -48,6 +53,7 @@ export function createVisitorTokens({
     max: MAX_REMEMBERED_TOKENS,
   });
   const imported = new WeakMap<AuthKey, Promise<webcrypto.CryptoKey>>();
+  const standings = new WeakMap<AuthKey, () => boolean>();
 
   function imports(key: AuthKey): Promise<webcrypto.CryptoKey> {
     const known = imported.get(key);
@@ -56,6 +62,16 @@ export function createVisitorTokens({
     const made = webcrypto.subtle.importKey('raw', key.secret, algorithm, false, ['sign', 'verify']);
     imported.set(key, made);
     return made;
+  }
+
+  /** Keys that are read again are other objects, so they are compared by what they are. */
+  function inForceOf(key: AuthKey): () => boolean {
+    const known = standings.get(key);
+    if (known !== undefined) return known;
+    const isSame = ({ kid, secret }: AuthKey) => kid === key.kid && Buffer.compare(secret, key.secret) === 0;
+    const inForce = (): boolean => keys().some(isSame);
+    standings.set(key, inForce);
+    return inForce;
   }
 
   /** What was verified before still holds while its key is in force and its time has not come. */
@@ -82,7 +98,7 @@ export function createVisitorTokens({
         .setIssuedAt(issuedAt)
         .setExpirationTime(expiresAt)
         .sign(await imports(key));
-      return { token, expiresAt: new Date(expiresAt * MS_PER_SECOND) };
+      return { token, expiresAt: new Date(expiresAt * MS_PER_SECOND), inForce: inForceOf(key) };
     },
 
     /** @throws CodedError `UNAUTHENTICATED`, whatever is wrong with the token; the reason is its cause. */
@@ -108,7 +124,7 @@ export function createVisitorTokens({
         // A token that ends at no time of the calendar would never end.
         const isDated = !Number.isNaN(issuedAt.getTime()) && !Number.isNaN(expiresAt.getTime());
         if (typeof sub !== 'string' || sub === '' || !isDated) throw new Error('claims');
-        const claims = { subject: sub, issuedAt, expiresAt };
+        const claims = { subject: sub, issuedAt, expiresAt, inForce: inForceOf(key) };
         // One that began to be valid could, by a clock that is set back, not be so any more.
         if (payload.nbf === undefined) verified.set(token, { key, claims });
         return claims;

@@ -9,9 +9,13 @@ const CALM: Load = { delayMs: 5, utilization: 0.1, processor: 1, heap: 0.3 };
 function world(chance = 0) {
   const clock = createManualClock();
   let load = CALM;
+  let usedMs = 0;
+  let endTurn = (): void => undefined;
   const changes: boolean[] = [];
   const overload = createOverload({
     read: () => load,
+    processorMs: () => usedMs,
+    afterTurn: (callback) => (endTurn = callback),
     clock,
     chance: () => chance,
     log: silentLogger,
@@ -23,7 +27,18 @@ function world(chance = 0) {
     async after(seconds: number, given: Partial<Load>) {
       load = { ...CALM, ...given };
       for (let second = 0; second < seconds; second += 1) await clock.advance(1000);
-      return overload.retryAfterMs() !== null;
+      return overload.active();
+    },
+    /** How many of the newcomers of one turn are let in, when each takes so much processor time. */
+    letIn(newcomers: number, eachMs: number) {
+      let admitted = 0;
+      for (let index = 0; index < newcomers; index += 1) {
+        if (overload.retryAfterMs() !== null) continue;
+        admitted += 1;
+        usedMs += eachMs;
+      }
+      endTurn();
+      return admitted;
     },
   };
 }
@@ -70,6 +85,23 @@ describe('overload', () => {
     expect(changes).toEqual([true, false]);
   });
 
+  it('serves newcomers for 120 ms of each turn and turns the rest of it away', async () => {
+    const { after, letIn } = world();
+    expect(letIn(100, 10)).toBe(100);
+    await after(5, { delayMs: 300 });
+    expect([letIn(100, 10), letIn(100, 10), letIn(5, 10)]).toEqual([12, 12, 5]);
+    await after(3, {});
+    expect(letIn(100, 10)).toBe(100);
+  });
+
+  it('lets nobody in while memory is short', async () => {
+    const { after, letIn } = world();
+    await after(2, { heap: 0.9 });
+    expect(letIn(10, 1)).toBe(0);
+    await after(1, { heap: 0.69 });
+    expect(letIn(10, 1)).toBe(10);
+  });
+
   it('asks newcomers to wait between 1 and 5 s', async () => {
     for (const [chance, wait] of [
       [0, 1000],
@@ -77,7 +109,7 @@ describe('overload', () => {
       [1, 5000],
     ] as const) {
       const { after, overload } = world(chance);
-      await after(5, { delayMs: 300 });
+      await after(2, { heap: 0.9 });
       expect(overload.retryAfterMs()).toBe(wait);
     }
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { Context } from '../../../src/context.ts';
 import { openSocket, refusedUpgrade } from '../../testkit/bare-socket.ts';
 import { startServer } from './kit/server.ts';
 
@@ -151,8 +152,8 @@ describe('a token that ends', () => {
     const server = await startServer();
     server.visitors.expiresInMs = 400;
     const mutation = server.schema.getMutationType()!.getFields()['add']!;
-    mutation.resolve = (_root, _args, context: { tokenIssued: (at: Date) => void }) => {
-      context.tokenIssued(new Date(Date.now() + 1e9));
+    mutation.resolve = (_root, _args, context: Pick<Context, 'tokenIssued'>) => {
+      context.tokenIssued({ expiresAt: new Date(Date.now() + 1e9), inForce: () => true });
       return 1;
     };
     const socket = openSocket(server.url);

@@ -49,6 +49,22 @@ describe('visitor tokens', () => {
     await expect(tokens.verify(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
+  it('know whether their key is still one of ours, also when the keys were read again', async () => {
+    const keys = [key('old', 1)];
+    const { tokens } = makeTokens(keys);
+    const { token, inForce } = await tokens.sign('someone');
+    const verified = await tokens.verify(token);
+    const both = () => [inForce(), verified.inForce()];
+    expect(both()).toEqual([true, true]);
+    keys.splice(0, 1, key('new', 2), key('old', 1));
+    expect(both()).toEqual([true, true]);
+    keys.pop();
+    expect(both()).toEqual([false, false]);
+    // The name alone does not do.
+    keys.push(key('old', 3));
+    expect(both()).toEqual([false, false]);
+  });
+
   it('are accepted when made by the documented recipe', async () => {
     await expect(makeTokens().tokens.verify(await forged())).resolves.toMatchObject({ subject: 'someone' });
   });

@@ -14,6 +14,7 @@ function fakeVisitors(state: { refuseNew: boolean; expiresInMs: number; renew: b
   let count = 0;
   const visitor = (id: string) => ({ id, createdAt: new Date(0), displayName: `Name of ${id}` });
   const expiresAt = () => new Date(Date.now() + state.expiresInMs);
+  const inForce = () => true;
   return {
     async create() {
       if (state.refuseNew) return refuse({ code: 'RATE_LIMITED', message: 'Too many.', retryAfterMs: 1000 });
@@ -24,17 +25,20 @@ function fakeVisitors(state: { refuseNew: boolean; expiresInMs: number; renew: b
         visitor: visitor(id),
         token: `token-${id}`,
         expiresAt: expiresAt(),
+        inForce,
       });
     },
     async authenticate(token: string) {
       if (!/^token-./.test(token)) throw new CodedError('UNAUTHENTICATED', 'The token is not valid.');
       const id = token.slice('token-'.length);
-      const renewed = state.renew ? { token: `${token}-again`, expiresAt: new Date(Date.now() + 1e9) } : null;
-      return { viewer: visitor(id), expiresAt: expiresAt(), renewed };
+      const renewed = state.renew
+        ? { token: `${token}-again`, expiresAt: new Date(Date.now() + 1e9), inForce }
+        : null;
+      return { viewer: visitor(id), standing: { expiresAt: expiresAt(), inForce }, renewed };
     },
     identify: async (subject: string) => ({
       viewer: visitor(`host-${subject}`),
-      expiresAt: null,
+      standing: null,
       renewed: null,
     }),
     self: async ({ id }: { id: string }) => visitor(id),
@@ -84,7 +88,7 @@ export async function startServer(
     maxOperationsPerSocket: 50,
     clientFolder: '/nowhere',
     health: () => health,
-    overloaded: () => load.retryAfterMs,
+    overload: { active: () => load.retryAfterMs !== null, retryAfterMs: () => load.retryAfterMs },
     ...options,
   });
   transport.start();

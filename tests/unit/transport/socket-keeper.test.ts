@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import type { Connection } from '../../../src/transport/connection.js';
+import { createSocketKeeper } from '../../../src/transport/socket-keeper.js';
+import { createManualClock } from '../../testkit/manual-clock.js';
+
+const PING_MS = 12_000;
+const TICK_MS = 1000;
+
+/** Sockets that answer every ping, and a keeper on a clock that the test moves. */
+function world() {
+  const clock = createManualClock();
+  const keeper = createSocketKeeper({ clock });
+  keeper.start();
+
+  function socket(operations = 1) {
+    const closes: { readonly code: number; readonly at: number }[] = [];
+    const connection = {
+      alive: true,
+      activeAt: clock.monotonic(),
+      expiresAt: null,
+      cancelExpiry: () => undefined,
+      inForce: () => true,
+      operations: () => operations,
+      close: (code: number) => closes.push({ code, at: clock.monotonic() }),
+      ws: { ping: () => (connection.alive = true), terminate: () => connection.close(1006) },
+    };
+    const forget = keeper.add(connection as unknown as Connection);
+    return { connection: connection as unknown as Connection, closes, forget };
+  }
+  return { clock, keeper, socket };
+}
+
+const inDays = (days: number, now: number) => new Date(now + days * 86_400_000);
+
+describe('the keeper of sockets', () => {
+  it('closes with 4403 those whose key was taken out, within a round of pings and not all at once', async () => {
+    const { clock, keeper, socket } = world();
+    const keys = new Set(['old', 'new']);
+    const token = (key: string) => ({ expiresAt: inDays(30, clock.now()), inForce: () => keys.has(key) });
+    const old = Array.from({ length: 24 }, () => socket());
+    const renewed = socket();
+    const fresh = socket();
+    for (const { connection } of [...old, renewed]) keeper.holds(connection, token('old'));
+    keeper.holds(fresh.connection, token('new'));
+    keeper.holds(renewed.connection, token('new'));
+    await clock.advance(2 * PING_MS);
+    expect([...old, renewed, fresh].flatMap(({ closes }) => closes)).toEqual([]);
+
+    keys.delete('old');
+    await clock.advance(PING_MS);
+    expect(old.map(({ closes }) => closes[0]?.code)).toEqual(Array.from({ length: 24 }, () => 4403));
+    const ticks = old.map(({ closes }) => Math.floor((closes[0]?.at ?? 0) / TICK_MS));
+    const perTick = ticks.map((tick) => ticks.filter((other) => other === tick).length);
+    expect(Math.max(...perTick)).toBe(2);
+    expect([renewed.closes, fresh.closes]).toEqual([[], []]);
+  });
+
+  it('closes with 4403 at the end of a token, not before', async () => {
+    const { clock, keeper, socket } = world();
+    const { connection, closes } = socket();
+    const expiresAt = new Date(clock.now() + 60_000);
+    keeper.holds(connection, { expiresAt, inForce: () => true });
+    await clock.advance(59_999);
+    expect(closes).toEqual([]);
+    await clock.advance(1);
+    expect(closes.map(({ code }) => code)).toEqual([4403]);
+  });
+
+  it('closes with 1000 after five minutes without an operation, and not one that has any', async () => {
+    const { clock, socket } = world();
+    const [idle, busy] = [socket(0), socket(1)];
+    await clock.advance(300_000 - 1);
+    expect(idle.closes).toEqual([]);
+    await clock.advance(PING_MS + 1);
+    expect([idle.closes[0]?.code, busy.closes]).toEqual([1000, []]);
+  });
+
+  it('ends one that has not answered by the next ping, and looks after nobody that is gone', async () => {
+    const { clock, socket } = world();
+    const [silent, gone] = [socket(), socket()];
+    silent.connection.ws.ping = () => undefined;
+    gone.connection.ws.ping = () => undefined;
+    gone.forget();
+    await clock.advance(PING_MS);
+    expect(silent.closes).toEqual([]);
+    await clock.advance(PING_MS);
+    expect([silent.closes.map(({ code }) => code), gone.closes]).toEqual([[1006], []]);
+  });
+});
