@@ -13,7 +13,8 @@ import { createLogMetrics } from './log/log-metrics.prometheus.js';
 import { createMessageBus } from './messages/message-bus.js';
 import { createMessageService } from './messages/message-service.js';
 import type { MessageStore } from './messages/message-store.js';
-import { approximateBytes, type Message, numbered, sameInput } from './messages/message.js';
+import { createMessageTraces } from './messages/message-traces.js';
+import { approximateBytes, type Message, sameInput } from './messages/message.js';
 import { createPresenceService } from './presence/presence-service.js';
 import type { PresenceStore } from './presence/presence-store.js';
 import type { VisitJournal } from './presence/visit-journal.js';
@@ -39,15 +40,6 @@ export interface Ports {
 /** When the writers of messages are stopped they have this long to finish. */
 const WRITERS_STOP_MS = 5000;
 const MS_PER_SECOND = 1000;
-
-/** The store with a span around each batch that is written. */
-const traced = (store: MessageStore, tracing: Tracing): MessageStore => ({
-  ...store,
-  append: (batch, session, signal) =>
-    tracing.span('append messages', { 'chat.batch_size': batch.length }, () =>
-      store.append(batch, session, signal),
-    ),
-});
 
 /** Makes the domains, each from its port and the domains below it. What they hold is closed by `opened`. */
 export function createServices(
@@ -94,16 +86,17 @@ export function createServices(
   opened.add('presence', () => presence.stop());
 
   const rooms = createRoomService({ ...config, store: parts.rooms, visitors, presence, limits, clock, ids });
+  const traces = createMessageTraces({ tracing });
   const roomLog = createLog<Message>({
-    store: traced(parts.messages, tracing),
-    bus: createMessageBus(pubsub),
+    store: traces.traced(parts.messages),
+    bus: createMessageBus({ pubsub, tracing, traces }),
     clock,
     chance,
     defer: setImmediate,
     log,
     limits: { ...LOG_LIMITS, maxReplayed: config.maxReplayedMessages },
     metrics: createLogMetrics(metrics),
-    numbered,
+    numbered: (entry, number) => traces.numbered(entry, number),
     sameInput,
     sizeOf: approximateBytes,
     onReleased: ({ logId, number, createdAt }, own) => presence.activity(logId, number, createdAt, own),
@@ -111,7 +104,7 @@ export function createServices(
   opened.add('logs', () => roomLog.stop(WRITERS_STOP_MS));
   const messages = createMessageService({
     ...config,
-    log: roomLog,
+    log: traces.noted(roomLog),
     rooms,
     visitors,
     limits,

@@ -4,7 +4,10 @@ import type { Message } from '../messages/message.js';
 
 /** Topic → what travels on it. The id of `message` is the room's; the others have the id `all`. */
 export interface Payloads {
-  message: LogEvent<Message>;
+  message: LogEvent<Message> & {
+    /** The span in which it was sent (W3C Trace Context), where the sender has an OpenTelemetry SDK. */
+    readonly traceparent?: string;
+  };
   /** A new revision of the ranking was taken. */
   roomRanking: { readonly epoch: string; readonly revision: number };
   visitorRenamed: { readonly visitorId: string; readonly displayName: string };
@@ -53,6 +56,10 @@ const messageEvent = z.strictObject({
   text: text(MAX_TEXT_LENGTH),
   createdAtMs: wholeNumber(-MAX_DATE_MS, MAX_DATE_MS),
   previousTag: wholeNumber(0, MAX_TAG).nullable(),
+  traceparent: z
+    .string()
+    .regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/)
+    .exactOptional(),
 });
 const rankingEvent = z.strictObject({ epoch: id, revision: wholeNumber(0) });
 const renamedEvent = z.strictObject({ visitorId: id, displayName: text(MAX_NAME_LENGTH) });
@@ -63,7 +70,7 @@ function parse<Schema extends z.ZodType>(schema: Schema, json: string): z.output
 }
 
 const message: Codec<'message'> = {
-  encode({ record, previousTag }) {
+  encode({ record, previousTag, traceparent }) {
     const { logId, number, authorId, key, call } = record;
     const createdAtMs = record.createdAt.getTime();
     const event: z.input<typeof messageEvent> = {
@@ -75,13 +82,15 @@ const message: Codec<'message'> = {
       text: record.text,
       createdAtMs,
       previousTag,
+      ...(traceparent === undefined ? {} : { traceparent }),
     };
     return JSON.stringify(event);
   },
   decode(json, id) {
-    const { previousTag, createdAtMs, ...rest } = parse(messageEvent, json);
+    const { previousTag, createdAtMs, traceparent, ...rest } = parse(messageEvent, json);
     if (rest.logId !== id) throw new Error('The message is of another room.');
-    return { record: { ...rest, createdAt: new Date(createdAtMs) }, previousTag };
+    const event = { record: { ...rest, createdAt: new Date(createdAtMs) }, previousTag };
+    return traceparent === undefined ? event : { ...event, traceparent };
   },
 };
 

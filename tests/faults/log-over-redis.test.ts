@@ -11,6 +11,7 @@ import type { BusMode } from '../../src/log/log-bus.js';
 import { LOG_LIMITS } from '../../src/log/log-limits.js';
 import { createLogMetrics } from '../../src/log/log-metrics.prometheus.js';
 import type { Message } from '../../src/messages/message.js';
+import { createTracing } from '../../src/lib/tracing.js';
 import { createMessageBus } from '../../src/messages/message-bus.js';
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
 import { connectRedis } from '../../src/redis/connection.js';
@@ -32,7 +33,11 @@ function instance(store: MemoryLogStore<Message>, server: RedisServer) {
   const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
   const log = createLog<Message>({
     store,
-    bus: createMessageBus(pubsub),
+    bus: createMessageBus({
+      pubsub,
+      tracing: createTracing({ version: 'test' }),
+      traces: { causeOf: () => undefined },
+    }),
     clock: systemClock,
     chance: Math.random,
     defer: setImmediate,

@@ -1,4 +1,4 @@
-import { type Span, SpanStatusCode, trace, type Tracer } from '@opentelemetry/api';
+import { type Link, type Span, SpanStatusCode, trace, type Tracer } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createTracing } from '../../../src/lib/tracing.js';
 import { createWorld } from '../graphql/kit/world.js';
@@ -6,6 +6,7 @@ import { createWorld } from '../graphql/kit/world.js';
 interface Recorded {
   readonly name: string;
   readonly attributes: Record<string, unknown>;
+  readonly links: readonly Link[];
   status: SpanStatusCode;
   ends: number;
 }
@@ -16,12 +17,13 @@ function registerRecorder(): Recorded[] {
   const tracer = {
     startActiveSpan(
       name: string,
-      { attributes = {} }: { attributes?: object },
+      { attributes = {}, links = [] }: { attributes?: object; links?: readonly Link[] },
       run: (span: Span) => unknown,
     ) {
       const recorded: Recorded = {
         name,
         attributes: { ...attributes },
+        links,
         status: SpanStatusCode.UNSET,
         ends: 0,
       };
@@ -54,10 +56,46 @@ describe('spans', () => {
       'a secret',
     );
     expect(spans).toEqual([
-      { name: 'good', attributes: { a: 1 }, status: SpanStatusCode.UNSET, ends: 1 },
-      { name: 'told', attributes: { 'error.type': 'UNAVAILABLE' }, status: SpanStatusCode.ERROR, ends: 1 },
-      { name: 'bad', attributes: { 'error.type': 'TypeError' }, status: SpanStatusCode.ERROR, ends: 1 },
+      { name: 'good', attributes: { a: 1 }, links: [], status: SpanStatusCode.UNSET, ends: 1 },
+      {
+        name: 'told',
+        attributes: { 'error.type': 'UNAVAILABLE' },
+        links: [],
+        status: SpanStatusCode.ERROR,
+        ends: 1,
+      },
+      {
+        name: 'bad',
+        attributes: { 'error.type': 'TypeError' },
+        links: [],
+        status: SpanStatusCode.ERROR,
+        ends: 1,
+      },
     ]);
+  });
+
+  it('are linked to what they are told was the cause, unless that names no span', async () => {
+    const spans = registerRecorder();
+    const tracing = createTracing({ version: '1' });
+    const cause = `00-${'a1'.repeat(16)}-${'b2'.repeat(8)}-01`;
+    const nobody = [`00-${'0'.repeat(32)}-${'b2'.repeat(8)}-01`, `01-${'a1'.repeat(16)}-x`, '', 'x'];
+    await tracing.span('batch', {}, async () => undefined, [cause, ...nobody]);
+    let ran = 0;
+    tracing.caused('delivery', cause, () => (ran += 1));
+    expect(() =>
+      tracing.caused('delivery', cause, () => {
+        throw new Error('no');
+      }),
+    ).toThrow('no');
+    const link = {
+      context: { traceId: 'a1'.repeat(16), spanId: 'b2'.repeat(8), traceFlags: 1, isRemote: true },
+    };
+    expect(spans.map(({ links, ends }) => ({ links, ends }))).toEqual([
+      { links: [link], ends: 1 },
+      { links: [link], ends: 1 },
+      { links: [link], ends: 1 },
+    ]);
+    expect([ran, tracing.current()]).toEqual([1, null]);
   });
 
   it('are around each operation, failed when the server failed and not when the caller did', async () => {
@@ -74,6 +112,7 @@ describe('spans', () => {
       {
         name: 'graphql query',
         attributes: { 'graphql.operation.type': 'query', 'graphql.operation.name': 'Hello' },
+        links: [],
         status: SpanStatusCode.UNSET,
         ends: 1,
       },
@@ -84,6 +123,7 @@ describe('spans', () => {
           'graphql.operation.name': 'anonymous',
           'error.type': 'INTERNAL_SERVER_ERROR',
         },
+        links: [],
         status: SpanStatusCode.ERROR,
         ends: 1,
       },

@@ -12,6 +12,14 @@ describe('the codec of messages', () => {
     expect(codecs.message.decode(codecs.message.encode(event), 'room')).toEqual(event);
   });
 
+  it('brings the span back in which a message was sent', () => {
+    const traceparent = `00-${'a1'.repeat(16)}-${'b2'.repeat(8)}-01`;
+    expect(codecs.message.decode(codecs.message.encode({ ...event, traceparent }), 'room')).toEqual({
+      ...event,
+      traceparent,
+    });
+  });
+
   it('takes an event whose sender did not know the one before', () => {
     expect(decode({ previousTag: null }).previousTag).toBeNull();
   });
@@ -45,6 +53,8 @@ describe('the codec of messages', () => {
     ['a tag of more than 32 bits', { previousTag: 2 ** 32 }],
     ['no tag', { previousTag: undefined }],
     ['a field that is not known', { extra: 1 }],
+    ['a traceparent that is none', { traceparent: '00-x' }],
+    ['a traceparent that is no text', { traceparent: null }],
   ])('refuses %s', (_, change) => {
     expect(() => decode(change)).toThrow(Error);
   });
