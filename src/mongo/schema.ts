@@ -6,9 +6,22 @@ import { isDuplicate, isNotNow } from './answers.js';
 const MESSAGES_NUMBER = 'messages_number';
 export const MESSAGES_KEY = 'messages_key';
 
-/** What this release writes. Raised when documents change in a way that an older release must not meet. */
-export const SCHEMA_VERSION = 1;
+/**
+ * Changes what one release wrote into what the next one reads. Several instances may do it at once, and again after
+ * a crash in the middle: a repeat must change nothing more.
+ */
+type SchemaStep = (db: Db) => Promise<void>;
+
+/** What the first release writes. */
+const FIRST_VERSION = 1;
+/**
+ * `SCHEMA_STEPS[n]` takes a database from version n + 1 to n + 2. Added to when documents change in a way that an
+ * older release must not meet; a released step is never changed.
+ */
+const SCHEMA_STEPS: readonly SchemaStep[] = [];
+export const SCHEMA_VERSION = FIRST_VERSION + SCHEMA_STEPS.length;
 const SCHEMA_ID = 'schema';
+const SCHEMA_FILTER = { _id: { $eq: SCHEMA_ID } };
 
 interface MetaDocument {
   readonly _id: string;
@@ -48,22 +61,36 @@ const indexes = (keepVisitsMs: number): readonly Index[] => [
  * @throws StartError when a newer release has written here, or an index that promises rest on cannot be had.
  */
 export async function prepareDatabase(db: Db, keepVisitsMs: number): Promise<void> {
-  await refuseNewer(db);
+  await migrateDatabase(db, SCHEMA_STEPS);
   for (const index of indexes(keepVisitsMs)) await ensureIndex(db, index);
 }
 
-async function refuseNewer(db: Db): Promise<void> {
-  const found = await raiseVersion(db.collection('meta'));
-  if (found === SCHEMA_VERSION) return;
+/**
+ * Takes a database from the version that it has to the newest that `steps` lead to, step by step, and writes after
+ * each one which version it has then. An empty database has the newest at once.
+ *
+ * @throws StartError when the database is ahead of `steps`; it is not touched then.
+ */
+export async function migrateDatabase(db: Db, steps: readonly SchemaStep[]): Promise<void> {
+  const meta = db.collection<MetaDocument>('meta');
+  const newest = FIRST_VERSION + steps.length;
+  const found = (await meta.findOne(SCHEMA_FILTER))?.version ?? newest;
+  for (const [index, step] of steps.entries()) {
+    if (FIRST_VERSION + index < found) continue;
+    await step(db);
+    await raiseVersion(meta, FIRST_VERSION + index + 1);
+  }
+  // One of a newer release may have come meanwhile.
+  const reached = found > newest ? found : await raiseVersion(meta, newest);
+  if (reached === newest) return;
   throw new StartError(
-    `MONGODB_URL: database ${db.databaseName} was written by a newer release (schema ${found}, this one knows ${SCHEMA_VERSION}); run that release, or name another database`,
+    `MONGODB_URL: database ${db.databaseName} was written by a newer release (schema ${reached}, this one knows ${newest}); run that release, or name another database`,
   );
 }
 
-/** Writes our version unless a newer one is there, and gives the one that is there then. */
-async function raiseVersion(meta: Collection<MetaDocument>): Promise<number | undefined> {
-  const filter = { _id: { $eq: SCHEMA_ID } };
-  const raise = () => meta.updateOne(filter, { $max: { version: SCHEMA_VERSION } }, { upsert: true });
+/** Writes a version unless a newer one is there, and gives the one that is there then. */
+async function raiseVersion(meta: Collection<MetaDocument>, version: number): Promise<number | undefined> {
+  const raise = () => meta.updateOne(SCHEMA_FILTER, { $max: { version } }, { upsert: true });
   try {
     await raise();
   } catch (error) {
@@ -71,7 +98,7 @@ async function raiseVersion(meta: Collection<MetaDocument>): Promise<number | un
     if (!isDuplicate(error)) throw error;
     await raise();
   }
-  return (await meta.findOne(filter))?.version;
+  return (await meta.findOne(SCHEMA_FILTER))?.version;
 }
 
 async function ensureIndex(db: Db, index: Index): Promise<void> {
