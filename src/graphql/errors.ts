@@ -11,11 +11,13 @@ import type { Logger } from '../lib/logger.js';
 const ARGUMENT_KINDS = new Set(['Argument', 'Field', 'Variable', 'ObjectField']);
 const SUGGESTION = / ?Did you mean [^?]*\?/g;
 
-/** The same error with `code`, and nothing else, in its extensions. */
+/**
+ * The same error with `code`, and nothing else, in its extensions. It tells the same places without holding the
+ * nodes: an error that is remembered would keep the whole document that it is about.
+ */
 export function withCode(error: GraphQLError, code: ErrorCode, options: { suggestions?: boolean } = {}) {
   const message = options.suggestions === false ? error.message.replaceAll(SUGGESTION, '') : error.message;
   return new GraphQLError(message, {
-    nodes: error.nodes ?? null,
     source: error.source ?? null,
     positions: error.positions ?? null,
     path: error.path ?? null,
