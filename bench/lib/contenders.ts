@@ -12,6 +12,10 @@ import { start, type Running } from './processes.js';
 const BENCH = fileURLToPath(new URL('..', import.meta.url));
 const ENTRY_POINT = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
+/** Madang without what protects and watches it: see that file. */
+const BARE = join(BENCH, 'contenders', 'bare.js');
+const BARE_SETTINGS: Readonly<Record<string, string>> = { RATE_LIMITS: 'off', LOG_LEVEL: 'silent' };
+
 export interface Contender {
   readonly name: string;
   readonly pid: number;
@@ -108,9 +112,12 @@ export async function startContender(name: string, setting: Setting): Promise<Co
   });
   const nodeOptions = setting.nodeOptions ?? [];
   const dataDir = join(folder, 'data');
-  if (name === 'madang') {
-    const running = start(SERVER_CORE, process.execPath, [...nodeOptions, ENTRY_POINT], {
+  const bare = name === 'madang bare';
+  if (name === 'madang' || bare) {
+    const switches = bare ? ['--import', BARE, ...nodeOptions] : nodeOptions;
+    const running = start(SERVER_CORE, process.execPath, [...switches, ENTRY_POINT], {
       ...MADANG_SETTINGS,
+      ...(bare ? BARE_SETTINGS : {}),
       ...setting.env,
       DATA_DIR: dataDir,
     });

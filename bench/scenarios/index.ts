@@ -4,6 +4,7 @@ import { fanOut } from './fan-out.js';
 import { hotRoom } from './hot-room.js';
 import { idle } from './idle.js';
 import { mutations } from './mutations.js';
+import { pipeline } from './pipeline.js';
 import { ranking } from './ranking.js';
 import { smallRooms } from './small-rooms.js';
 import { stalled } from './stalled.js';
@@ -18,4 +19,5 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   embedded,
   'hot-room': hotRoom,
   stalled,
+  pipeline,
 };

@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, { ratios: readonly string[]; figures: rea
   embedded: { ratios: ['E1', 'E2'], figures: [] },
   'hot-room': { ratios: ['N2.yoga'], figures: ['N2'] },
   stalled: { ratios: ['N1.p99'], figures: ['N1'] },
+  pipeline: { ratios: ['pipeline.mutations', 'pipeline.fan-out'], figures: [] },
 };
 
 const LIMIT_MS = 180_000;
