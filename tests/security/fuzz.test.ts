@@ -5,7 +5,7 @@ import { useServer } from '../api/world.ts';
 import { request } from '../testkit/graphql-client.ts';
 import { createRoom, createVisitor } from '../testkit/seed.ts';
 import { frame, openRaw, text } from './support/raw-socket.ts';
-import { residentMb } from './support/process.ts';
+import { INSPECTED, keptMb } from './support/process.ts';
 import { LONG, scaled } from './support/scale.ts';
 import { report } from './support/table.ts';
 
@@ -163,7 +163,7 @@ report('S17', () => ({
 
 describe('S17 random input', () => {
   // Silence is no option here: an error that is logged is a failure that was not expected.
-  const server = useServer('embedded', { LOG_LEVEL: 'warn' });
+  const server = useServer('embedded', { LOG_LEVEL: 'warn', ...INSPECTED });
   const closes = new Map<number | null, number>();
   const note = (code: number | null) => closes.set(code, (closes.get(code) ?? 0) + 1);
 
@@ -251,9 +251,9 @@ describe('S17 random input', () => {
       await parallel(DOCUMENTS / rounds, 5, () => documents(visitor.token, roomId));
       await parallel(REQUESTS / rounds, 10, requests);
       // The first round fills what is made once.
-      if (round === 0) settled = residentMb(server.pid);
+      if (round === 0) settled = await keptMb(server);
     }
-    growth = residentMb(server.pid) - settled;
+    growth = (await keptMb(server)) - settled;
     expect([...closes.keys()].filter((code) => code === 4500 || code === 1011 || code === 1001)).toEqual([]);
     expect(server.output).not.toMatch(/"level":"error"|unhandled|uncaught/i);
     expect(growth).toBeLessThanOrEqual(MAX_GROWTH_MB);

@@ -1,7 +1,10 @@
-import { describe, expect, it } from 'vitest';
-import { FOUNDATIONS, useServer } from '../api/world.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { FOUNDATIONS } from '../api/world.ts';
+import { type Foundation, foundation } from '../testkit/foundation.ts';
 import { ask, request } from '../testkit/graphql-client.ts';
+import { type MongoRecorder, type RecordedCommand, recordMongo } from '../testkit/mongo-recorder.ts';
 import { createRoom, createVisitor, readLog, sendMessage } from '../testkit/seed.ts';
+import { startServerChild } from '../testkit/server-child.ts';
 import { report } from './support/table.ts';
 
 /** What a driver might take for an operator, a pattern or code. */
@@ -105,24 +108,90 @@ const FIELDS: Readonly<Record<string, Field>> = {
 
 const TYPED = new Set(['BAD_USER_INPUT', 'BAD_CURSOR']);
 const PROBLEMS = new Set(['ROOM_NOT_FOUND', 'INVALID_INPUT', 'IDEMPOTENCY_CONFLICT']);
+
+/** Those that the stores use. */
+const OPERATORS = new Set(['$eq', '$in', '$gt', '$gte', '$lt', '$lte']);
+const isPlain = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !(value instanceof Date) &&
+  !('_bsontype' in value);
+const isScalar = (value: unknown): boolean =>
+  typeof value === 'string' ||
+  typeof value === 'number' ||
+  value instanceof Date ||
+  (typeof value === 'object' && value !== null && '_bsontype' in value && value._bsontype === 'ObjectId');
+
+/** What an operator may compare with: one value, a list of them, or an identifier made of two texts. */
+const isOperand = (name: string, operand: unknown): boolean =>
+  name === '$in'
+    ? Array.isArray(operand) && operand.every(isScalar)
+    : isScalar(operand) ||
+      (name === '$eq' &&
+        isPlain(operand) &&
+        Object.values(operand).every((part) => typeof part === 'string'));
+
+/** Every place of a filter that holds more than a comparison with what a visitor may say. */
+function oddities(filter: Record<string, unknown>): string[] {
+  return Object.entries(filter).flatMap(([field, value]) => {
+    if (field === '$or' && Array.isArray(value)) return value.flatMap(oddities);
+    const compares =
+      isPlain(value) && Object.keys(value).length > 0
+        ? Object.entries(value).every(([name, operand]) => OPERATORS.has(name) && isOperand(name, operand))
+        : isScalar(value);
+    return !field.startsWith('$') && compares ? [] : [JSON.stringify(filter)];
+  });
+}
+
+/** What runs code, or a pattern, in the database. */
+const CODE = ['$where', '$function', '$accumulator', '$expr', '$regex', '$jsonSchema'];
+
+/** The names of all fields, however deep. */
+const namesIn = (value: unknown): string[] =>
+  Array.isArray(value)
+    ? value.flatMap(namesIn)
+    : isPlain(value)
+      ? Object.entries(value).flatMap(([name, inner]) => [name, ...namesIn(inner)])
+      : [];
+
+/** The filters of one command. */
+function filtersOf({ body }: RecordedCommand): readonly Record<string, unknown>[] {
+  const lists = [body['updates'], body['deletes']].filter(Array.isArray).flat() as { q: unknown }[];
+  const found = [body['filter'], body['query'], ...lists.map(({ q }) => q)];
+  return found.filter(isPlain);
+}
+
 let tried = 0;
+let filters = 0;
 report('S14', () => ({
   tried,
   of: `injections (${OBJECTS.length + SCALARS.length + TEXTS.length} values x ${Object.keys(FIELDS).length} fields x 2 stores)`,
-  result: 'type errors, typed refusals or plain text; nothing read or changed by them',
+  result: `type errors, typed refusals or plain text; nothing read or changed by them; ${filters} filters hold values alone`,
 }));
 
-describe.each(FOUNDATIONS)('S14 injections into the %s store', (foundation) => {
-  const server = useServer(foundation);
+/** A server, and what it asks of MongoDB where that is its store. */
+async function recordedServer(name: Foundation): Promise<{ url: string; recorder: MongoRecorder | null }> {
+  const ground = await foundation(name);
+  onTestFinished(() => ground.dispose());
+  const mongoUrl = ground.env['MONGODB_URL'];
+  const recorder = mongoUrl === undefined ? null : await recordMongo(mongoUrl);
+  onTestFinished(() => recorder?.close());
+  const env = recorder === null ? ground.env : { ...ground.env, MONGODB_URL: recorder.url };
+  const server = await startServerChild({ env });
+  onTestFinished(async () => void (await server.stop('SIGINT')));
+  return { url: server.url(), recorder };
+}
 
+describe.each(FOUNDATIONS)('S14 injections into the %s store', (name) => {
   it('are type errors where they are no text, and nothing but text where they are', async () => {
-    const { url } = server;
+    const { url, recorder } = await recordedServer(name);
     const visitor = await createVisitor(url);
     const roomId = await createRoom(url, visitor);
     await sendMessage(url, visitor, { roomId, text: 'first' });
     const wrong: string[] = [];
     for (const [name, { query, variables }] of Object.entries(FIELDS)) {
-      for (const value of [...OBJECTS, ...SCALARS, ...TEXTS]) {
+      const inject = async (value: unknown) => {
         const answer = await request<Record<string, { userErrors?: { code: string }[] } | null>>(
           url,
           query,
@@ -145,7 +214,8 @@ describe.each(FOUNDATIONS)('S14 injections into the %s store', (foundation) => {
         if (found && something !== null)
           wrong.push(`${name} ${JSON.stringify(value)} found ${JSON.stringify(answer.data)}`);
         tried += 1;
-      }
+      };
+      await Promise.all([...OBJECTS, ...SCALARS, ...TEXTS].map(inject));
     }
     expect(wrong).toEqual([]);
     const texts = (await readLog(url, roomId)).map(({ text }) => text);
@@ -153,5 +223,12 @@ describe.each(FOUNDATIONS)('S14 injections into the %s store', (foundation) => {
     const { rooms } = await ask<{ rooms: { totalCount: number } }>(url, '{ rooms { totalCount } }');
     expect(rooms.totalCount).toBe(1);
     expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
+    if (recorder === null) return;
+    const asked = recorder.commands.flatMap(filtersOf);
+    filters += asked.length;
+    expect(asked.length).toBeGreaterThan(50);
+    expect([...new Set(asked.flatMap(oddities))]).toEqual([]);
+    const names = new Set(recorder.commands.flatMap(({ body }) => namesIn(body)));
+    expect(CODE.filter((name) => names.has(name))).toEqual([]);
   });
 });

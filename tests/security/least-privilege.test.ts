@@ -12,6 +12,7 @@ import {
   readPage,
   sendMessage,
 } from '../testkit/seed.ts';
+import { recordMongo } from '../testkit/mongo-recorder.ts';
 import { startServerChild } from '../testkit/server-child.ts';
 import { startRedis } from '../testkit/services/index.ts';
 import { openSocket } from '../testkit/socket-client.ts';
@@ -22,6 +23,77 @@ function documentedRules(): readonly string[] {
   const line = /^user madang (.+)$/m.exec(handbook)?.[1] ?? '';
   return line.split(' ').map((rule) => (rule === '>PASSWORD' ? '>secret' : rule));
 }
+
+/** The actions of the role as the handbook gives it to operators. */
+function documentedActions(): readonly string[] {
+  const handbook = readFileSync(new URL('../../docs/OPERATIONS.md', import.meta.url), 'utf8');
+  const list = /actions: \[([^\]]+)\]/.exec(handbook)?.[1] ?? '';
+  return [...list.matchAll(/'(\w+)'/g)].map(([, action = '']) => action);
+}
+
+/** What MongoDB's own manual asks for each command; an update that may insert asks for both. */
+const ACTIONS: Readonly<Record<string, readonly string[]>> = {
+  find: ['find'],
+  getMore: ['find'],
+  insert: ['insert'],
+  update: ['update', 'insert'],
+  delete: ['remove'],
+  createIndexes: ['createIndex'],
+  listIndexes: ['listIndexes'],
+  collMod: ['collMod'],
+};
+/** What everybody may ask who is connected. */
+const FREE = new Set(['hello', 'ismaster', 'isMaster', 'ping', 'endSessions', 'killCursors']);
+
+describe('a MongoDB user with the role of the handbook', () => {
+  it('is all that instances need, with Redis and without, and every action of it is used', async () => {
+    const ground = await foundation('distributed');
+    onTestFinished(() => ground.dispose());
+    const recorder = await recordMongo(ground.env['MONGODB_URL'] ?? '');
+    onTestFinished(() => recorder.close());
+    const env: Record<string, string> = {
+      ...ground.env,
+      MONGODB_URL: recorder.url,
+      RANKING_INTERVAL_MS: '100',
+      RECENT_VISIT_WINDOW_SECONDS: '3',
+    };
+    const { REDIS_URL: _redis, REDIS_PREFIX: _prefix, ...alone } = env;
+    for (const settings of [alone, { ...env, RECENT_VISIT_WINDOW_SECONDS: '4' }]) {
+      const server = await startServerChild({ env: settings });
+      onTestFinished(async () => {
+        if (server.isRunning()) await server.kill();
+      });
+      const url = server.url();
+      const visitor = await createVisitor(url);
+      const roomId = await createRoom(url, visitor);
+      const socket = await openSocket(url, { token: visitor.token });
+      const messages = socket.subscribe<MessageAdded>(MESSAGE_ADDED, { roomId });
+      await sendMessage(url, visitor, { roomId, text: 'hello', idempotencyKey: 'one' });
+      await sendMessage(url, visitor, { roomId, text: 'hello', idempotencyKey: 'one' });
+      await eventually(
+        () => messages.data.length,
+        (count) => count > 0,
+      );
+      const rename = 'mutation { renameViewer(input: { displayName: "Ann" }) { visitor { displayName } } }';
+      await ask(url, rename, {}, { token: visitor.token });
+      await ask(url, `{ room(id: "${roomId}") { messages(last: 5) { nodes { author { displayName } } } } }`);
+      await ask(url, '{ rooms(first: 5) { nodes { name } } }');
+      socket.close();
+      // Until the visit is in the journal, and what is swept is swept.
+      await eventually(
+        () => recorder.commands.some(({ body }) => body['update'] === 'visits'),
+        (isThere) => isThere,
+      );
+      expect(await server.stop()).toEqual({ code: 0, signal: null });
+    }
+    const asked = recorder.commands.filter(({ name }) => !FREE.has(name));
+    expect(asked.filter(({ name }) => ACTIONS[name] === undefined).map(({ name }) => name)).toEqual([]);
+    const needed = new Set(asked.flatMap(({ name }) => ACTIONS[name] ?? []));
+    expect([...needed].sort()).toEqual([...documentedActions()].sort());
+    const database = new URL(recorder.url).pathname.slice(1);
+    expect(new Set(asked.map((command) => command.database))).toEqual(new Set([database]));
+  });
+});
 
 describe('a Redis user with the rules of the handbook', () => {
   it('is all that two instances need, and Redis refuses none of their commands', async () => {

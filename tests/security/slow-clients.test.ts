@@ -1,10 +1,13 @@
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.ts';
-import { scaled } from './support/scale.ts';
+import { LONG, scaled } from './support/scale.ts';
 import { percentile, report } from './support/table.ts';
 
-const CLIENTS = scaled(100, 500);
+/** Of each kind. */
+const CLIENTS = scaled(20, 500);
+/** Those who were ended come back for so long; 0: not at all. */
+const HELD_MS = scaled(0, 60_000);
 const DRIP_MS = 500;
 
 let tried = 0;
@@ -30,6 +33,10 @@ function slow(url: string, start: string, drop: string | null): Promise<string> 
   });
 }
 
+/** What a probe may take, and how much longer here, beside the clients on one machine. */
+const PROBE_MS = 500;
+const SLACK = 4;
+
 describe('S7 clients that are slow on purpose', () => {
   const server = useServer('embedded');
 
@@ -52,6 +59,8 @@ describe('S7 clients that are slow on purpose', () => {
   }
 
   const POST = 'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
+  // Each of them is mostly waiting. Held for a minute they would be more together than is promised.
+  const together = { concurrent: !LONG };
   it.each<[string, string, string | null]>([
     ['headers that drip', 'GET /livez HTTP/1.1\r\nHost: x\r\n', 'X-A: b\r\n'],
     ['headers that stop', 'GET /livez HTTP/1.1\r\nHost:', null],
@@ -62,12 +71,53 @@ describe('S7 clients that are slow on purpose', () => {
       'GET /graphql HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n',
       null,
     ],
-  ])('%s: 408 or a cut, and nobody else waits', async (_name, start, drop) => {
-    const count = Math.ceil(CLIENTS / 5);
-    const answers = await whileProbed(
-      Promise.all(Array.from({ length: count }, () => slow(server.url, start, drop))),
+  ])('%s: 408 or a cut, and nobody else waits', together, async (_name, start, drop) => {
+    const until = performance.now() + HELD_MS;
+    const strange = new Set<string>();
+    const client = async () => {
+      do {
+        const answer = await slow(server.url, start, drop);
+        if (answer !== '' && !answer.startsWith('HTTP/1.1 408')) strange.add(answer);
+        tried += 1;
+      } while (performance.now() < until);
+    };
+    await whileProbed(Promise.all(Array.from({ length: CLIENTS }, client)));
+    expect([...strange]).toEqual([]);
+  });
+
+  it('answers that nobody reads, asked for again and again: nobody else waits', async () => {
+    const page = await (await fetch(`${server.url}/client`)).text();
+    const [script = '/client'] = /\/client\/assets\/[^"]+\.js/.exec(page) ?? [];
+    const asked = `GET ${script} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(50);
+    const sockets = Array.from({ length: CLIENTS }, () => {
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => {
+        socket.pause();
+        socket.write(asked);
+      });
+      socket.on('error', () => undefined);
+      return socket;
+    });
+    await whileProbed(new Promise((resolve) => setTimeout(resolve, scaled(2000, 60_000))));
+    expect(sockets.filter((socket) => socket.bytesWritten === 0)).toEqual([]);
+    for (const socket of sockets) socket.destroy();
+    tried += CLIENTS;
+  });
+
+  it('ranges of ranges, as of a broken download: an answer each', async () => {
+    const ranges = Array.from({ length: 1000 }, (_, index) => `5-${index}`).join(',');
+    await whileProbed(
+      Promise.all(
+        Array.from({ length: CLIENTS }, async () => {
+          const response = await fetch(`${server.url}/client`, { headers: { range: `bytes=0-,${ranges}` } });
+          await response.arrayBuffer();
+          expect([200, 206, 416]).toContain(response.status);
+          tried += 1;
+        }),
+      ),
     );
-    expect(answers.filter((answer) => answer !== '' && !answer.startsWith('HTTP/1.1 408'))).toEqual([]);
-    tried += count;
+  });
+
+  it.runIf(LONG)('keep no probe waiting: p99 at most half a second', () => {
+    expect(percentile(probes, 0.99)).toBeLessThanOrEqual(PROBE_MS * SLACK);
   });
 });

@@ -66,7 +66,11 @@ export interface RawSocket {
 }
 
 /** Connects and upgrades. @throws Error with the first line of any other answer. */
-export async function openRaw(url: string, after: Buffer = Buffer.alloc(0)): Promise<RawSocket> {
+export async function openRaw(
+  url: string,
+  after: Buffer = Buffer.alloc(0),
+  headers: Readonly<Record<string, string>> = {},
+): Promise<RawSocket> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   let bytes: Buffer = Buffer.alloc(0);
   const opened = new Promise<void>((resolve, reject) => {
@@ -87,7 +91,7 @@ export async function openRaw(url: string, after: Buffer = Buffer.alloc(0)): Pro
       if (closeCodeOf(bytes) !== null) socket.end();
     });
   });
-  socket.write(Buffer.concat([Buffer.from(upgradeRequest()), after]));
+  socket.write(Buffer.concat([Buffer.from(upgradeRequest(headers)), after]));
   await opened;
   return { socket, closed, send: (...frames) => void socket.write(Buffer.concat([...frames])) };
 }
