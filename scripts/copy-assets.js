@@ -1,14 +1,14 @@
 /** After `tsc`: what the compiler leaves behind. The printed schema, Lua scripts, and a program that can be run. */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { buildSchema, printSchema } from 'graphql';
+import { printSchema } from 'graphql';
 
 const SHEBANG = '#!/usr/bin/env node\n';
 const EXECUTABLE = 0o755;
 
-const parts = readdirSync('schema').filter((name) => name.endsWith('.graphql'));
-const sdl = parts.sort().map((name) => readFileSync(join('schema', name), 'utf8'));
-writeFileSync('dist/schema.graphql', `${printSchema(buildSchema(sdl.join('\n')))}\n`);
+// The same text as at /schema.graphql.
+const { buildChatSchema } = await import('../dist/graphql/schema.js');
+writeFileSync('dist/schema.graphql', `${printSchema(buildChatSchema())}\n`);
 
 for (const entry of readdirSync('src', { withFileTypes: true, recursive: true })) {
   if (!entry.isFile() || !entry.name.endsWith('.lua')) continue;

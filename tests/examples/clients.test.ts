@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.js';
-import { converse, finish, installed, QUIET, tool, WHOLE, withNpm } from './kit.js';
+import { converse, finish, installed, needing, QUIET, WHOLE, withNpm } from './kit.js';
 
 describe('clients of others hold a whole conversation, through cut connections', () => {
   const chat = useServer('embedded');
@@ -27,35 +27,45 @@ describe('clients of others hold a whole conversation, through cut connections',
     expect(await converse(chat.url, 'npm', ['start', '--silent'], folder)).toEqual(WHOLE);
   });
 
-  it('python, with gql', async () => {
-    const folder = await installed('python', async (at) => {
-      await finish(tool('python3'), ['-m', 'venv', 'venv'], at);
-      await finish('venv/bin/pip', ['install', '--quiet', '--requirement', 'requirements.txt'], at);
-    });
-    expect(await converse(chat.url, 'venv/bin/python', ['chat.py'], folder)).toEqual(WHOLE);
-  });
+  it(
+    'python, with gql',
+    needing(['python3'], async ([python]) => {
+      const folder = await installed('python', async (at) => {
+        await finish(python, ['-m', 'venv', 'venv'], at);
+        await finish('venv/bin/pip', ['install', '--quiet', '--requirement', 'requirements.txt'], at);
+      });
+      expect(await converse(chat.url, 'venv/bin/python', ['chat.py'], folder)).toEqual(WHOLE);
+    }),
+  );
 
-  it('go, with genqlient, from the schema alone', async () => {
-    const go = tool('go');
-    const folder = await installed('go', async (at) => {
-      await writeSchema(at);
-      await finish(go, ['generate'], at);
-      await finish(go, ['build', '-o', 'chat', '.'], at);
-    });
-    expect(await converse(chat.url, './chat', [], folder)).toEqual(WHOLE);
-  });
+  it(
+    'go, with genqlient, from the schema alone',
+    needing(['go'], async ([go]) => {
+      const folder = await installed('go', async (at) => {
+        await writeSchema(at);
+        await finish(go, ['generate'], at);
+        await finish(go, ['build', '-o', 'chat', '.'], at);
+      });
+      expect(await converse(chat.url, './chat', [], folder)).toEqual(WHOLE);
+    }),
+  );
 
-  it('java, with the client of SmallRye', async () => {
-    const folder = await installed('java', async (at) => {
-      const download = ['dependency:copy-dependencies', '-DoutputDirectory=lib'];
-      await finish(tool('mvn'), ['--batch-mode', '--quiet', ...download], at);
-      await finish(tool('javac'), ['-cp', 'lib/*', 'Chat.java', 'Madang.java'], at);
-    });
-    expect(await converse(chat.url, tool('java'), ['-cp', 'lib/*:.', 'Chat'], folder)).toEqual(WHOLE);
-  });
+  it(
+    'java, with the client of SmallRye',
+    needing(['mvn', 'javac', 'java'], async ([mvn, javac, java]) => {
+      const folder = await installed('java', async (at) => {
+        const download = ['dependency:copy-dependencies', '-DoutputDirectory=lib'];
+        await finish(mvn, ['--batch-mode', '--quiet', ...download], at);
+        await finish(javac, ['-cp', 'lib/*', 'Chat.java', 'Madang.java'], at);
+      });
+      expect(await converse(chat.url, java, ['-cp', 'lib/*:.', 'Chat'], folder)).toEqual(WHOLE);
+    }),
+  );
 
-  it('curl, with server-sent events', async () => {
-    tool('jq');
-    expect(await converse(chat.url, tool('bash'), ['chat.sh'], 'examples/curl')).toEqual(WHOLE);
-  });
+  it(
+    'curl, with server-sent events',
+    needing(['bash', 'curl', 'jq'], async ([bash]) => {
+      expect(await converse(chat.url, bash, ['chat.sh'], 'examples/curl')).toEqual(WHOLE);
+    }),
+  );
 });

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
 import { cp, readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { startFaultProxy, type FaultProxy } from '../testkit/faults/proxy.js';
 import { readLog } from '../testkit/seed.js';
 import { cached } from '../testkit/services/cache.js';
@@ -71,11 +72,25 @@ export async function finish(
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${program.output()}`);
 }
 
-/** The path of a tool that an example needs. @throws Error that says what is missing. */
-export function tool(name: string): string {
-  const path = onPath(name);
-  if (path === null) throw new Error(`This example needs ${name}, and it is not on PATH`);
-  return path;
+/**
+ * A test that needs tools of other languages, given their paths. Where one is missing the run says at its end that
+ * the example was left out; in CI that is a failure.
+ */
+export function needing<const Names extends readonly string[]>(
+  names: Names,
+  test: (paths: { readonly [Index in keyof Names]: string }) => Promise<void>,
+): () => Promise<void> {
+  return async () => {
+    const paths = names.map((name) => onPath(name));
+    const missing = names.filter((_, index) => paths[index] === null);
+    if (missing.length === 0) return test(paths as { readonly [Index in keyof Names]: string });
+    const words = `LEFT OUT "${expect.getState().currentTestName}": no ${missing.join(', ')} on PATH`;
+    if (process.env['CI'] !== undefined) throw new Error(words);
+    console.log(words);
+    const told = process.env['MADANG_TEST_SERVICES_FILE'];
+    if (told !== undefined) appendFileSync(told, `${words}\n`);
+    return undefined;
+  };
 }
 
 /** Everything in the folder of an example, as it would be hashed for a cache. */

@@ -54,6 +54,8 @@ describe('the packed package', () => {
     expect((await stat(program)).mode & 0o111).not.toBe(0);
     const server = await started(folder, program);
     await chats(server.url());
+    const sdl = await readFile(join(folder, 'node_modules/madang/dist/schema.graphql'), 'utf8');
+    expect(await (await fetch(`${server.url()}/schema.graphql`)).text()).toBe(sdl);
     expect(await readdir(join(folder, 'data'))).not.toEqual([]);
     expect((await server.stop()).code).toBe(0);
 
