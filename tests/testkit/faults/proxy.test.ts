@@ -134,7 +134,8 @@ describe('the fault proxy', () => {
     const started = performance.now();
     socket.write('x'.repeat(250));
     await vi.waitFor(() => expect(received().replaceAll('a:', '')).toHaveLength(250), WAIT);
-    expect(performance.now() - started).toBeGreaterThan(400);
+    // One way; the way back begins with the first slice.
+    expect(performance.now() - started).toBeGreaterThan(240);
     expect(received().split('a:').length).toBeGreaterThan(2);
   });
 });
