@@ -73,7 +73,7 @@ describe('the code in the documents', () => {
     console.log(`${blocks.length} blocks of code: ${counts.join(', ')}`);
     expect(unmarked.length / blocks.length).toBeLessThan(0.25);
     // A mark without a test behind it would say what is not so.
-    const tested = ['bash run', 'graphql run', 'ts types'];
+    const tested = ['bash run', 'graphql run', 'ts types', 'js types'];
     expect(kinds.filter((kind) => kind.includes(' ') && !tested.includes(kind))).toEqual([]);
   });
 
@@ -166,7 +166,7 @@ describe('the code in the documents', () => {
     });
 
     it('has no type error', async () => {
-      const blocks = marked('types', 'ts');
+      const blocks = [...marked('types', 'ts'), ...marked('types', 'js')];
       for (const { file, line, code } of blocks) {
         await writeFile(join(folder, `${file.replaceAll(/\W/g, '-')}-${line}.ts`), code);
       }
