@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { percentile } from '../testkit/faults/conversation.js';
-import { sleep, SLACK } from './scenario.js';
+import { ms, sleep, SLACK } from './scenario.js';
 import { setStage, type Stage } from './stage.js';
 
 const SECOND_MS = 1000;
@@ -17,6 +17,32 @@ const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
+
+/** How long the connections of an instance that is stopped take to be closed, and how much fuller a second may be. */
+const DRAIN_WINDOW_MS = 5 * SECOND_MS;
+const BUSIEST = 2;
+
+/** How many connections ended in the busiest second of a drain that began at `from`, and how many on average. */
+function spreadOfCloses(
+  { conversation }: Stage,
+  from: number,
+  to: number,
+): { busiest: number; mean: number } {
+  const moments = conversation.followers
+    .flatMap(({ endedAt }) => endedAt)
+    .filter((moment) => moment >= from && moment <= to)
+    .toSorted((a, b) => a - b);
+  const [first = from] = moments;
+  const perSecond = new Map<number, number>();
+  for (const moment of moments) {
+    const second = Math.floor((moment - first) / SECOND_MS);
+    perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
+  }
+  return {
+    busiest: Math.max(0, ...perSecond.values()),
+    mean: moments.length / (DRAIN_WINDOW_MS / SECOND_MS),
+  };
+}
 
 /** Each reason with how often it was met. */
 function whyFailed(all: readonly { readonly failures: ReadonlyMap<string, number> }[]): string {
@@ -43,23 +69,36 @@ describe('R1', () => {
 });
 
 describe('R21', () => {
-  it('each instance is stopped and started in turn, three rounds: each ends in order and in time', async () => {
-    const stage = await setStage({ env: { DRAIN_DELAY_MS: '2000', DRAIN_WINDOW_MS: '5000' } });
+  it('each instance is stopped and started in turn, three rounds: each ends in order, in time, and by and by', async () => {
+    const stage = await setStage({
+      env: { DRAIN_DELAY_MS: '2000', DRAIN_WINDOW_MS: String(DRAIN_WINDOW_MS) },
+    });
     closers.push(stage.close);
+    const exitMs: number[] = [];
+    const closes: { readonly busiest: number; readonly mean: number }[] = [];
     for (let round = 0; round < 3; round += 1) {
       for (const instance of stage.instances) {
         await sleep(2 * SECOND_MS);
         const started = performance.now();
         expect(await instance.stop()).toEqual({ code: 0, signal: null });
-        expect(performance.now() - started).toBeLessThan(EXIT_WITHIN_MS);
+        const ended = performance.now();
+        exitMs.push(ended - started);
+        closes.push(spreadOfCloses(stage, started, ended));
         await instance.restart();
       }
     }
     const outcome = await stage.finish('R21', '3 rounds of rolling restarts', {
       notes: ({ retries }) =>
+        `exits within ${ms(Math.max(...exitMs))}, connections closed in the busiest second and on average ` +
+        `${closes.map(({ busiest, mean }) => `${busiest}/${mean.toFixed(1)}`).join(' ')}, ` +
         `${retries - retriedSends(stage)} sends failed after a retry; sends failed: ${whyFailed(stage.conversation.senders)}; ` +
         `tries to connect failed: ${whyFailed(stage.conversation.followers)}`,
     });
+    expect(Math.max(...exitMs)).toBeLessThan(EXIT_WITHIN_MS);
+    for (const { busiest, mean } of closes) {
+      expect(mean).toBeGreaterThan(0);
+      expect(busiest).toBeLessThanOrEqual(Math.max(1, BUSIEST * mean));
+    }
     expect(outcome.retries).toBe(retriedSends(stage));
     expect(percentile(outcome.pauseMs, 0.99)).toBeLessThan(RESTART_PAUSE_P99_MS * SLACK);
     expect(Math.max(...outcome.pauseMs)).toBeLessThan(RESTART_PAUSE_MAX_MS * SLACK);

@@ -27,6 +27,8 @@ export interface Follower {
   longestPauseMs(): number;
   /** How often it had to connect again. */
   reconnects(): number;
+  /** When its connections ended, by `performance.now()`. */
+  readonly endedAt: readonly number[];
   /** Why tries to connect failed, and how often each. */
   readonly failures: ReadonlyMap<string, number>;
   /** The socket of the moment. */
@@ -55,6 +57,7 @@ export function startFollower(options: FollowerOptions): Follower {
   let longestPause = 0;
   let connects = 0;
   const failed = new Map<string, number>();
+  const endedAt: number[] = [];
   let hasBegun: () => void = () => undefined;
   const begun = new Promise<void>((resolve) => (hasBegun = resolve));
   const now = (): number => performance.now();
@@ -109,6 +112,7 @@ export function startFollower(options: FollowerOptions): Follower {
     const how = await operation.ended;
     if (stopped) return;
     downSince = now();
+    endedAt.push(downSince);
     if (how === 'complete') refused('the server completed the subscription');
     for (const { extensions, message } of operation.errors) {
       if (!RETRYABLE.has(extensions?.code ?? '')) refused(`${extensions?.code}: ${message}`);
@@ -149,6 +153,7 @@ export function startFollower(options: FollowerOptions): Follower {
     begun,
     longestPauseMs: () => Math.max(longestPause, downSince === null || stopped ? 0 : now() - downSince),
     reconnects: () => Math.max(0, connects - 1),
+    endedAt,
     failures: failed,
     socket: () => current,
     stop,
