@@ -94,7 +94,12 @@ export function createServices(
     chance,
     defer: setImmediate,
     log,
-    limits: { ...LOG_LIMITS, maxReplayed: config.maxReplayedMessages },
+    limits: {
+      ...LOG_LIMITS,
+      maxReplayed: config.maxReplayedMessages,
+      // Nobody else writes to an embedded store.
+      ...(config.mongodbUrl === null ? { maxTurnMs: 0 } : {}),
+    },
     metrics: createLogMetrics(metrics),
     numbered: (entry, number) => traces.numbered(entry, number),
     sameInput,

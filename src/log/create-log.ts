@@ -71,6 +71,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     store,
     clock,
     limits,
+    knownNumber: (logId) => knownHead(logId)?.number ?? 0,
     onRead: (logId, { head, at }) => held.get(logId)?.head.proven(head, at),
   });
   const denseRead = createDenseRead({ store, clock, limits, log, metrics });
@@ -81,9 +82,8 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
   function hold(logId: string): Held<Record> {
     let entry = held.get(logId);
     if (entry === undefined) {
-      const head = createKnownHead<Record>(clock, limits.headLifetimeMs);
       entry = {
-        head,
+        head: createKnownHead<Record>(clock, limits.headLifetimeMs),
         writer: null,
         feed: null,
         sources: 0,
@@ -141,14 +141,15 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     bus.publish(event);
   }
 
-  function makeWriter(logId: string, head: KnownHead<Record>): LogWriter<Record> {
+  function makeWriter(logId: string, entry: Held<Record>): LogWriter<Record> {
     return createLogWriter({
       ...options,
       logId,
-      head,
+      head: entry.head,
       instance,
       onLanded: (record, previousTag) => landed(logId, record, previousTag),
       onFound: (record, own) => found(logId, record, own),
+      hearsOthers: () => entry.feed !== null && entry.feed.next() !== null && bus.mode() === 'push',
     });
   }
 
@@ -186,7 +187,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     append(logId, entry, signal) {
       if (stopped) return Promise.reject(unavailable());
       const log = hold(logId);
-      log.writer ??= makeWriter(logId, log.head);
+      log.writer ??= makeWriter(logId, log);
       return log.writer.append(entry, signal);
     },
 

@@ -25,11 +25,14 @@ export function createHeadRead<Record extends LogRecord>({
   store,
   clock,
   limits,
+  knownNumber,
   onRead,
 }: {
   readonly store: LogStore<Record>;
   readonly clock: Clock;
   readonly limits: LogLimits;
+  /** The highest number of a log that this instance has acknowledged or released; 0 when it knows none. */
+  readonly knownNumber: (logId: string) => number;
   readonly onRead: (logId: string, read: ReadHead<Record>) => void;
 }) {
   /** The newest flight of each log: started, or about to start. */
@@ -37,7 +40,9 @@ export function createHeadRead<Record extends LogRecord>({
 
   async function fly(logId: string): Promise<ReadHead<Record>> {
     const at = momentOf(clock);
-    const record = await limited(clock, limits.storeCallMs, (signal) => store.newest(logId, null, signal));
+    const record = await limited(clock, limits.storeCallMs, (signal) =>
+      store.newest(logId, null, signal, knownNumber(logId)),
+    );
     const read = { head: headOf(record), at };
     onRead(logId, read);
     return read;

@@ -13,8 +13,13 @@ export interface LogLimits {
   readonly headLifetimeMs: number;
   /** The longest that one call of the store is waited for. */
   readonly storeCallMs: number;
-  /** The longest pause after somebody else took a number, and after an outcome that is not known. */
+  /** The longest pause after somebody else took a number. */
   readonly maxConflictPauseMs: number;
+  /** How long the bus is then waited for, to say who; the store is asked otherwise. */
+  readonly conflictNewsMs: number;
+  /** The longest that a writer which has just written waits for others to write. */
+  readonly maxTurnMs: number;
+  /** The longest pause after an outcome that is not known. */
   readonly maxFailurePauseMs: number;
   /** How long a starting feed waits for its subscription on the bus. */
   readonly subscribeWaitMs: number;
@@ -50,9 +55,11 @@ export const LOG_LIMITS: Omit<LogLimits, 'maxReplayed'> = {
   maxBatchBytes: 256_000,
   headLifetimeMs: 60_000,
   storeCallMs: 5000,
-  maxConflictPauseMs: 8,
+  maxConflictPauseMs: 4,
+  conflictNewsMs: 5,
+  maxTurnMs: 50,
   maxFailurePauseMs: 200,
-  subscribeWaitMs: 500,
+  subscribeWaitMs: 300,
   maxAhead: 1024,
   repairDelayMs: 10,
   repairDelayJitterMs: 15,

@@ -75,8 +75,18 @@ export interface LogStore<Record extends LogRecord> {
     session: LogSession | null,
     signal: AbortSignal,
   ): Promise<Record | null>;
-  /** The record with the highest number, read after the call was made; null for an empty log. */
-  newest(logId: string, session: LogSession | null, signal: AbortSignal): Promise<Record | null>;
+  /**
+   * The record with the highest number, read after the call was made; null for an empty log.
+   *
+   * @param from - a number that was seen in this log, from which it is quicker to look upwards; 0: none. The
+   *   answer does not depend on it.
+   */
+  newest(
+    logId: string,
+    session: LogSession | null,
+    signal: AbortSignal,
+    from?: number,
+  ): Promise<Record | null>;
   /**
    * For each of these logs (at most 200) the lowest number that is kept: 1 unless older records were dropped.
    * Raised before the records are dropped. Logs that are not known are left out.

@@ -8,6 +8,7 @@ import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
 import type { LogEntry, LogRecord, LogSession, LogStore, Tag } from './log-store.js';
 import type { LogAppended } from './log.js';
+import { createTurns } from './turns.js';
 
 /** What is appended: a record that has no number yet. */
 export type Unnumbered<Record extends LogRecord> = Omit<Record, 'number'> & LogEntry;
@@ -37,6 +38,8 @@ interface WriterOptions<Record extends LogRecord> {
   readonly onLanded: (record: Record, previousTag: Tag) => void;
   /** A key was stored already; `own`: by a try of this writer whose outcome was not known. */
   readonly onFound: (record: Record, own: boolean) => void;
+  /** Whether a feed of this instance tells soon what others have stored. */
+  readonly hearsOthers: () => boolean;
 }
 
 interface Waiting<Record extends LogRecord> {
@@ -60,7 +63,7 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
   let waiting = 0;
   let pumping = false;
   let inFlight: { readonly batch: readonly Waiting<Record>[]; readonly limit: CallLimit } | null = null;
-  let conflicts = 0;
+  const turns = createTurns(options);
   let failures = 0;
 
   function append(entry: Unnumbered<Record>, signal: AbortSignal): Promise<LogAppended<Record>> {
@@ -109,6 +112,7 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
     for (;;) {
       queue = queue.filter((item) => item.open);
       if (queue.length === 0) break;
+      await turns.mine();
       const outcome = await attempt(session);
       if (outcome === 'known') continue;
       // What a later read sees must not depend on a session whose primary may be gone.
@@ -119,7 +123,6 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
       await sleep(clock, Math.min(limits.maxFailurePauseMs, 5 * 2 ** failures) * (1 - chance() / 2));
     }
     session.end();
-    conflicts = 0;
     failures = 0;
     pumping = false;
   }
@@ -127,21 +130,23 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
   /** One insert. `failed`: nothing is known any more. */
   async function attempt(session: LogSession): Promise<'known' | 'failed'> {
     try {
-      const base = head.get() ?? (await call(queue, (signal) => readHead(session, signal)));
+      const base = head.get() ?? (await call(queue, (signal) => readHead(session, 0, signal)));
       const batch = takeBatch();
       const records = batch.map((item, index) => options.numbered(item.entry, base.number + 1 + index));
       if (records.length === 0) return 'known';
       metrics.writerBatch(records.length);
+      const startedAt = clock.monotonic();
       const result = await call(batch, (signal) => store.append(records, session, signal));
       if (result.outcome === 'unknown') {
         metrics.writerUnknownOutcome();
         return failed(result.cause);
       }
       failures = 0;
+      if (result.landed > 0) turns.stored(base.number + result.landed, clock.monotonic() - startedAt);
       landed(base, batch.slice(0, result.landed), records.slice(0, result.landed));
       const next = batch[result.landed];
       if (result.outcome === 'duplicate' && next !== undefined) await settleDuplicate(next, session);
-      if (result.outcome === 'conflict') await afterConflict(result.landed, session);
+      if (result.outcome === 'conflict') await afterConflict(base.number + result.landed, session);
       return 'known';
     } catch (error) {
       return failed(error);
@@ -170,9 +175,9 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
     }
   }
 
-  async function readHead(session: LogSession, signal: AbortSignal): Promise<Head<Record>> {
+  async function readHead(session: LogSession, from: number, signal: AbortSignal): Promise<Head<Record>> {
     const at = momentOf(clock);
-    const read = headOf(await store.newest(logId, session, signal));
+    const read = headOf(await store.newest(logId, session, signal, from));
     head.proven(read, at);
     return head.get() ?? read;
   }
@@ -189,7 +194,6 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
 
   function landed(base: Head<Record>, batch: readonly Waiting<Record>[], records: readonly Record[]): void {
     if (records.length === 0) return;
-    conflicts = 0;
     queue = queue.slice(records.length);
     head.proven(headOf(records.at(-1) ?? null), momentOf(clock));
     for (const [index, record] of records.entries()) {
@@ -209,7 +213,7 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
     if (stored === null) {
       // The record that was in the way has been rolled back, and perhaps more with it.
       head.forget();
-      return pauseAfterConflict();
+      return sleep(clock, chance() * limits.maxConflictPauseMs);
     }
     head.proven(headOf(stored), at);
     queue = queue.filter((other) => other !== item);
@@ -220,16 +224,10 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
     options.onFound(stored, own);
   }
 
-  async function afterConflict(landedRecords: number, session: LogSession): Promise<void> {
+  /** The number behind `number` was taken: goes on behind what the feed has released since, else behind what the store says. */
+  async function afterConflict(number: number, session: LogSession): Promise<void> {
     metrics.writerConflict();
-    if (landedRecords > 0) conflicts = 0;
-    await pauseAfterConflict();
-    await call(queue, (signal) => readHead(session, signal));
-  }
-
-  async function pauseAfterConflict(): Promise<void> {
-    conflicts += 1;
-    await sleep(clock, chance() * Math.min(limits.maxConflictPauseMs, 1.5 * conflicts));
+    if (!(await turns.lost(number))) await call(queue, (signal) => readHead(session, number, signal));
   }
 
   return {

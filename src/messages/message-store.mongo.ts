@@ -64,6 +64,7 @@ export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageSto
     return found === undefined ? {} : { session: found };
   };
 
+  /** The messages with `after < number ≤ through`, ascending. */
   async function stretch(
     roomId: string,
     after: number,
@@ -71,13 +72,12 @@ export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageSto
     session: LogSession | null,
     signal: AbortSignal,
   ): Promise<readonly Message[]> {
+    // Point reads: a range costs some servers of this protocol the more the longer the room is.
+    const ids = Array.from({ length: through - after }, (_, index) => idOf(roomId, after + 1 + index));
     const documents = await messages
-      .find(
-        { roomId: { $eq: roomId }, number: { $gt: after, $lte: through } },
-        { sort: { number: 1 }, batchSize: STRETCH + 1, signal, ...inSession(session) },
-      )
+      .find({ _id: { $in: ids } }, { batchSize: ids.length + 1, signal, ...inSession(session) })
       .toArray();
-    return documents.map(toMessage);
+    return documents.map(toMessage).toSorted((one, other) => one.number - other.number);
   }
 
   /** One question per document: the level holds only for a filter that names one. */
@@ -89,25 +89,37 @@ export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageSto
       found.filter((document) => document !== null),
     );
 
-  async function newest(
+  /** The newest message at `from` or above; null when `from` itself is not there: then it is of another history. */
+  async function climb(
     roomId: string,
+    from: number,
     session: LogSession | null,
     signal: AbortSignal,
   ): Promise<Message | null> {
-    const room = await rooms.findOne(
-      { _id: { $eq: roomId } },
-      { projection: { head: 1 }, signal, ...inSession(session) },
-    );
-    // Start with the hint itself: a hint without its message is of another history.
-    const hint = Math.max(1, room?.head ?? 1);
-    let [after, last]: [number, Message | null] = [hint - 1, null];
+    let [after, last]: [number, Message | null] = [from - 1, null];
     for (;;) {
       const found = await stretch(roomId, after, after + STRETCH, session, signal);
-      if (last === null && found[0]?.number !== hint) break;
+      if (last === null && found[0]?.number !== from) return null;
       last = found.at(-1) ?? last;
       if (last === null || last.number < after + STRETCH) return last;
       after = last.number;
     }
+  }
+
+  async function newest(
+    roomId: string,
+    session: LogSession | null,
+    signal: AbortSignal,
+    from: number,
+  ): Promise<Message | null> {
+    const above = from > 0 ? await climb(roomId, from, session, signal) : null;
+    if (above !== null) return above;
+    const room = await rooms.findOne(
+      { _id: { $eq: roomId } },
+      { projection: { head: 1 }, signal, ...inSession(session) },
+    );
+    const hinted = await climb(roomId, Math.max(1, room?.head ?? 1), session, signal);
+    if (hinted !== null) return hinted;
     const [sorted] = await messages
       .find({ roomId: { $eq: roomId } }, { sort: { number: -1 }, limit: 1, signal, ...inSession(session) })
       .toArray();
@@ -158,7 +170,7 @@ export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageSto
       return found === null ? null : toMessage(found);
     },
 
-    newest: (logId, session, signal) => within(signal, () => newest(logId, session, signal)),
+    newest: (logId, session, signal, from = 0) => within(signal, () => newest(logId, session, signal, from)),
 
     async firsts(logIds, level, signal) {
       const options = { projection: { first: 1 }, signal };

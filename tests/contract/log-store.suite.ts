@@ -331,6 +331,16 @@ export function logStoreSuite<Record extends LogRecord>(
         expect((await world.store.newest(logId, null, soon()))?.number).toBe(257);
       });
 
+      test.each([1, 300, 600, 601, 9000])(
+        'is found from a number that was seen (%i of 600)',
+        async (from) => {
+          const logId = newLog();
+          await world.addLog(logId);
+          for (const first of [1, 201, 401]) await append(entries(logId, first, first + 199));
+          expect((await world.store.newest(logId, null, soon(), from))?.number).toBe(600);
+        },
+      );
+
       test('does not believe a hint ahead of the log', async () => {
         const logId = newLog();
         await world.addLog(logId);

@@ -90,6 +90,7 @@ describe('reading a head', () => {
       },
       clock,
       limits: { ...LOG_LIMITS, maxReplayed: 1 },
+      knownNumber: () => 0,
       onRead: () => undefined,
     });
     return { clock, memory, starts, headRead };
@@ -127,6 +128,7 @@ describe('reading a head', () => {
       },
       clock,
       limits: { ...LOG_LIMITS, maxReplayed: 1 },
+      knownNumber: () => 0,
       onRead: () => undefined,
     });
     await expect(headRead(LOG_ID)).rejects.toMatchObject({ code: 'UNAVAILABLE' });

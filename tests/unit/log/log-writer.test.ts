@@ -129,6 +129,74 @@ describe('appending', () => {
   });
 });
 
+describe('LOG-2: a log that several instances write', () => {
+  const INSERT_MS = 5;
+
+  /** Two instances that follow the log, on one store whose inserts take a while and whose head reads are noted. */
+  async function createTwo() {
+    const world = createLogWorld();
+    const reads: (number | undefined)[] = [];
+    const store: LogStore<Note> = {
+      ...world.store,
+      append: async (...args) => {
+        await new Promise<void>((resolve) => void world.clock.after(INSERT_MS, resolve));
+        return world.store.append(...args);
+      },
+      newest: (logId, session, signal, from) => {
+        reads.push(from);
+        return world.store.newest(logId, session, signal, from);
+      },
+    };
+    const [one, other] = [1, 2].map(() => createInstance({ ...world, store }));
+    if (one === undefined || other === undefined) throw new Error('no instances');
+    for (const { log } of [one, other]) log.follow(LOG_ID);
+    for (const { log } of [one, other]) {
+      void log.append(LOG_ID, note('first'), patient());
+      await world.clock.pass(100);
+    }
+    reads.length = 0;
+    const send = ({ log }: typeof one, text: string) => log.append(LOG_ID, note(text), patient());
+    return { ...world, one, other, reads, send };
+  }
+
+  test('who meets a taken number goes on behind what its feed has released, without a read', async () => {
+    const { clock, one, other, reads, send } = await createTwo();
+    const sent = [send(one, 'a'), send(other, 'b')];
+    await clock.pass(100);
+    expect((await Promise.all(sent)).map(shown).toSorted()).toEqual(['3 a', '4 b']);
+    const conflicts = [one, other].map(({ counts }) => counts.get('conflict') ?? 0);
+    expect(conflicts.reduce((sum, count) => sum + count, 0)).toBe(1);
+    expect(reads).toEqual([]);
+  });
+
+  test('without news of who was faster it reads on from there', async () => {
+    const { clock, bus, one, other, reads, send } = await createTwo();
+    bus.setFate(() => 'lose');
+    const sent = [send(one, 'a'), send(other, 'b')];
+    await clock.pass(100);
+    expect((await Promise.all(sent)).map(shown).toSorted()).toEqual(['3 a', '4 b']);
+    expect(reads).toEqual([2]);
+  });
+
+  test('who writes without a pause lets others go first: nobody is starved', async () => {
+    const { clock, one, other, send } = await createTwo();
+    const stream = Array.from({ length: 400 }, async (_, index) => {
+      await new Promise<void>((resolve) => void clock.after(index, resolve));
+      return send(one, `${index}`);
+    });
+    const waits: number[] = [];
+    for (let index = 0; index < 20; index += 1) {
+      const startedAt = clock.monotonic();
+      void send(other, `other ${index}`).then(() => waits.push(clock.monotonic() - startedAt));
+      await clock.pass(20);
+    }
+    await clock.pass(1000);
+    await Promise.all(stream);
+    expect(waits).toHaveLength(20);
+    expect(Math.max(...waits)).toBeLessThan(40 * INSERT_MS);
+  });
+});
+
 describe('LOG-5: a key', () => {
   const keyed = (text: string) => note(text, { key: 'c:once' });
 
