@@ -20,6 +20,7 @@ const PLOTS: Readonly<Record<string, Plot>> = {
   ranking: { title: 'First page of the list of rooms: reads a second', metric: 'readsPerSecond' },
   embedded: { title: 'Messages stored a second', metric: 'storedPerSecond' },
   'hot-room': { title: 'HTTP p99 in ms beside a room of 5,000', metric: 'httpP99Ms' },
+  writers: { title: 'One room, messages stored a second', metric: 'storedPerSecond' },
   stalled: { title: 'KB of resident memory per stalled subscriber', metric: 'rssKbPerStalled' },
 };
 

@@ -8,6 +8,7 @@ import { pipeline } from './pipeline.js';
 import { ranking } from './ranking.js';
 import { smallRooms } from './small-rooms.js';
 import { stalled } from './stalled.js';
+import { writers } from './writers.js';
 
 /** The benchmarks by name. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -20,4 +21,5 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'hot-room': hotRoom,
   stalled,
   pipeline,
+  writers,
 };

@@ -20,6 +20,7 @@ const BENCHES: Readonly<Record<string, { ratios: readonly string[]; figures: rea
   'hot-room': { ratios: ['N2.yoga'], figures: ['N2'] },
   stalled: { ratios: ['N1.p99'], figures: ['N1'] },
   pipeline: { ratios: ['pipeline.mutations', 'pipeline.fan-out'], figures: [] },
+  writers: { ratios: ['W1', 'W2', 'W2.one'], figures: ['W1'] },
 };
 
 const LIMIT_MS = 180_000;
