@@ -233,6 +233,29 @@ describe('S4 abuse of the socket protocol', () => {
     expect(growth).toBeLessThanOrEqual(MAX_GROWTH_MB);
   });
 
+  it('a message in 16 fragments is one; of a 17th its socket ends with 1008', async () => {
+    const message = '{"type":"ping"}'.padEnd(32);
+    const inFragments = (count: number) =>
+      Array.from({ length: count }, (_, at) =>
+        frame({
+          opcode: at === 0 ? 1 : 0,
+          fin: at === count - 1,
+          payload: Buffer.from(at === count - 1 ? message.slice(at) : (message[at] ?? '')),
+        }),
+      );
+    const socket = await open(true);
+    let heard = '';
+    socket.socket.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1')));
+    socket.send(...inFragments(16));
+    await eventually(
+      () => heard,
+      (text) => text.includes('"pong"'),
+    );
+    socket.send(...inFragments(17));
+    expect(await socket.closed).toBe(1008);
+    cases += 2;
+  });
+
   it('ids are any text: names of properties, long ones; and one that is in use ends its socket', async () => {
     const socket = openSocket(`${server.url}/graphql`);
     await socket.init();
