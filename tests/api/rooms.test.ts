@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ask, request } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor, sendMessage } from '../testkit/seed.js';
+import { openSocket } from '../testkit/socket-client.js';
 import { eventually, FOUNDATIONS, useServer } from './world.js';
 
 const CREATE = /* GraphQL */ `
@@ -207,6 +208,55 @@ describe.each(FOUNDATIONS)('rooms, %s', (name) => {
     expect(rooms.totalCount).toBeGreaterThanOrEqual(3);
     const unknown = await ask(chat.url, visit, { room: 'nowhere' }, { token: host.token });
     expect(unknown).toMatchObject({ visitRoom: { room: null, userErrors: [{ code: 'ROOM_NOT_FOUND' }] } });
+  });
+
+  it('CURSOR-4: a page refuses what is forged, of another list, or of an order that is gone; changes begin anew', async () => {
+    const made = await createRoom(chat.url, await createVisitor(chat.url));
+    const list =
+      'query ($after: String) { rooms(first: 20, after: $after) { edges { cursor node { id } } resumeCursor } }';
+    interface List {
+      rooms: { edges: { cursor: string; node: { id: string } }[]; resumeCursor: string };
+    }
+    const { rooms } = await eventually(
+      () => ask<List>(chat.url, list),
+      (read) => read.rooms.edges.some(({ node }) => node.id === made),
+    );
+    const changed = (text: string, change: (parts: string[]) => string[]): string =>
+      Buffer.from(change(Buffer.from(text, 'base64url').toString().split(' ')).join(' ')).toString(
+        'base64url',
+      );
+    const cursor = rooms.edges[0]?.cursor ?? '';
+    const gone = (text: string): string => changed(text, (parts) => parts.with(2, 'gone'));
+    const refusals: [after: string, code: string][] = [
+      ['nothing', 'BAD_CURSOR'],
+      ['', 'BAD_CURSOR'],
+      [`${cursor}A`, 'BAD_CURSOR'],
+      [rooms.resumeCursor, 'BAD_CURSOR'],
+      [changed(cursor, (parts) => parts.with(4, '999999')), 'BAD_CURSOR'],
+      [changed(cursor, (parts) => parts.with(3, '999999')), 'CURSOR_EXPIRED'],
+      [gone(cursor), 'CURSOR_EXPIRED'],
+    ];
+    for (const [after, code] of refusals) {
+      const { errors } = await request(chat.url, list, { after });
+      expect([after, errors[0]?.extensions?.code]).toEqual([after, code]);
+    }
+    const socket = await openSocket(chat.url);
+    const follow = (after: string) =>
+      socket.subscribe<{ roomsChanged: { complete: boolean } }>(
+        'subscription ($after: String) { roomsChanged(after: $after) { complete } }',
+        { after },
+      );
+    const anew = follow(gone(rooms.resumeCursor));
+    await eventually(
+      () => anew.data,
+      ([event]) => event?.roomsChanged.complete === true,
+    );
+    const refused = follow(cursor);
+    await eventually(
+      () => refused.errors,
+      ([error]) => error?.extensions?.code === 'BAD_CURSOR',
+    );
+    socket.close();
   });
 
   it('CURSOR-5: page through a pinned order; a foreign cursor is refused', async () => {
