@@ -126,6 +126,8 @@ export function createOutbox<Item>({
     // What is put meanwhile waits for its own turn: a busy key is told once per turn.
     for (let rest = waiting.size; rest > 0;) {
       takeBatch(Math.min(rest, maxBatch));
+      // What waited was dropped meanwhile.
+      if (inFlight.size === 0) return;
       rest -= inFlight.size;
       try {
         const again = new Set(await send([...inFlight.values()]));

@@ -7,7 +7,7 @@ const DELAY_MS = 10;
 const RETRY_MS = 100;
 
 /** An outbox of numbers that keeps the highest, and a receiver that can be away or slow. */
-function createWorld() {
+function createWorld({ maxWaiting }: { maxWaiting?: number } = {}) {
   const clock = createManualClock();
   const sent: string[][] = [];
   const state = {
@@ -23,6 +23,9 @@ function createWorld() {
     retryMs: RETRY_MS,
     maxBatch: 3,
     merge: (a, b) => ({ key: a.key, value: Math.max(a.value, b.value) }),
+    ...(maxWaiting === undefined
+      ? {}
+      : { limit: { maxWaiting, mayDrop: () => true, onDropped: () => undefined } }),
     async send(items) {
       const batch = items.map(({ key, value }) => `${key}${value}`);
       sent.push(batch);
@@ -127,6 +130,23 @@ describe('an outbox', () => {
     put('a', 2);
     await outbox.drain();
     expect(sent.at(-1)).toEqual(['a2']);
+  });
+
+  it('sends no empty batch when what waited was dropped while a batch was under way', async () => {
+    const { clock, put, sent, state } = createWorld({ maxWaiting: 4 });
+    for (let key = 0; key < 20; key += 1) put(`k${key}.`, 1);
+    state.away = true;
+    await clock.advance(DELAY_MS);
+    let answer = (): void => undefined;
+    state.answer = new Promise((resolve) => (answer = resolve));
+    state.away = false;
+    await clock.advance(RETRY_MS);
+    put('more.', 1);
+    answer();
+    await clock.advance(1000);
+    expect(sent.every((batch) => batch.length > 0)).toBe(true);
+    // The attempt that failed is repeated; two of those that waited are gone.
+    expect(sent.flat()).toHaveLength(3 + 20 + 1 - 2);
   });
 
   it('sends nothing by itself once it was stopped', async () => {
