@@ -1,9 +1,10 @@
 import type { Chance } from '../../../src/lib/ids.js';
 import type { Logger } from '../../../src/lib/logger.js';
+import { encodeCursor } from '../../../src/log/cursor.js';
 import { createLog } from '../../../src/log/create-log.js';
 import { LOG_LIMITS, type LogLimits } from '../../../src/log/log-limits.js';
 import type { LogMetrics } from '../../../src/log/log-metrics.js';
-import type { LogRecord, LogStore } from '../../../src/log/log-store.js';
+import { tagOf, type LogRecord, type LogStore } from '../../../src/log/log-store.js';
 import type { LogBus } from '../../../src/log/log-bus.js';
 import type { Log } from '../../../src/log/log.js';
 import { createFakeClock, type FakeClock } from './fake-clock.js';
@@ -119,6 +120,18 @@ export function createLogWorld(limits: Partial<LogLimits> = {}) {
   const store = createMemoryLogStore<Note>();
   const bus = createMemoryLogBus<Note>();
   return { clock, store, bus, limits, ...createInstance({ store, bus, clock, limits }) };
+}
+
+export type LogWorld = ReturnType<typeof createLogWorld>;
+
+/** One more instance, with a store that does some things otherwise. */
+export const withStore = (world: LogWorld, change: Partial<LogStore<Note>>): LogInstance =>
+  createInstance({ ...world, store: { ...world.store, ...change } });
+
+/** The cursor of a record, or of a place that holds none. */
+export function cursorAt(world: LogWorld, number: number): string {
+  const record = world.store.all(LOG_ID).find((one) => one.number === number);
+  return encodeCursor(LOG_ID, { number, tag: record === undefined ? 0 : tagOf(record) });
 }
 
 /** A signal that never aborts. */

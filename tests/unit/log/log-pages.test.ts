@@ -1,32 +1,25 @@
 import { describe, expect, test } from 'vitest';
 import { unavailable } from '../../../src/lib/coded-error.js';
 import { decodeCursor, encodeCursor } from '../../../src/log/cursor.js';
-import { tagOf, type LogStore } from '../../../src/log/log-store.js';
 import type { LogRange } from '../../../src/log/log.js';
 import {
-  createInstance,
   createLogWorld,
+  cursorAt,
   LOG_ID,
   note,
   OTHER_LOG_ID,
   patient,
-  type Note,
+  type LogWorld,
+  withStore,
 } from '../../testkit/log/log-world.js';
 
-type World = ReturnType<typeof createLogWorld>;
-
-function fill(world: World, from: number, through: number): void {
+function fill(world: LogWorld, from: number, through: number): void {
   for (let number = from; number <= through; number += 1) world.store.put({ ...note(`${number}`), number });
 }
 
-const cursorAt = (world: World, number: number): string => {
-  const record = world.store.all(LOG_ID).find((one) => one.number === number);
-  return encodeCursor(LOG_ID, { number, tag: record === undefined ? 0 : tagOf(record) });
-};
-
 const newestPage = (count: number): LogRange => ({ take: 'last', count, after: null, before: null });
 
-async function read(world: World, range: LogRange, log = world.log) {
+async function read(world: LogWorld, range: LogRange, log = world.log) {
   const page = log.page(LOG_ID, range, world.clock.deadline(5000));
   const outcome = page.then(
     (value) => value,
@@ -37,9 +30,6 @@ async function read(world: World, range: LogRange, log = world.log) {
   if (value instanceof Error) throw value;
   return page;
 }
-
-const changed = (world: World, change: Partial<LogStore<Note>>) =>
-  createInstance({ ...world, store: { ...world.store, ...change } });
 
 describe('a page', () => {
   test.each([
@@ -89,7 +79,7 @@ describe('a page', () => {
   test('never ends before what this instance has acknowledged, whatever a replaced primary says', async () => {
     const world = createLogWorld();
     let stale = false;
-    const instance = changed(world, {
+    const instance = withStore(world, {
       newest: async (...args) => (stale ? (world.store.all(LOG_ID)[0] ?? null) : world.store.newest(...args)),
     });
     for (const text of ['a', 'b', 'c']) void instance.log.append(LOG_ID, note(text), patient());
@@ -104,7 +94,7 @@ describe('a page', () => {
   test('that a replaced primary gives short is filled by reads that exclude it', async () => {
     const world = createLogWorld();
     fill(world, 1, 20);
-    const instance = changed(world, {
+    const instance = withStore(world, {
       range: async (...args) => (await world.store.range(...args)).filter(({ number }) => number < 17),
     });
     const page = await read(world, newestPage(10), instance.log);
@@ -128,7 +118,7 @@ describe('a page', () => {
     const world = createLogWorld();
     fill(world, 1, 20);
     let asked = false;
-    const instance = changed(world, {
+    const instance = withStore(world, {
       range: (...args) => {
         if (!asked) {
           asked = true;
@@ -147,7 +137,7 @@ describe('a page', () => {
   test('comes from memory where the feed has it', async () => {
     const world = createLogWorld();
     let reads = 0;
-    const instance = changed(world, {
+    const instance = withStore(world, {
       range: (...args) => {
         reads += 1;
         return world.store.range(...args);
@@ -195,7 +185,7 @@ describe('CURSOR-4: a cursor of a page', () => {
   test('ahead of what a replaced primary shows proves a newer head', async () => {
     const world = createLogWorld();
     fill(world, 1, 9);
-    const instance = changed(world, { newest: async () => world.store.all(LOG_ID)[5] ?? null });
+    const instance = withStore(world, { newest: async () => world.store.all(LOG_ID)[5] ?? null });
     const page = await read(world, ranges(cursorAt(world, 8))[0]!, instance.log);
     expect(page).toMatchObject({ records: [], hasPrevious: true, hasNext: false, total: 8 });
     expect(page.resumeCursor).toBe(cursorAt(world, 8));
@@ -204,10 +194,10 @@ describe('CURSOR-4: a cursor of a page', () => {
   test('with a store that does not answer is UNAVAILABLE', async () => {
     const world = createLogWorld();
     fill(world, 1, 9);
-    const instance = changed(world, { get: () => Promise.reject(unavailable()) });
+    const instance = withStore(world, { get: () => Promise.reject(unavailable()) });
     const [after] = ranges(cursorAt(world, 3));
     await expect(read(world, after!, instance.log)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    const silent = changed(world, { newest: () => new Promise(() => undefined) });
+    const silent = withStore(world, { newest: () => new Promise(() => undefined) });
     await expect(read(world, newestPage(3), silent.log)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 });

@@ -1,39 +1,33 @@
 import { describe, expect, test } from 'vitest';
 import { unavailable } from '../../../src/lib/coded-error.js';
 import { encodeCursor } from '../../../src/log/cursor.js';
-import { tagOf, type LogStore } from '../../../src/log/log-store.js';
 import { followLog } from '../../testkit/log/follower.js';
 import {
   createInstance,
   createLogWorld,
+  cursorAt,
   LOG_ID,
   note,
   OTHER_LOG_ID,
   patient,
-  type Note,
+  type LogWorld,
+  withStore,
 } from '../../testkit/log/log-world.js';
 
-type World = ReturnType<typeof createLogWorld>;
-
 /** Stores records 1 to `count` as if they had always been there. */
-function fill(world: World, count: number, from = 1): void {
+function fill(world: LogWorld, count: number, from = 1): void {
   for (let number = from; number <= count; number += 1)
     world.store.put({ ...note(`text ${number}`), number });
 }
 
-const cursorAt = (world: World, number: number): string => {
-  const record = world.store.all(LOG_ID).find((one) => one.number === number);
-  return encodeCursor(LOG_ID, { number, tag: record === undefined ? 0 : tagOf(record) });
-};
-
-async function follow(world: World, after: string | null, log = world.log) {
+async function follow(world: LogWorld, after: string | null, log = world.log) {
   const joining = followLog(log.follow(LOG_ID), after, patient());
   await world.clock.pass(10);
   return joining;
 }
 
 /** The code a start is refused with. */
-async function refusal(world: World, after: string, log = world.log): Promise<unknown> {
+async function refusal(world: LogWorld, after: string, log = world.log): Promise<unknown> {
   const source = log.follow(LOG_ID);
   const refused = source.begin(after, world.clock.deadline(5000)).then(
     () => 'begun',
@@ -43,9 +37,6 @@ async function refusal(world: World, after: string, log = world.log): Promise<un
   source.close();
   return refused;
 }
-
-const changed = (world: World, change: Partial<LogStore<Note>>) =>
-  createInstance({ ...world, store: { ...world.store, ...change } });
 
 describe('where a subscriber begins', () => {
   test('without a cursor: with the next record, by a read that started after the call', async () => {
@@ -61,7 +52,7 @@ describe('where a subscriber begins', () => {
   test('without a cursor, after a read of a primary that was replaced: not behind what this instance knows', async () => {
     const world = createLogWorld();
     let stale = false;
-    const instance = changed(world, {
+    const instance = withStore(world, {
       newest: async (...args) => (stale ? (world.store.all(LOG_ID)[0] ?? null) : world.store.newest(...args)),
     });
     for (const text of ['a', 'b', 'c']) void instance.log.append(LOG_ID, note(text), patient());
@@ -101,7 +92,7 @@ describe('where a subscriber begins', () => {
   test('after a record that is in memory: without a read of the store', async () => {
     const world = createLogWorld();
     let reads = 0;
-    const instance = changed(world, {
+    const instance = withStore(world, {
       get: (...args) => {
         reads += 1;
         return world.store.get(...args);
@@ -132,7 +123,7 @@ describe('where a subscriber begins', () => {
     const world = createLogWorld();
     fill(world, 3);
     const levels: string[] = [];
-    const instance = changed(world, {
+    const instance = withStore(world, {
       get: (positions, level, signal) => {
         levels.push(level);
         return world.store.get(positions, level, signal);
@@ -147,7 +138,7 @@ describe('where a subscriber begins', () => {
   test('CURSOR-3: a record that only a replaced primary does not show is found', async () => {
     const world = createLogWorld();
     fill(world, 3);
-    const instance = changed(world, {
+    const instance = withStore(world, {
       get: (positions, level, signal) =>
         level === 'majority' ? Promise.resolve([]) : world.store.get(positions, level, signal),
       newest: (...args) => world.store.newest(...args),
@@ -207,9 +198,9 @@ describe('where a subscriber begins', () => {
   test('with a store that does not answer is UNAVAILABLE, never BAD_CURSOR', async () => {
     const world = createLogWorld();
     fill(world, 3);
-    const instance = changed(world, { get: () => Promise.reject(unavailable()) });
+    const instance = withStore(world, { get: () => Promise.reject(unavailable()) });
     expect(await refusal(world, cursorAt(world, 2), instance.log)).toBe('UNAVAILABLE');
-    const silent = changed(world, { newest: () => new Promise(() => undefined) });
+    const silent = withStore(world, { newest: () => new Promise(() => undefined) });
     expect(await refusal(world, cursorAt(world, 0), silent.log)).toBe('UNAVAILABLE');
   });
 });
@@ -257,7 +248,7 @@ describe('LOG-8: a subscriber that missed too much', () => {
   test('is told an exact count though the log grows while it reads', async () => {
     const world = createLogWorld({ maxReplayed: 10, maxRingRecords: 5 });
     fill(world, 50);
-    const instance = changed(world, {
+    const instance = withStore(world, {
       range: async (...args) => {
         await new Promise<void>((resolve) => void world.clock.after(20, resolve));
         return world.store.range(...args);
@@ -307,7 +298,7 @@ describe('reading', () => {
   test('memory holds as many records as fit, and the newest whatever its size', async () => {
     const world = createLogWorld({ maxRingBytes: 250 });
     const asked: number[] = [];
-    const instance = changed(world, {
+    const instance = withStore(world, {
       get: (positions, ...rest) => {
         asked.push(...positions.map(({ number }) => number));
         return world.store.get(positions, ...rest);
@@ -366,7 +357,7 @@ describe('reading', () => {
     const world = createLogWorld();
     fill(world, 20);
     let away = false;
-    const instance = changed(world, {
+    const instance = withStore(world, {
       range: (...args) => (away ? Promise.reject(unavailable()) : world.store.range(...args)),
     });
     const source = instance.log.follow(LOG_ID);
@@ -386,7 +377,7 @@ describe('reading', () => {
     const world = createLogWorld();
     fill(world, 20);
     let reads = 0;
-    const instance = changed(world, {
+    const instance = withStore(world, {
       range: (...args) => {
         reads += 1;
         return world.store.range(...args);
