@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
-/** Where `npm run dev` expects the server of this repository. */
-const DEVELOPMENT_SERVER = 'http://localhost:8000';
+/** Where `npm run dev` starts the server of this repository. */
+const DEVELOPMENT_SERVER = `http://localhost:${process.env['PORT'] ?? '8000'}`;
 
 /**
  * Builds the web client to `dist/client`. Addresses in `index.html` begin with `/client/`; a server with a
