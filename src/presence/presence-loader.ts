@@ -83,7 +83,10 @@ export function createPresenceLoader({
   readonly clock: Clock;
   readonly log: Logger;
   readonly windowMs: number;
-}): { fulfil(beat: Beat, duty: Duty, stopping: AbortSignal): Promise<void> } {
+}): {
+  /** Never rejects; false when a store failed, and somebody else had better try. */
+  fulfil(beat: Beat, duty: Duty, stopping: AbortSignal): Promise<boolean>;
+} {
   async function insist<Result>(call: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
     for (let tries = 1; tries < TRIES; tries += 1) {
       try {
@@ -175,9 +178,11 @@ export function createPresenceLoader({
           (await fill(now, since, work, goOn)) && (await store.fulfilled(instance, epoch, kind, now));
         const ms = Math.round(clock.monotonic() - began);
         if (kind === 'load') log.info({ epoch, done, ms }, 'filled the presence store');
+        return true;
       } catch (error) {
         if (!stopping.aborted)
           log.warn({ duty: kind, err: error }, 'could not fill the presence store; somebody will try again');
+        return false;
       } finally {
         work.end();
       }

@@ -7,7 +7,7 @@ import type { MessageStore } from '../messages/message-store.js';
 import type { RoomStore } from '../rooms/room-store.js';
 import { createPresenceLag } from './presence-lag.js';
 import { createPresenceLoader } from './presence-loader.js';
-import type { PresenceStore } from './presence-store.js';
+import { LOADING_MS, type PresenceStore } from './presence-store.js';
 import { createTouches } from './presence-touches.js';
 import { createRoomActivity } from './room-activity.js';
 import { createRoomCounter, type CountsAt, type RoomCounts } from './room-counter.js';
@@ -48,6 +48,8 @@ const MAX_SLICES = 30;
 const LEAVE_GRACE_MS = 1000;
 /** How often an instance shows the presence store that it lives, in milliseconds. */
 const BEAT_MS = 1000;
+/** How long an instance that could not fulfil a duty takes none: long enough for others to be given it. */
+const REST_MS = LOADING_MS + 2 * BEAT_MS;
 
 /**
  * Presence of one instance: counts its open subscriptions by room and visitor, tells the presence store of them
@@ -104,6 +106,7 @@ export function createPresenceService({
   const counts = createRoomCounter({ read, lastKnown, clock, log });
   let epoch: string | undefined;
   let duty: Promise<void> | undefined;
+  let restsUntil = Number.NEGATIVE_INFINITY;
   let slice = 0;
   const stopping = new AbortController();
 
@@ -172,11 +175,17 @@ export function createPresenceService({
   }
 
   async function beat(): Promise<void> {
+    if (clock.monotonic() < restsUntil) {
+      // It still hears of a new epoch.
+      await read([]);
+      return;
+    }
     const answer = await storeClock.call(() => store.beat(instance));
     notice(answer.epoch);
     if (answer.duty === null || duty !== undefined || stopping.signal.aborted) return;
-    duty = loader.fulfil(answer, answer.duty, stopping.signal).finally(() => {
+    duty = loader.fulfil(answer, answer.duty, stopping.signal).then((fulfilled) => {
       duty = undefined;
+      if (!fulfilled) restsUntil = clock.monotonic() + REST_MS;
     });
   }
 

@@ -108,6 +108,10 @@ export function createJournal(clock: Pick<Clock, 'now'>) {
   return { journal, visits, state };
 }
 
+async function* endless(signal: AbortSignal) {
+  yield await rejectedBy(signal);
+}
+
 /** Rejects when `signal` aborts. */
 const rejectedBy = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
@@ -167,11 +171,14 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
   const { store, state } = breakable(forgetful);
   const listed: string[] = [];
   const lastKnown = new Map<string, { recentVisitorCount: number; onlineCount: number; at: number }>();
-  /** @param aheadMs - by how much the wall clock of this instance is ahead of the store's. */
-  const start = ({ aheadMs = 0 } = {}) =>
+  /**
+   * @param aheadMs - by how much the wall clock of this instance is ahead of the store's.
+   * @param isCutOff - whether no reading of the journal by this instance ever ends.
+   */
+  const start = ({ aheadMs = 0, isCutOff = false } = {}) =>
     createPresenceService({
       store,
-      journal,
+      journal: isCutOff ? { ...journal, recent: (_, signal) => endless(signal) } : journal,
       rooms: rooms.store,
       messages: messages.store,
       clock: { ...clock, now: () => clock.now() + aheadMs },
