@@ -7,8 +7,8 @@ import { interleaved, type Scenario, type Size } from '../lib/scenario.js';
 const ROOM_COUNTS = [100, 1000, 10_000];
 const MANY_ROOMS = 100_000;
 const SUBSCRIBERS = 5000;
-/** Those that take long and move little run in every second round. */
-const SLOW_EVERY = 2;
+/** Those that take long and move little run in every third round. */
+const SLOW_EVERY = 3;
 
 const REDIS = 'madang, Redis';
 const FOLLOWED = 'madang, followers';
