@@ -14,6 +14,7 @@ import { connectRedis } from '../../src/redis/connection.js';
 import { startRedisCluster } from '../testkit/redis-cluster.js';
 import { startRedis } from '../testkit/services/index.js';
 import { createJournal, createMessages, createRooms } from '../unit/presence/world.js';
+import { sleep } from './scenario.js';
 
 const WINDOW_MS = 60_000;
 const INTERVAL_MS = 100;
@@ -209,6 +210,14 @@ describe('presence over Redis', () => {
       expect(each).toBeGreaterThan(WINDOW_MS / 1000 - 30);
       expect(each).toBeLessThanOrEqual(WINDOW_MS / 1000 + 1);
     }
+    // And ranks by it: each message bears the time that its instance believes.
+    late.presence.activity('before', 1, new Date(Date.now() + hour), true);
+    await sleep(1100);
+    early.presence.activity('after', 1, new Date(Date.now() - hour), true);
+    await vi.waitFor(async () => {
+      const { entries } = await late.ranking.page(20, null, soon());
+      expect(entries.map(({ standing }) => standing.roomId)).toEqual(['r', 'after', 'before']);
+    }, PATIENCE);
   });
 
   it('sounds an alarm when the eviction policy is changed for one that forgets', async () => {
