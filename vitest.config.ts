@@ -16,8 +16,10 @@ const suite = (name: string, options: { testTimeout?: number; fileParallelism?: 
     name,
     include: [
       `tests/${name}/**/*.test.{ts,tsx}`,
-      // Scenarios that have no short form: npm run test:faults.
-      ...(process.env['MADANG_FAULTS'] === 'long' ? [`tests/${name}/**/*.long.ts`] : []),
+      // Scenarios that have no short form: npm run test:faults, npm run test:security.
+      ...(process.env['MADANG_FAULTS'] === 'long' || process.env['MADANG_SECURITY'] === 'long'
+        ? [`tests/${name}/**/*.long.ts`]
+        : []),
     ],
     testTimeout: options.testTimeout ?? 30_000,
     hookTimeout: 120_000,

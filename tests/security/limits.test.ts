@@ -319,10 +319,12 @@ describe('S6 floods', () => {
   });
 
   // What is promised is promised of the long form: the short one has too few messages for a percentile.
-  it.runIf(LONG)('slow nobody else down: p99 at most twice what it was before', () => {
-    const [before, meanwhile] = [percentile(calm, 0.99), percentile(stormy, 0.99)];
-    expect(meanwhile).toBeLessThanOrEqual(2 * Math.max(before, NOTICEABLE_MS) * SLACK);
-  });
+  if (LONG) {
+    it('slow nobody else down: p99 at most twice what it was before', () => {
+      const [before, meanwhile] = [percentile(calm, 0.99), percentile(stormy, 0.99)];
+      expect(meanwhile).toBeLessThanOrEqual(2 * Math.max(before, NOTICEABLE_MS) * SLACK);
+    });
+  }
 });
 
 let measured = '';

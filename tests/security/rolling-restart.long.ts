@@ -2,7 +2,6 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startCluster } from '../testkit/cluster.ts';
 import { expectFlawless, startConversation } from '../testkit/faults/conversation.ts';
 import type { ServerChild } from '../testkit/server-child.ts';
-import { LONG } from './support/scale.ts';
 import { report } from './support/table.ts';
 
 const WAIT = { timeout: 30_000, interval: 50 };
@@ -41,7 +40,7 @@ report('D10', () => ({
 
 describe('D10 a rolling restart of three instances', () => {
   // The scenario R21 of the faults holds it for three rounds; here is its log, to be read.
-  it.runIf(LONG)('loses nothing, and closes are spread over the window', async () => {
+  it('loses nothing, and closes are spread over the window', async () => {
     const cluster = await startCluster('distributed', {
       instances: 3,
       env: { DRAIN_DELAY_MS: String(DELAY_MS), DRAIN_WINDOW_MS: String(WINDOW_MS) },
