@@ -9,13 +9,17 @@ import { defineConfig } from 'vitest/config';
 const WORKERS = Math.max(2, availableParallelism() - 1);
 
 /** One project per suite: each has its own time budget, printed by `npm test`. */
-const suite = (name: string, options: { testTimeout?: number; fileParallelism?: boolean } = {}) => ({
+const suite = (
+  name: string,
+  options: { testTimeout?: number; fileParallelism?: boolean; beside?: readonly string[] } = {},
+) => ({
   // Node gives packages the CommonJS build of graphql; Vite alone would choose the other one, a second realm.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     name,
     include: [
       `tests/${name}/**/*.test.{ts,tsx}`,
+      ...(options.beside ?? []),
       // Scenarios that have no short form: npm run test:faults, npm run test:security.
       ...(process.env['MADANG_FAULTS'] === 'long' || process.env['MADANG_SECURITY'] === 'long'
         ? [`tests/${name}/**/*.long.ts`]
@@ -44,7 +48,7 @@ export default defineConfig({
       suite('ranking', { testTimeout: 240_000, fileParallelism: false }),
       suite('faults', { testTimeout: 240_000, fileParallelism: false }),
       suite('security', { testTimeout: 120_000 }),
-      suite('client', { testTimeout: 60_000 }),
+      suite('client', { testTimeout: 60_000, beside: ['client/kit/exchanges/*.test.ts'] }),
       suite('e2e', { testTimeout: 120_000, fileParallelism: false }),
       suite('docs', { testTimeout: 120_000 }),
       suite('examples', { testTimeout: 400_000, fileParallelism: false }),

@@ -11,7 +11,7 @@ export {
 export { browserExclusive, type Exclusive } from './exclusive.js';
 export { alwaysOnline, browserNetwork, type Network } from './network.js';
 export { createSocket, type ConnectionState, type Socket, type SocketOptions } from './socket.js';
-export type { Connection, Sink } from './connection.js';
+export type { AnyVariables, Connection, Sink } from './connection.js';
 export { followRoom, type FollowedRoom, type RoomMessage, type RoomState } from './follow-room.js';
 export {
   applyRoomsChange,
@@ -41,4 +41,6 @@ export {
   type KitCode,
   type Remedy,
 } from './request-error.js';
+export { retryReads } from './exchanges/retry-reads.js';
+export { RESUME_AFTER, socketExchange } from './exchanges/socket-exchange.js';
 export type { Readable } from './store.js';

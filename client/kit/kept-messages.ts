@@ -49,6 +49,7 @@ function isMessage(value: unknown): value is FollowedMessageFragment {
   const { id, number, text, createdAt, idempotencyKey, author } = value;
   return (
     [id, text, createdAt, author['id'], author['displayName']].every((part) => typeof part === 'string') &&
+    Number.isFinite(Date.parse(String(createdAt))) &&
     Number.isSafeInteger(number) &&
     (idempotencyKey === null || typeof idempotencyKey === 'string')
   );

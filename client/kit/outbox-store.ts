@@ -54,6 +54,7 @@ function isEntry(value: unknown): value is OutboxEntry {
     typeof key === 'string' &&
     typeof roomId === 'string' &&
     typeof text === 'string' &&
+    Number.isFinite(new Date(Number(writtenAt)).getTime()) &&
     typeof writtenAt === 'number' &&
     (visitorId === null || typeof visitorId === 'string') &&
     (failure === null || (isObject(failure) && 'message' in failure && 'code' in failure)) &&

@@ -29,6 +29,12 @@ export function createKeptCache(storage: KeyValueStorage) {
       changed = false;
       storage.set(STORAGE_KEY, JSON.stringify(Object.fromEntries(held)));
     },
+    /** Keeps nothing of it, for a page that what was kept has broken. */
+    forget(): void {
+      held.clear();
+      changed = false;
+      storage.remove(STORAGE_KEY);
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Client } from 'urql';
 import { onEnd, pipe, subscribe } from 'wonka';
-import { followRooms, toRequestError } from '../../kit/index.js';
+import { followRooms, RESUME_AFTER, toRequestError } from '../../kit/index.js';
 import {
   RoomListDocument,
   RoomsChangedDocument,
@@ -10,7 +10,6 @@ import {
   type RoomsChangedSubscription,
   type RoomsChangedSubscriptionVariables,
 } from '../__generated__/operations.js';
-import { RESUME_AFTER } from '../graphql/client.js';
 import { WATCHED_ROOMS } from './watched-rooms.js';
 
 /** Keeps the top of the room list fresh. The rooms themselves go where all results of this client go: its cache. */

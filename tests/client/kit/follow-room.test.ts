@@ -89,6 +89,14 @@ describe('followRoom', () => {
     expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c5' });
   });
 
+  it('keeps a removed message, whose text is empty, in its place', async () => {
+    const { room, send } = await follow(1);
+    const { messageAdded } = event(2);
+    send({ messageAdded: { ...messageAdded, message: { ...messageAdded.message, text: '' } } });
+    send(event(3));
+    expect(room.state.get().messages.map(({ text }) => text)).toEqual(['text 1', '', 'text 3']);
+  });
+
   it('drops what it has seen', async () => {
     const { room, send } = await follow(3);
     for (const number of [2, 3, 4, 4, 1, 5]) send(event(number));

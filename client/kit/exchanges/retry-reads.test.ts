@@ -8,8 +8,8 @@ import {
 } from '@urql/core';
 import { filter, makeSubject, map, pipe, subscribe } from 'wonka';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { retryReads } from '../../../client/src/graphql/retry-reads.js';
-import { environmentWith } from '../kit/support/environment.js';
+import { environmentWith } from '../../../tests/client/kit/support/environment.js';
+import { retryReads } from './retry-reads.js';
 
 const READ = createRequest(gql('{ viewer { id } }'), {});
 const operation = (kind: Operation['kind']): Operation => ({

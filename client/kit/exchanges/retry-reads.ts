@@ -1,12 +1,14 @@
-import type { Exchange, Operation } from 'urql';
+import type { Exchange, Operation } from '@urql/core';
 import { filter, makeSubject, merge, pipe, tap } from 'wonka';
-import { createBackoff, remedyFor, toRequestError, type Backoff, type Environment } from '../../kit/index.js';
+import { createBackoff, type Backoff } from '../backoff.js';
+import { systemEnvironment, type Environment } from '../environment.js';
+import { remedyFor, toRequestError } from '../request-error.js';
 
 /**
  * Runs a query again, after a growing wait, when the server says that it could not answer now (`UNAVAILABLE` and its
  * like): until then it is loading. Mutations are left to the hand.
  */
-export function retryReads(environment: Environment): Exchange {
+export function retryReads(environment: Environment = systemEnvironment): Exchange {
   return ({ forward }) =>
     (operations$) => {
       const again = makeSubject<Operation>();
