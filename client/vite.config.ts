@@ -1,9 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
 
 /** Where `npm run dev` starts the server of this repository. */
 const DEVELOPMENT_SERVER = `http://localhost:${process.env['PORT'] ?? '8000'}`;
+
+const BASE = '/client/';
+
+/** Answers the address without the slash as the server of this repository does. */
+const withoutSlash: Plugin = {
+  name: 'client-without-slash',
+  configureServer({ middlewares }) {
+    middlewares.use((request, _response, next) => {
+      const [path, query] = (request.url ?? '').split('?', 2);
+      if (`${path}/` === BASE) request.url = query === undefined ? BASE : `${BASE}?${query}`;
+      next();
+    });
+  },
+};
 
 /**
  * Builds the web client to `dist/client`. Addresses in `index.html` begin with `/client/`; a server with a
@@ -14,8 +28,8 @@ export default defineConfig(({ command }) => {
   if (command === 'build') process.env['NODE_ENV'] = 'production';
   return {
     root: fileURLToPath(new URL('.', import.meta.url)),
-    base: '/client/',
-    plugins: [react()],
+    base: BASE,
+    plugins: [react(), withoutSlash],
     build: {
       outDir: fileURLToPath(new URL('../dist/client', import.meta.url)),
       emptyOutDir: true,

@@ -8,6 +8,9 @@ const PATIENCE_MS = 3000;
 const PAGE = new URL('./', self.location.href).href;
 const HASHED = `${PAGE}assets/`;
 
+/** Whether an address is the client's own, with or without the slash at its end, or lies below it. */
+const isOurs = (url) => url.startsWith(PAGE) || `${url.split(/[?#]/, 1)}/` === PAGE;
+
 /** Addresses of the files that the page names, those below the client alone. */
 function filesOf(html) {
   return Array.from(html.matchAll(/(?:src|href)="([^"]+)"/g), ([, path]) => new URL(path, PAGE).href).filter(
@@ -50,7 +53,7 @@ self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim(
 
 self.addEventListener('fetch', (event) => {
   const { request } = event;
-  if (request.method !== 'GET' || !request.url.startsWith(PAGE)) return;
+  if (request.method !== 'GET' || !isOurs(request.url)) return;
   if (request.mode === 'navigate') {
     const fresh = fetch(request);
     const isPage = (response) => response.ok && response.headers.get('content-type')?.startsWith('text/html');

@@ -11,6 +11,8 @@ const HASHED = /^\/assets\//;
 const YEAR_SECONDS = 31_536_000;
 const ROOTED = /\b(src|href)="(?:\.|\/client)\//g;
 const PAGE = '/index.html';
+/** Serves the client's own address too, which has no slash at its end, so it lies above this file. */
+const WORKER = '/service-worker.js';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -36,7 +38,7 @@ interface File {
   readonly compressible: boolean;
 }
 
-function toFile(path: string, body: Buffer): File {
+function toFile(path: string, body: Buffer, prefix: string): File {
   const extension = extname(path);
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
   const caching = HASHED.test(path) ? `public, max-age=${YEAR_SECONDS}, immutable` : 'no-cache';
@@ -49,6 +51,7 @@ function toFile(path: string, body: Buffer): File {
       'cache-control': caching,
       etag,
       vary: 'Accept-Encoding',
+      ...(path === WORKER ? { 'service-worker-allowed': prefix } : {}),
     },
     zipped: null,
     compressible: !COMPRESSED_ALREADY.has(extension),
@@ -71,7 +74,7 @@ export function createClientFiles({ folder, prefix }: { folder: string; prefix: 
     const path = `/${relative(folder, file).split(sep).join('/')}`;
     const body = readFileSync(file);
     const page = () => Buffer.from(body.toString().replaceAll(ROOTED, `$1="${prefix}/`));
-    files.set(path, toFile(path, path === PAGE ? page() : body));
+    files.set(path, toFile(path, path === PAGE ? page() : body, prefix));
   }
 
   /** Answers a GET or HEAD of `path`, which is relative to `prefix`. */

@@ -1,3 +1,4 @@
+import type { Locator } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
 import { findings } from './support/axe.js';
@@ -57,15 +58,31 @@ describe('for everyone', () => {
     const { page, ...window } = await openChat(stage.browser, stage.server.url());
     const { keyboard } = page;
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
+    const onIt = (of: Locator) => of.evaluate((element) => element === document.activeElement);
+    /** Goes there by Tab alone, or by Shift+Tab. */
+    const tabTo = async (of: Locator, key = 'Tab') => {
+      for (let turn = 0; turn < 12 && !(await onIt(of)); turn++) await keyboard.press(key);
+      expect(await onIt(of)).toBe(true);
+    };
     await window.roomLink('By keyboard').waitFor();
+    const who = page.getByRole('button', { name: 'You are' });
+    await tabTo(who);
+    await keyboard.press('Enter');
+    await page.getByRole('textbox', { name: 'Display name' }).waitFor();
+    await tabTo(page.getByRole('textbox', { name: 'Display name' }));
+    await keyboard.press('ControlOrMeta+a');
+    await keyboard.type('Keys');
+    await keyboard.press('Enter');
+    await page.getByRole('button', { name: 'You are Keys' }).waitFor();
+    await expect.poll(() => onIt(who), SOON).toBe(true);
     const newRoom = page.getByRole('button', { name: 'New room' });
-    await newRoom.focus();
+    await tabTo(newRoom);
     await keyboard.press('Enter');
     await page.getByRole('dialog').waitFor();
     await keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     await expect.poll(focused, SOON).toBe('New room');
-    await page.getByRole('searchbox').focus();
+    await tabTo(page.getByRole('searchbox'), 'Shift+Tab');
     await keyboard.press('ArrowDown');
     const names = await window.roomNames();
     await expect.poll(focused, SOON).toContain(names[0]);
@@ -83,7 +100,10 @@ describe('for everyone', () => {
     await page.getByRole('heading', { name: 'By keyboard' }).waitFor();
     await expect.poll(() => page.evaluate(() => document.activeElement?.tagName), SOON).toBe('TEXTAREA');
     await keyboard.type('typed');
+    await keyboard.press('Shift+Enter');
+    await keyboard.type('twice');
     await keyboard.press('Enter');
-    await window.message('typed').waitFor();
+    await expect.poll(() => window.texts(), SOON).toEqual(['typed\ntwice']);
+    await tabTo(window.log, 'Shift+Tab');
   });
 });

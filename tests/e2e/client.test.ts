@@ -43,6 +43,9 @@ describe('the web client', () => {
     await window.page.getByText('Room not found').waitFor();
     await window.page.goBack();
     await window.page.getByRole('heading', { name: 'Deep link' }).waitFor();
+    await window.page.getByRole('link', { name: 'Madang' }).click();
+    await window.page.getByText('Pick a room').waitFor();
+    expect(new URL(window.page.url()).pathname).toBe('/chat/client');
     expect(window.trouble).toEqual([]);
   });
 
@@ -180,6 +183,23 @@ describe('the web client', () => {
     await expect.poll(() => window.texts(), SOON).toEqual([text]);
     await window.send('다음');
     await expect.poll(() => window.texts(), SOON).toEqual([text, '다음']);
+    expect(await window.composer.inputValue()).toBe('');
+  });
+
+  it('sends nothing with the Enter that confirms a Japanese candidate', async () => {
+    const window = await openChat(browser, address());
+    await window.createRoom('日本語');
+    await window.composer.focus();
+    const devtools = await window.page.context().newCDPSession(window.page);
+    await devtools.send('Input.imeSetComposition', { text: 'にほんご', selectionStart: 4, selectionEnd: 4 });
+    const key = { key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 229, nativeVirtualKeyCode: 229 };
+    await devtools.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', ...key });
+    await devtools.send('Input.insertText', { text: '日本語' });
+    await devtools.send('Input.dispatchKeyEvent', { type: 'keyUp', ...key });
+    await expect.poll(() => window.composer.inputValue(), SOON).toBe('日本語');
+    await window.composer.press('Enter');
+    // Had the first Enter sent, there would be two, or a part.
+    await expect.poll(() => window.texts(), SOON).toEqual(['日本語']);
     expect(await window.composer.inputValue()).toBe('');
   });
 

@@ -35,7 +35,7 @@ describe('installed', () => {
     const who = await ana.page.getByRole('button', { name: 'You are' }).textContent();
     const worker = () =>
       ana.page.evaluate(async () => {
-        const registration = await navigator.serviceWorker.getRegistration('/client/');
+        const registration = await navigator.serviceWorker.getRegistration('/client');
         return registration?.active?.state;
       });
     await expect.poll(worker, SOON).toBe('activated');

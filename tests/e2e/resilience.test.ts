@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { createRoom, createVisitor, readLog, sendMessage } from '../testkit/seed.js';
 import { openChat, type ChatWindow } from './support/chat.js';
@@ -128,6 +129,46 @@ describe('whatever happens to the connection', () => {
     expect(await ana.texts()).toEqual(['from the first tab', 'from the second tab']);
   });
 
+  it('what one tab could not send yet another one sends, and both together send it once', async () => {
+    const ana = await openChat(stage.browser, stage.server.url());
+    await ana.createRoom('Two senders');
+    await ana.page.getByRole('heading', { name: 'Two senders' }).waitFor();
+    const sends: string[] = [];
+    const listen = (page: Page, who: string) =>
+      page.on('websocket', (socket) =>
+        socket.on('framesent', ({ payload }) => {
+          if (payload.includes('mutation SendMessage')) sends.push(who);
+        }),
+      );
+    listen(ana.page, 'first tab');
+    // This tab alone is offline, not its neighbour.
+    const devtools = await ana.page.context().newCDPSession(ana.page);
+    const network = (offline: boolean) =>
+      devtools.send('Network.emulateNetworkConditions', {
+        offline,
+        latency: 0,
+        downloadThroughput: -1,
+        uploadThroughput: -1,
+      });
+    await devtools.send('Network.enable');
+    await network(true);
+    await ana.connection('Offline').waitFor();
+    await ana.send('written in the first tab');
+    await ana.message('written in the first tab').waitFor();
+    const tab = await ana.page.context().newPage();
+    listen(tab, 'second tab');
+    await tab.goto(ana.page.url());
+    await tab.getByRole('log').getByText('written in the first tab').waitFor();
+    await expect.poll(() => stored(ana), SOON).toEqual(['written in the first tab']);
+    await network(false);
+    await ana.connection('Connected').waitFor();
+    await expect.poll(() => ana.log.getByRole('status').count(), SOON).toBe(0);
+    expect(await ana.texts()).toEqual(['written in the first tab']);
+    expect(await tab.getByRole('log').getByRole('article').count()).toBe(1);
+    expect(sends).toEqual(['second tab', 'first tab']);
+    expect(await stored(ana)).toEqual(['written in the first tab']);
+  });
+
   it('a token that the server does not take any more: a word about it, a fresh guest, and the chat goes on', async () => {
     const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Expired');
@@ -143,5 +184,36 @@ describe('whatever happens to the connection', () => {
     await expect
       .poll(() => ana.page.getByRole('button', { name: 'You are' }).textContent(), SOON)
       .not.toBe(before);
+  });
+
+  it('a token that expired overnight: what may have arrived waits to be asked for, what was never tried is sent', async () => {
+    const ana = await openChat(stage.browser, stage.server.url());
+    await ana.createRoom('Overnight');
+    await ana.page.getByRole('heading', { name: 'Overnight' }).waitFor();
+    const address = ana.page.url();
+    // Frozen, the server takes the message from the wire and says nothing of it.
+    stage.server.pause();
+    await ana.send('perhaps stored');
+    await ana.message('perhaps stored').getByRole('status', { name: 'Sending' }).waitFor();
+    const again = sameAddress();
+    await stage.server.kill();
+    await ana.connection('Reconnecting').waitFor();
+    await ana.send('never tried');
+    await ana.message('never tried').waitFor();
+    await ana.page.goto('about:blank');
+    const other = Buffer.alloc(32, 9).toString('base64url');
+    await stage.server.restart({ ...again, AUTH_KEYS: `other:${other}` });
+    await ana.page.goto(address);
+    await ana.page.getByText('Your pass had expired').waitFor();
+    const asked = ana.message('perhaps stored');
+    await asked.getByRole('status', { name: 'Not sent' }).waitFor();
+    await asked.getByText('It may have arrived.').waitFor();
+    await expect.poll(() => stored(ana), SOON).toEqual(['never tried']);
+    await ana.page.getByRole('button', { name: 'Close' }).click();
+    expect(await ana.page.getByText('Your pass had expired').count()).toBe(0);
+    await asked.getByRole('button', { name: 'Retry' }).click();
+    await expect.poll(() => stored(ana), SOON).toEqual(['never tried', 'perhaps stored']);
+    await expect.poll(() => ana.log.getByRole('status').count(), SOON).toBe(0);
+    expect(unexpected(ana)).toEqual([]);
   });
 });

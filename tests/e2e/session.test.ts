@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { foundation } from '../testkit/foundation.js';
+import { readLog } from '../testkit/seed.js';
+import { startServerChild } from '../testkit/server-child.js';
 import { openChat } from './support/chat.js';
 import { useStage } from './support/stage.js';
 
@@ -65,6 +68,26 @@ describe('a visitor and its pages', () => {
     expect(ana.trouble).toEqual([]);
   });
 
+  it('say that they have failed, and start afresh, when what is kept of the list is nonsense of the right form', async () => {
+    const ana = await openChat(stage.browser, stage.server.url());
+    await ana.createRoom('Nonsense');
+    await ana.page.getByRole('heading', { name: 'Nonsense' }).waitFor();
+    await ana.roomLink('Nonsense').waitFor();
+    const address = ana.page.url();
+    // What a page writes down when it goes comes before what the next one reads.
+    await ana.page.goto(`${stage.server.url()}/livez`);
+    await ana.page.evaluate(() => {
+      const kept = JSON.parse(localStorage.getItem('/client/:cache') ?? '{}') as Record<string, string>;
+      for (const key of Object.keys(kept)) if (key.endsWith('.name')) kept[key] = '{"nonsense":true}';
+      localStorage.setItem('/client/:cache', JSON.stringify(kept));
+    });
+    await ana.page.goto(address);
+    await ana.page.getByRole('heading', { name: 'Something in this page has failed.' }).waitFor();
+    await ana.page.getByRole('button', { name: 'Reload' }).click();
+    await ana.page.getByRole('heading', { name: 'Nonsense' }).waitFor();
+    await expect.poll(() => ana.roomNames(), SOON).toContain('Nonsense');
+  });
+
   it('lose nothing of an over-long text that is pasted', async () => {
     const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Pasted');
@@ -79,5 +102,54 @@ describe('a visitor and its pages', () => {
     await ana.page.reload();
     await ana.page.getByText('99,999 of at most 2,000 characters').waitFor();
     expect(await ana.composer.inputValue()).toBe(text);
+  });
+
+  it('send strange texts as they were written, nothing for spaces, and say why a tower of marks is refused', async () => {
+    const ana = await openChat(stage.browser, stage.server.url());
+    await ana.createRoom('Strange');
+    await ana.page.getByRole('heading', { name: 'Strange' }).waitFor();
+    const texts = [
+      '\u{1f468}\u200d\u{1f469}\u200d\u{1f467} \u{1f1f0}\u{1f1f7}',
+      'an override \u202eturned\u202c',
+      'שלום',
+    ];
+    for (const text of texts) await ana.send(text);
+    await ana.send('  \n \t ');
+    const tower = `Z${'\u0316\u0317'.repeat(20)}algo`;
+    await ana.send(tower);
+    await ana.send('after it');
+    const refused = ana.message(tower);
+    await refused.getByRole('status', { name: 'Not sent' }).waitFor();
+    expect(await refused.locator('footer').textContent()).toMatch(/combining marks/);
+    await refused.getByRole('button', { name: 'Discard' }).click();
+    await expect.poll(() => ana.texts(), SOON).toEqual([...texts, 'after it']);
+    // What is turned around stays within its text: the time is where it is for the others.
+    const times = await ana.log
+      .locator('time')
+      .evaluateAll((all) => all.map((each) => each.getBoundingClientRect().right));
+    expect(new Set(times.map(Math.round)).size).toBe(1);
+    expect(ana.trouble).toEqual([]);
+  });
+
+  it('say when sending goes on if they send too fast, and send everything once and in order', async () => {
+    const own = await foundation('embedded');
+    const strict = await startServerChild({ env: { ...own.env, RATE_LIMITS: 'on' } });
+    try {
+      const ana = await openChat(stage.browser, strict.url());
+      await ana.createRoom('Hasty');
+      await ana.page.getByRole('heading', { name: 'Hasty' }).waitFor();
+      const texts = Array.from({ length: 11 }, (_, index) => `hasty ${index + 1}`);
+      for (const text of texts) await ana.send(text);
+      const told = await ana.page.getByRole('alert').textContent();
+      expect(told).toMatch(/^Too many messages at once\. Sending goes on at \d{1,2}:\d\d:\d\d/);
+      await expect
+        .poll(async () => (await readLog(strict.url(), ana.roomId())).map(({ text }) => text), SOON)
+        .toEqual(texts);
+      await expect.poll(() => ana.page.getByRole('alert').count(), SOON).toBe(0);
+      expect(ana.trouble).toEqual([]);
+    } finally {
+      await strict.stop();
+      await own.dispose();
+    }
   });
 });

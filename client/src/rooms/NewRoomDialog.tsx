@@ -14,7 +14,7 @@ interface Problem {
 /** Asks for a name, makes the room and opens it; offers to open the room that has the name already. */
 export function NewRoomDialog({ onClose }: { onClose: () => void }) {
   const texts = useTexts();
-  const { router } = useChat();
+  const { router, socket } = useChat();
   const field = useId();
   const [name, setName] = useState('');
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -22,6 +22,10 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }) {
 
   async function create(event: FormEvent): Promise<void> {
     event.preventDefault();
+    if (socket.state.get() !== 'connected') {
+      setProblem({ text: texts.noConnection, existingRoomId: null });
+      return;
+    }
     const { data } = await createRoom({ input: { name } });
     const [refusal] = data?.createRoom?.userErrors ?? [];
     const room = data?.createRoom?.room;

@@ -4,10 +4,12 @@ import { Dialog } from '../ui/Dialog.js';
 import { useTexts } from '../ui/language.js';
 import { ThemeChoice } from '../ui/ThemeChoice.js';
 import { problemText } from '../ui/texts.js';
+import { useChat } from './chat-context.js';
 
 /** Asks for another name. */
 export function RenameDialog({ name, onClose }: { name: string; onClose: () => void }) {
   const texts = useTexts();
+  const { socket } = useChat();
   const field = useId();
   const [displayName, setDisplayName] = useState(name);
   const [problem, setProblem] = useState<string | null>(null);
@@ -15,6 +17,10 @@ export function RenameDialog({ name, onClose }: { name: string; onClose: () => v
 
   async function save(event: FormEvent): Promise<void> {
     event.preventDefault();
+    if (socket.state.get() !== 'connected') {
+      setProblem(texts.noConnection);
+      return;
+    }
     const { data } = await rename({ input: { displayName } });
     const [refusal] = data?.renameViewer?.userErrors ?? [];
     if (refusal !== undefined) setProblem(problemText(texts, refusal));

@@ -1,15 +1,20 @@
+import { useState } from 'react';
 import { useTexts } from '../ui/language.js';
 import { useReadable } from '../ui/use-readable.js';
 import { useChat } from './chat-context.js';
 
-/** Says that the server refused the token of this visitor, who is a fresh guest since. */
+/** Says that the server refused the token of this visitor, who is a fresh guest since; until it is closed. */
 export function ReplacedNotice() {
   const { socket } = useChat();
   const texts = useTexts();
   const replaced = useReadable(socket.replaced);
-  return replaced === 0 ? null : (
+  const [seen, setSeen] = useState(0);
+  return replaced === seen ? null : (
     <p role="alert" className="notice">
-      {texts.replaced}
+      {texts.replaced}{' '}
+      <button type="button" className="button-small" onClick={() => setSeen(replaced)}>
+        {texts.close}
+      </button>
     </p>
   );
 }

@@ -8,6 +8,7 @@ import {
   createUnread,
   followRoom,
   type KeyValueStorage,
+  type Socket,
 } from '../../kit/index.js';
 import type { Client } from 'urql';
 import { ViewerDocument, type ViewerQuery, type ViewerQueryVariables } from '../__generated__/operations.js';
@@ -21,7 +22,7 @@ import { createThemeChoice } from '../ui/theme.js';
 
 /** Everything of one page that lives longer than a component. */
 export interface Chat {
-  readonly socket: ReturnType<typeof createSocket>;
+  readonly socket: Pick<Socket, 'state' | 'replaced'>;
   readonly outbox: ReturnType<typeof createOutbox>;
   readonly unread: ReturnType<typeof createUnread>;
   readonly roomList: ReturnType<typeof followRoomList>;
@@ -30,6 +31,8 @@ export interface Chat {
   readonly router: Router;
   readonly rooms: RoomKeeper;
   readonly theme: ReturnType<typeof createThemeChoice>;
+  /** Forgets what is shown at a start before there is an answer, which may be what broke the page. */
+  readonly forget: () => void;
 }
 
 /** Opens the chat whose client lives below `base`, an address that ends with a slash. */
@@ -80,6 +83,7 @@ export function openChat(base: URL): Chat {
     }),
     roomList: followRoomList(client),
     router: createRouter(window, base.pathname),
+    forget: () => keptCache.forget(),
     rooms: createRoomKeeper((roomId) => followRoom({ connection: socket, roomId, kept })),
   };
 }

@@ -1,3 +1,4 @@
+import { initial } from './initial.js';
 import { tintClass } from './tint.js';
 
 /** The first character of a name on the colour of its owner. Only for the eye: it is no text of the page. */
@@ -5,7 +6,7 @@ export function Avatar({ id, name, small = false }: { id: string; name: string; 
   return (
     <span
       className={`avatar ${small ? 'avatar-small ' : ''}${tintClass(id)}`}
-      data-initial={Array.from(name)[0]}
+      data-initial={initial(name)}
       aria-hidden="true"
     />
   );

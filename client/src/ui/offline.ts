@@ -21,8 +21,10 @@ export function startOffline(window: Window & { trustedTypes?: TrustedTypes }, b
   // The policy gives this one address, whatever it is asked for.
   const policy = window.trustedTypes?.createPolicy('madang', { createScriptURL: () => href });
   const address = policy?.createScriptURL(href) ?? href;
+  // With the address that has no slash at its end.
+  const scope = base.pathname.replace(/\/$/, '');
   const register = (triesLeft: number): void => {
-    serviceWorker.register(address, { scope: base.pathname, updateViaCache: 'none' }).catch(() => {
+    serviceWorker.register(address, { scope, updateViaCache: 'none' }).catch(() => {
       // Without it the client is as good, but for a start without a network.
       if (triesLeft > 0) window.setTimeout(() => register(triesLeft - 1), RETRY_MS);
     });

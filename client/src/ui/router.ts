@@ -3,7 +3,7 @@ export interface Route {
   readonly roomId: string | null;
 }
 
-/** Reads and changes the address below `base`, a path that ends with a slash. */
+/** Reads and changes the address below `base`, a path that ends with a slash; the list is at `base` without it. */
 export type Router = ReturnType<typeof createRouter>;
 
 export function createRouter(window: Window, base: string) {
@@ -38,7 +38,8 @@ export function createRouter(window: Window, base: string) {
     },
     /** The address of a room, or of the list; keeps the language that was asked for. */
     href: (roomId: string | null) =>
-      (roomId === null ? base : `${base}rooms/${encodeURIComponent(roomId)}`) + window.location.search,
+      (roomId === null ? base.slice(0, -1) : `${base}rooms/${encodeURIComponent(roomId)}`) +
+      window.location.search,
     open(href: string): void {
       if (href !== window.location.pathname + window.location.search)
         window.history.pushState(null, '', href);

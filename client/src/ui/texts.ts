@@ -1,3 +1,5 @@
+import { digits, plural } from './plural.js';
+
 /** Everything the client says, in English. Names of roles are what tests and assistive technology find. */
 const en = {
   rooms: 'Rooms',
@@ -10,9 +12,9 @@ const en = {
   create: 'Create',
   openRoom: 'Open room',
   cancel: 'Cancel',
-  recentVisitors: (count: number) => (count === 1 ? '1 recent visitor' : `${format(count)} recent visitors`),
-  online: (count: number) => `${format(count)} online`,
-  unread: (count: number) => `${format(count)} unread`,
+  recentVisitors: plural('en', { one: '# recent visitor', other: '# recent visitors' }),
+  online: plural('en', { other: '# online' }),
+  unread: plural('en', { other: '# unread' }),
   noMessagesYet: 'No messages yet',
   messages: 'Messages',
   message: 'Message',
@@ -24,7 +26,7 @@ const en = {
   discard: 'Discard',
   removed: 'This message was removed.',
   jumpToNewest: 'Jump to newest',
-  newMessages: (count: number) => (count === 1 ? '1 new message' : `${format(count)} new messages`),
+  newMessages: plural('en', { one: '# new message', other: '# new messages' }),
   asLastRead: 'This is what was read last.',
   unreadBegin: 'New messages',
   loadingOlder: 'Loading older messages …',
@@ -48,11 +50,16 @@ const en = {
   offline: 'Offline',
   closed: 'Disconnected',
   reload: 'Reload',
-  waiting: (count: number) => (count === 1 ? '1 message waits' : `${format(count)} messages wait`),
+  waiting: plural('en', { one: '# message waits', other: '# messages wait' }),
   replaced: 'Your pass had expired, so you are a new guest now.',
   visitorChanged: 'You were another guest when this was sent. It may have arrived.',
   paused: (time: string) => `Too many messages at once. Sending goes on at ${time}.`,
-  tooLong: (length: number, most: number) => `${format(length)} of at most ${format(most)} characters`,
+  tooLong: (length: number, most: number) =>
+    `${digits('en', length)} of at most ${digits('en', most)} characters`,
+  waitSeconds: plural('en', {
+    one: 'Too many at once. Try again in # second.',
+    other: 'Too many at once. Try again in # seconds.',
+  }),
   problems: {
     INVALID_INPUT: (message: string) => message,
     RATE_LIMITED: (_message: string) => 'Too many at once. Wait a moment and try again.',
@@ -60,6 +67,9 @@ const en = {
     ROOM_NOT_FOUND: (_message: string) => 'This room does not exist.',
     FORBIDDEN: (message: string) => message,
   },
+  noConnection: 'There is no connection right now. Try again when it is back.',
+  close: 'Close',
+  broken: 'Something in this page has failed.',
   unavailable: 'The server cannot answer right now. Try again.',
 };
 
@@ -76,9 +86,9 @@ const ko: Texts = {
   create: '만들기',
   openRoom: '방 열기',
   cancel: '취소',
-  recentVisitors: (count) => `최근 방문자 ${format(count)}명`,
-  online: (count) => `접속 중 ${format(count)}명`,
-  unread: (count) => `안 읽음 ${format(count)}개`,
+  recentVisitors: plural('ko', { other: '최근 방문자 #명' }),
+  online: plural('ko', { other: '접속 중 #명' }),
+  unread: plural('ko', { other: '안 읽음 #개' }),
   noMessagesYet: '아직 메시지가 없습니다',
   messages: '대화',
   message: '메시지',
@@ -90,7 +100,7 @@ const ko: Texts = {
   discard: '버리기',
   removed: '삭제된 메시지입니다.',
   jumpToNewest: '최신 메시지로',
-  newMessages: (count) => `새 메시지 ${format(count)}개`,
+  newMessages: plural('ko', { other: '새 메시지 #개' }),
   asLastRead: '마지막으로 읽은 내용입니다.',
   unreadBegin: '여기부터 새 메시지',
   loadingOlder: '이전 메시지를 불러오는 중 …',
@@ -114,11 +124,12 @@ const ko: Texts = {
   offline: '오프라인',
   closed: '연결 끊김',
   reload: '새로 고침',
-  waiting: (count) => `대기 중인 메시지 ${format(count)}개`,
+  waiting: plural('ko', { other: '대기 중인 메시지 #개' }),
   replaced: '이용 기간이 끝나 새 손님으로 들어왔습니다.',
   visitorChanged: '다른 손님일 때 보낸 메시지입니다. 이미 전달되었을 수 있습니다.',
   paused: (time) => `메시지를 너무 많이 보냈습니다. ${time}에 이어서 보냅니다.`,
-  tooLong: (length, most) => `${format(length)}자 (최대 ${format(most)}자)`,
+  tooLong: (length, most) => `${digits('ko', length)}자 (최대 ${digits('ko', most)}자)`,
+  waitSeconds: plural('ko', { other: '요청이 너무 많습니다. #초 뒤에 다시 시도하세요.' }),
   problems: {
     INVALID_INPUT: () => '사용할 수 없는 입력입니다.',
     RATE_LIMITED: () => '요청이 너무 많습니다. 잠시 후 다시 시도하세요.',
@@ -126,6 +137,9 @@ const ko: Texts = {
     ROOM_NOT_FOUND: () => '없는 방입니다.',
     FORBIDDEN: () => '허용되지 않은 일입니다.',
   },
+  noConnection: '지금은 연결되어 있지 않습니다. 연결되면 다시 시도하세요.',
+  close: '닫기',
+  broken: '이 화면에 문제가 생겼습니다.',
   unavailable: '서버가 지금 응답하지 못합니다. 다시 시도하세요.',
 };
 
@@ -143,15 +157,21 @@ export function chooseLanguage(search: string, preferred: readonly string[]): La
   return spoken === 'ko' ? 'ko' : 'en';
 }
 
-/** What went wrong with what was put in; a code that is new to this client is told in the server's words. */
-export function problemText(texts: Texts, problem: { code: string; message: string }): string {
-  const known: Record<string, ((message: string) => string) | undefined> = texts.problems;
-  return Object.hasOwn(known, problem.code)
-    ? (known[problem.code]?.(problem.message) ?? '')
-    : problem.message;
+/** What the server refused, as it tells it. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  /** How long it asks to wait, in milliseconds; null when it does not say. */
+  readonly retryAfterMs?: number | null;
 }
 
-/** Groups digits, in the way that English and Korean share. */
-function format(count: number): string {
-  return count.toLocaleString('en');
+const MS_PER_SECOND = 1000;
+
+/** What went wrong with what was put in; a code that is new to this client is told in the server's words. */
+export function problemText(texts: Texts, { code, message, retryAfterMs = null }: Refusal): string {
+  if (code === 'RATE_LIMITED' && retryAfterMs !== null) {
+    return texts.waitSeconds(Math.ceil(retryAfterMs / MS_PER_SECOND));
+  }
+  const known: Record<string, ((message: string) => string) | undefined> = texts.problems;
+  return Object.hasOwn(known, code) ? (known[code]?.(message) ?? '') : message;
 }

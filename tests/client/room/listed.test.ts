@@ -31,6 +31,16 @@ describe('listMessages', () => {
     expect(after[0]?.delivery).toBeNull();
   });
 
+  it('leaves a removed message, whose text is empty, in its place', () => {
+    const messages = [message(1), message(2, { text: '' }), message(3)];
+    const lines = listMessages(messages, new Map(), [], ME);
+    expect(lines.map(({ number, text }) => [number, text])).toEqual([
+      [1, 'text 1'],
+      [2, ''],
+      [3, 'text 3'],
+    ]);
+  });
+
   it('shows the newest name of an author on older messages', () => {
     const [line] = listMessages([message(1)], new Map([['ana', 'Ana Bell']]), [], ME);
     expect(line).toMatchObject({ authorName: 'Ana Bell', mine: false });

@@ -435,6 +435,7 @@ describe('the other addresses', () => {
       '<script type="module" src="/client/assets/index-abc.js"></script>',
     );
     writeFileSync(join(folder, 'assets/index-abc.js'), 'export {};');
+    writeFileSync(join(folder, 'service-worker.js'), 'self.skipWaiting();');
     const { base, port } = await startServer({ clientFolder: folder, basePath: '/chat' });
     for (const path of ['/client', '/client/', '/client/rooms/abc', '/client/index.html']) {
       const page = await fetch(`${base}${path}`);
@@ -449,7 +450,10 @@ describe('the other addresses', () => {
         'cross-origin-opener-policy': 'same-origin',
       });
     }
+    const worker = await fetch(`${base}/client/service-worker.js`);
+    expect(worker.headers.get('service-worker-allowed')).toBe('/chat/client');
     const asset = await fetch(`${base}/client/assets/index-abc.js`);
+    expect(asset.headers.has('service-worker-allowed')).toBe(false);
     expect([asset.status, asset.headers.get('cache-control')]).toEqual([
       200,
       'public, max-age=31536000, immutable',
