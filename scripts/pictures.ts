@@ -157,3 +157,5 @@ await desk.picture('offline');
 await browser.close();
 await server.stop();
 await base.dispose();
+// The test kit's desk listens for as long as the process lives.
+process.exit();
