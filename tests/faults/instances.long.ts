@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { percentile } from '../testkit/faults/conversation.js';
+import { whyFailed } from './figures.js';
 import { ms, sleep, SLACK } from './scenario.js';
 import { setStage, type Stage } from './stage.js';
 
@@ -42,14 +43,6 @@ function spreadOfCloses(
     busiest: Math.max(0, ...perSecond.values()),
     mean: moments.length / (DRAIN_WINDOW_MS / SECOND_MS),
   };
-}
-
-/** Each reason with how often it was met. */
-function whyFailed(all: readonly { readonly failures: ReadonlyMap<string, number> }[]): string {
-  const reasons = new Map<string, number>();
-  for (const { failures } of all)
-    for (const [why, count] of failures) reasons.set(why, (reasons.get(why) ?? 0) + count);
-  return [...reasons].map(([why, count]) => `${count} × "${why}"`).join(', ') || 'none';
 }
 
 /** How many sends were tried more than once. */
