@@ -213,6 +213,15 @@ describe('LOG-9: while the bus is away', () => {
     expect((await joining).shown).toEqual([]);
   });
 
+  test('a subscription is in force within 0.4 s while the bus hangs and nobody has noticed', async () => {
+    const { world } = createPair();
+    world.bus.setAnswering(false);
+    let joined = false;
+    void followLog(world.log.follow(LOG_ID), null, patient()).then(() => (joined = true));
+    await world.clock.pass(400);
+    expect(joined).toBe(true);
+  });
+
   test('polling finds records every half second; back in push mode everything is looked through at once', async () => {
     const { world, sender } = createPair();
     const follower = await join(world);
