@@ -183,7 +183,11 @@ export function createOperations(options: OperationsOptions) {
      * Starts a subscription: its results go to `sink` until it is left or the sink is told that it failed.
      * Never rejects.
      */
-    async subscribe(prepared: Prepared, context: Context, sink: Sink): Promise<Refusal | { leave(): void }> {
+    async subscribe(
+      prepared: Prepared,
+      context: Context,
+      sink: Sink,
+    ): Promise<Refusal | { leave: () => void }> {
       try {
         const refusal = await limited(prepared, context);
         if (refusal !== null) return { errors: [refusal] };

@@ -1,7 +1,7 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
-import type { Connection } from './connection.js';
+import { closeConnection, type Connection } from './connection.js';
 
 /** A socket waits so long for its running mutations before it is closed. */
 const MUTATION_WAIT_MS = 1000;
@@ -48,12 +48,13 @@ export function createDrain({
     Promise.race([hurried, new Promise<void>((resolve) => clock.after(ms, resolve))]);
 
   async function sendAway(connection: Connection): Promise<void> {
-    if (connection.mutations.size > 0) {
-      await Promise.race([Promise.allSettled(connection.mutations), pause(MUTATION_WAIT_MS)]);
+    const { mutations } = connection;
+    if (mutations !== null && mutations.size > 0) {
+      await Promise.race([Promise.allSettled(mutations), pause(MUTATION_WAIT_MS)]);
       // The answer is written in the turn in which the mutation ends.
       await pause(0);
     }
-    connection.close(CLOSE_RESTART, 'The server restarts');
+    closeConnection(connection, CLOSE_RESTART, 'The server restarts');
   }
 
   async function sendAllAway(windowMs: number): Promise<void> {

@@ -1,11 +1,14 @@
+import { CloseCode } from 'graphql-ws';
 import type { Clock } from '../lib/clock.js';
 import type { Standing } from '../visitors/visitor-token.js';
-import type { Connection } from './connection.js';
+import { closeConnection, type Connection } from './connection.js';
 
 /** Each socket is pinged this often; one that stays silent until the next ping is gone. */
 const PING_INTERVAL_MS = 12_000;
 /** The sockets are visited in as many parts, one after the other, so that no turn is long. */
 const PARTS = 12;
+/** A socket that has not introduced itself by then is closed. */
+const INIT_WAIT_MS = 3000;
 /** A socket without an operation is closed after this. */
 const IDLE_MS = 300_000;
 
@@ -13,8 +16,8 @@ const always = (): boolean => true;
 
 /**
  * Looks after all open sockets with one timer: pings them, ends those that do not answer, closes those that do
- * nothing and those whose token has ended. A key that was taken out ends its sockets at their next ping, so within
- * `PING_INTERVAL_MS` and not all in one moment.
+ * not introduce themselves, those that do nothing and those whose token has ended. A key that was taken out ends
+ * its sockets at their next ping, so within `PING_INTERVAL_MS` and not all in one moment.
  */
 export function createSocketKeeper({ clock }: { clock: Clock }) {
   const parts = Array.from({ length: PARTS }, () => new Set<Connection>());
@@ -22,16 +25,21 @@ export function createSocketKeeper({ clock }: { clock: Clock }) {
   let placed = 0;
   let cancel: () => void = () => undefined;
 
+  function endWait(connection: Connection): void {
+    connection.cancelWait?.();
+    connection.cancelWait = null;
+  }
+
   function expire(connection: Connection): void {
-    connection.cancelExpiry();
+    endWait(connection);
     const { expiresAt } = connection;
     if (expiresAt === null) return;
     const left = expiresAt - clock.now();
     // Timers reach no further than 24 days, and most tokens much further than the next visit.
     if (left <= 2 * PING_INTERVAL_MS) {
-      connection.cancelExpiry = clock.after(Math.max(left, 0), () => {
+      connection.cancelWait = clock.after(Math.max(left, 0), () => {
         if ((connection.expiresAt ?? Number.POSITIVE_INFINITY) <= clock.now()) {
-          connection.close(4403, 'The token has expired');
+          closeConnection(connection, 4403, 'The token has expired');
         } else {
           expire(connection);
         }
@@ -41,12 +49,13 @@ export function createSocketKeeper({ clock }: { clock: Clock }) {
 
   function visit(connection: Connection): void {
     if (!connection.alive) return connection.ws.terminate();
-    const idle = connection.operations() === 0 && clock.monotonic() - connection.activeAt >= IDLE_MS;
-    if (idle) return connection.close(1000, 'Nothing to do');
-    if (!connection.inForce()) return connection.close(4403, 'The key of this token was taken out');
+    const idle = connection.operations === 0 && clock.monotonic() - connection.activeAt >= IDLE_MS;
+    if (idle) return closeConnection(connection, 1000, 'Nothing to do');
+    if (!connection.inForce())
+      return closeConnection(connection, 4403, 'The key of this token was taken out');
     connection.alive = false;
     connection.ws.ping();
-    expire(connection);
+    if (connection.expiresAt !== null) expire(connection);
   }
 
   function tick(): void {
@@ -58,15 +67,23 @@ export function createSocketKeeper({ clock }: { clock: Clock }) {
   return {
     start: () => void (cancel = clock.after(PING_INTERVAL_MS / PARTS, tick)),
     stop: () => cancel(),
-    /** Looks after the socket until the returned function is called. */
-    add(connection: Connection): () => void {
-      const own = parts[placed % PARTS];
+    /** Looks after the socket until it is removed. */
+    add(connection: Connection): void {
+      connection.part = placed % PARTS;
       placed += 1;
-      own?.add(connection);
-      return () => {
-        own?.delete(connection);
-        connection.cancelExpiry();
-      };
+      parts[connection.part]?.add(connection);
+      connection.cancelWait = clock.after(INIT_WAIT_MS, () => {
+        if (connection.request === null) return;
+        closeConnection(
+          connection,
+          CloseCode.ConnectionInitialisationTimeout,
+          'Connection initialisation timeout',
+        );
+      });
+    },
+    remove(connection: Connection): void {
+      parts[connection.part]?.delete(connection);
+      endWait(connection);
     },
     /** For how long the token of this socket holds; null: for ever. */
     holds(connection: Connection, token: Standing | null): void {

@@ -7,9 +7,8 @@ import type { Metrics } from '../lib/metrics.js';
 import type { Standing } from '../visitors/visitor-token.js';
 import type { Callers } from './caller.js';
 import type { Connection } from './connection.js';
+import { createFraming } from './frames.js';
 import { createSocketSink } from './socket-sink.js';
-
-const INIT_WAIT_MS = 3000;
 
 export interface Extra {
   readonly connection: Connection;
@@ -47,6 +46,7 @@ export function createSocketProtocol({
   /** Hears for how long the token of a socket holds, at its start and whenever it is renewed. */
   onIdentity: (connection: Connection, token: Standing | null) => void;
 }) {
+  const framing = createFraming();
   const onSent = (bytes: number) => metrics.wsOutboundBytes.inc(bytes);
 
   async function begin(
@@ -65,27 +65,28 @@ export function createSocketProtocol({
       operationName: prepared.operation.name?.value,
     };
     if (prepared.kind === OperationTypeNode.SUBSCRIPTION) {
-      const receiver = createSocketSink(connection, id, onSent);
+      const receiver = createSocketSink(connection, id, framing, onSent);
       const subscription = await operations.subscribe(prepared, context, receiver.sink);
       if ('errors' in subscription) return subscription.errors;
-      receiver.joined(() => subscription.leave());
+      receiver.joined(subscription.leave);
       return { ...args, outcome: receiver.lifecycle };
     }
     const running = operations.execute(prepared, context);
     if (prepared.kind === OperationTypeNode.MUTATION) {
-      connection.mutations.add(running);
-      void running.then(() => connection.mutations.delete(running));
+      const mutations = (connection.mutations ??= new Set());
+      mutations.add(running);
+      void running.then(() => mutations.delete(running));
     }
     const outcome = await running;
     return outcome.data === undefined && outcome.errors !== undefined ? outcome.errors : { ...args, outcome };
   }
 
   return makeServer<Record<string, unknown>, Extra>({
-    connectionInitWaitTimeout: INIT_WAIT_MS,
+    // The keeper waits: a timer here would be kept for as long as the socket.
+    connectionInitWaitTimeout: 0,
 
     async onConnect(context: Context) {
       const { connection } = context.extra;
-      connection.operations = () => Object.keys(context.subscriptions).length;
       const { request, address } = connection;
       // Asked for once, and large.
       connection.request = null;
@@ -96,14 +97,17 @@ export function createSocketProtocol({
       return identity.ack;
     },
 
-    async onSubscribe({ extra: { connection } }: Context, id, payload) {
-      if (connection.operations() > maxOperations) {
+    async onSubscribe({ extra: { connection } }: Context, id) {
+      const payload = connection.asked;
+      connection.asked = null;
+      if (connection.operations > maxOperations) {
         metrics.limitRejections.inc({ rule: 'operations', transport: 'ws' });
         const message = `A socket may have ${maxOperations} operations open. Close one first.`;
         return [codedGraphQLError('TOO_MANY_OPERATIONS', message)];
       }
       connection.operationsSeen += 1;
       connection.activeAt = clock.monotonic();
+      if (payload === null) throw new Error('An operation came without its payload.');
       const begun = await begin(connection, id, payload);
       return 'outcome' in begun ? begun : [...begun];
     },

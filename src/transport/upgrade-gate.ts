@@ -114,17 +114,18 @@ export function createUpgradeGate({
   }
 
   return {
-    /** A place for a socket, to be given back with `leave`, or why there is none. */
-    async enter(request: IncomingMessage, address: string): Promise<{ leave: () => void } | Refusal> {
+    /** Takes a place for a socket and gives null, or why there is none. */
+    async enter(request: IncomingMessage, address: string): Promise<Refusal | null> {
       const refusal = byRequest(request) ?? byCapacity(address);
       if (refusal !== null) return refusal;
       // Taken before anything is awaited, or a hundred at once would all find the last place free.
       sockets += 1;
       perAddress.set(address, (perAddress.get(address) ?? 0) + 1);
       const limited = await byRate(address);
-      if (limited === null) return { leave: () => leave(address) };
-      leave(address);
+      if (limited !== null) leave(address);
       return limited;
     },
+    /** Gives a place back, once for each that was taken. */
+    leave,
   };
 }

@@ -1,7 +1,14 @@
 import { Socket } from 'node:net';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, type WebSocket as ProtocolSocket } from 'graphql-ws';
+import {
+  CloseCode,
+  GRAPHQL_TRANSPORT_WS_PROTOCOL,
+  MessageType,
+  parseMessage,
+  type Message,
+  type WebSocket as ProtocolSocket,
+} from 'graphql-ws';
 import { WebSocketServer, type RawData, type ServerOptions, type WebSocket } from 'ws';
 import type { Operations } from '../graphql/operation.js';
 import type { RateLimits } from '../limits/rate-limits.js';
@@ -13,8 +20,15 @@ import type { Logger } from '../lib/logger.js';
 import { CLOSE_CODES, type Metrics } from '../lib/metrics.js';
 import type { Overload } from '../lib/overload.js';
 import type { Callers } from './caller.js';
-import { createConnection, type Connection } from './connection.js';
-import { createOperationTurns, type ClientMessage } from './operation-turns.js';
+import {
+  closeConnection,
+  createConnection,
+  isOpen,
+  isWritable,
+  onceWritable,
+  type Connection,
+} from './connection.js';
+import { createOperationTurns } from './operation-turns.js';
 import { createSocketKeeper } from './socket-keeper.js';
 import { createSocketProtocol } from './socket-protocol.js';
 import { createUpgradeGate, refuseUpgrade } from './upgrade-gate.js';
@@ -22,7 +36,15 @@ import { createUpgradeGate, refuseUpgrade } from './upgrade-gate.js';
 const MAX_FRAME_BYTES = 65_536;
 /** A close that is not answered ends with the socket. */
 const CLOSE_TIMEOUT_MS = 3000;
-const CLIENT_MESSAGES = new Set(['connection_init', 'subscribe', 'complete', 'ping', 'pong']);
+const CLIENT_MESSAGES: ReadonlySet<MessageType> = new Set([
+  MessageType.ConnectionInit,
+  MessageType.Subscribe,
+  MessageType.Complete,
+  MessageType.Ping,
+  MessageType.Pong,
+]);
+/** Stands for the payload of a `subscribe` in what graphql-ws reads and keeps for as long as the operation runs. */
+const ELSEWHERE = { query: '' };
 const CLOSE_TRY_AGAIN = 1013;
 
 /** `maxFragments` and its siblings are newer than the type definitions. */
@@ -39,13 +61,10 @@ const SOCKET_OPTIONS: ServerOptions & Record<string, unknown> = {
 };
 
 /** A message, or null for what no client may send. */
-function parseMessage(text: string): ClientMessage | null {
+function clientMessage(text: string): Message | null {
   try {
-    const message: unknown = JSON.parse(text);
-    if (typeof message !== 'object' || message === null || !('type' in message)) return null;
-    const { type } = message;
-    if (typeof type !== 'string' || !CLIENT_MESSAGES.has(type)) return null;
-    return 'id' in message ? { type, id: message.id } : { type };
+    const message = parseMessage(text);
+    return CLIENT_MESSAGES.has(message.type) ? message : null;
   } catch {
     return null;
   }
@@ -86,76 +105,68 @@ export function createWebSockets(options: {
   });
 
   /** What graphql-ws sees of a socket. */
-  function protocolSocket(
-    connection: Connection,
-    onMessage: (handle: (text: string) => Promise<void>) => void,
-  ) {
-    const socket: ProtocolSocket = {
-      protocol: connection.ws.protocol,
-      send: (text) => {
-        if (connection.writable()) return connection.send([text]);
-        if (!connection.isOpen()) return undefined;
-        return new Promise((resolve) => {
-          connection.onceWritable(() => resolve(connection.send([text])));
-        });
-      },
-      close: (code = 1000, reason = '') => connection.close(code, reason),
-      onMessage,
-    };
-    return socket;
-  }
+  const protocolSocket = (connection: Connection): ProtocolSocket => ({
+    protocol: connection.ws.protocol,
+    send: (text) => {
+      if (isWritable(connection)) return connection.ws.send(text);
+      if (!isOpen(connection)) return undefined;
+      return new Promise((resolve) => {
+        onceWritable(connection, () => resolve(connection.ws.send(text)));
+      });
+    },
+    close: (code = 1000, reason = '') => closeConnection(connection, code, reason),
+    onMessage: (handle) => void (connection.handle = handle),
+  });
+
+  const inTurn = createOperationTurns(
+    (connection, message) => {
+      if (message.type !== MessageType.Subscribe) return connection.handle(JSON.stringify(message));
+      connection.asked = message.payload;
+      return connection.handle(JSON.stringify({ ...message, payload: ELSEWHERE }));
+    },
+    (connection, id) =>
+      closeConnection(connection, CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`),
+    failed,
+  );
 
   /** A failure of ours while a message was handled: only the handshake has any. */
   function failed(connection: Connection, error: unknown): void {
     if (error instanceof CodedError) {
       const code = error.code === 'UNAUTHENTICATED' ? CloseCode.Forbidden : CLOSE_TRY_AGAIN;
-      return connection.close(code, error.message);
+      return closeConnection(connection, code, error.message);
     }
     log.error({ err: error, connection: connection.id }, 'A socket failed unexpectedly');
-    connection.close(CLOSE_TRY_AGAIN, 'Try again');
+    closeConnection(connection, CLOSE_TRY_AGAIN, 'Try again');
   }
 
   /** Counts a frame; a socket that sends too many is closed. */
   async function count(connection: Connection): Promise<void> {
     const wait = await limits.consume('framePerSocket', connection.id);
-    if (wait !== null) connection.close(CLOSE_TRY_AGAIN, 'Too many frames');
+    if (wait !== null) closeConnection(connection, CLOSE_TRY_AGAIN, 'Too many frames');
   }
 
-  function receive(
-    connection: Connection,
-    data: RawData,
-    isBinary: boolean,
-    handle: (message: ClientMessage, text: string) => Promise<void>,
-  ) {
+  function receive(connection: Connection, data: RawData, isBinary: boolean): void {
     connection.alive = true;
-    if (!connection.isOpen()) return;
+    if (!isOpen(connection)) return;
     void count(connection);
     const text = isBinary || !Buffer.isBuffer(data) ? '' : data.toString();
-    const message = parseMessage(text);
+    const message = clientMessage(text);
     metrics.wsFramesIn.inc({ type: message?.type ?? 'invalid' });
-    if (message === null) return connection.close(CloseCode.BadRequest, 'Invalid message received');
-    handle(message, text).catch((error: unknown) => failed(connection, error));
+    if (message === null)
+      return closeConnection(connection, CloseCode.BadRequest, 'Invalid message received');
+    inTurn(connection, message);
   }
 
   const closeCode = (code: number): string => (CLOSE_CODES.includes(String(code)) ? String(code) : 'other');
 
-  function opened(ws: WebSocket, socket: Socket, request: IncomingMessage, leave: () => void): void {
-    const address = callers.address(request);
+  function opened(ws: WebSocket, socket: Socket, request: IncomingMessage, address: string): void {
     const openedAt = clock.monotonic();
     const connection = createConnection({ id: ids.uuid(), ws, socket, request, address, openedAt });
     connections.add(connection);
     metrics.wsConnections.inc();
-    const forget = keeper.add(connection);
-    let handle: (text: string) => Promise<void> = async () => undefined;
-    const closed = protocol.opened(
-      protocolSocket(connection, (given) => (handle = given)),
-      { connection },
-    );
-    const inTurn = createOperationTurns(
-      (text) => handle(text),
-      (id) => connection.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`),
-    );
-    ws.on('message', (data, isBinary) => receive(connection, data, isBinary, inTurn));
+    keeper.add(connection);
+    const closed = protocol.opened(protocolSocket(connection), { connection });
+    ws.on('message', (data, isBinary) => receive(connection, data, isBinary));
     const onControlFrame = (): void => {
       connection.alive = true;
       void count(connection);
@@ -166,8 +177,8 @@ export function createWebSockets(options: {
     ws.on('error', (error) => log.debug({ err: error, connection: connection.id }, 'A socket broke'));
     ws.once('close', (code, reason) => {
       connections.delete(connection);
-      forget();
-      leave();
+      keeper.remove(connection);
+      gate.leave(address);
       metrics.wsConnections.dec();
       metrics.wsCloses.inc({ code: closeCode(code) });
       const ended = {
@@ -192,21 +203,23 @@ export function createWebSockets(options: {
     /** Handles an upgrade of any path. Never throws or rejects. */
     async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
       destroyOnError(socket);
-      const entered = await gate.enter(request, callers.address(request));
-      if (!('leave' in entered)) {
-        metrics.wsConnects.inc({ result: entered.result });
-        return refuseUpgrade(socket, entered);
+      const address = callers.address(request);
+      const refusal = await gate.enter(request, address);
+      if (refusal !== null) {
+        metrics.wsConnects.inc({ result: refusal.result });
+        return refuseUpgrade(socket, refusal);
       }
+      const leave = (): void => gate.leave(address);
       if (socket.destroyed || !(socket instanceof Socket)) {
-        entered.leave();
+        leave();
         socket.destroy();
         return;
       }
-      socket.once('close', entered.leave);
+      socket.once('close', leave);
       server.handleUpgrade(request, socket, head, (ws) => {
-        socket.off('close', entered.leave);
+        socket.off('close', leave);
         metrics.wsConnects.inc({ result: 'accepted' });
-        opened(ws, socket, request, entered.leave);
+        opened(ws, socket, request, address);
       });
     },
   };

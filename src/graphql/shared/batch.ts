@@ -13,33 +13,65 @@ export interface Batch<Position extends string | number> {
 }
 
 /**
- * The results that can be sent to a member now, in order. Those that are not made yet are begun, all of them.
- * Is the first one among them, the batch is empty, the member holds on to it, and `wake` is called with the
- * member when it is made.
+ * Makes the batches of one group: members that are owed the same are given the same one.
+ *
+ * @param wake - called with a member whose batch was empty, when the result that it lacked is made.
  */
-export function readyBatch<Position extends string | number>(
+export function createBatches<Position extends string | number>(
   payloads: Payloads,
-  member: Member<Position>,
-  deliveries: Deliveries<Position>,
   wake: (member: Member<Position>) => void,
-): Batch<Position> {
-  const made: Payload[] = [];
-  let last = member.position;
-  let bytes = 0;
-  let blocked = false;
-  for (const { identity, event, position } of deliveries) {
-    const held = member.held?.identity === identity ? member.held.entry : null;
-    const entry = held ?? payloads.get(identity, event);
-    if (entry.payload === null && !blocked && made.length === 0) {
-      member.held = { identity, entry };
-      entry.waiting.push(() => wake(member));
+) {
+  /** The last one that lacked nothing: most members of a flush are owed the same. */
+  let whole: {
+    readonly deliveries: Deliveries<Position>;
+    readonly overhead: number;
+    readonly generation: number;
+    readonly batch: Batch<Position>;
+  } | null = null;
+
+  function make(member: Member<Position>, deliveries: Deliveries<Position>): Batch<Position> {
+    const made: Payload[] = [];
+    const { overhead } = member.sink;
+    const generation = payloads.generation();
+    let last = member.position;
+    let bytes = 0;
+    let blocked = false;
+    for (const { identity, event, position } of deliveries) {
+      const held = member.held?.identity === identity ? member.held.entry : null;
+      const entry = held ?? payloads.get(identity, event);
+      if (entry.payload === null && !blocked && made.length === 0) {
+        member.held = { identity, entry };
+        entry.waiting.push(() => wake(member));
+      }
+      blocked ||= entry.payload === null;
+      if (blocked || entry.payload === null) continue;
+      bytes += entry.payload.bytes + overhead;
+      if (made.length > 0 && bytes > MAX_WRITE_BYTES) break;
+      made.push(entry.payload);
+      last = position;
     }
-    blocked ||= entry.payload === null;
-    if (blocked || entry.payload === null) continue;
-    bytes += entry.payload.bytes + member.sink.overhead;
-    if (made.length > 0 && bytes > MAX_WRITE_BYTES) break;
-    made.push(entry.payload);
-    last = position;
+    const batch = { payloads: made, last };
+    if (!blocked && member.held === null) whole = { deliveries, overhead, generation, batch };
+    return batch;
   }
-  return { payloads: made, last };
+
+  return {
+    /**
+     * The results that can be sent to a member now, in order. Those that are not made yet are begun, all of them.
+     * Is the first one among them, the batch is empty, and the member holds on to it.
+     */
+    for(member: Member<Position>, deliveries: Deliveries<Position>): Batch<Position> {
+      const alike =
+        whole !== null &&
+        whole.deliveries === deliveries &&
+        whole.overhead === member.sink.overhead &&
+        whole.generation === payloads.generation() &&
+        member.held === null;
+      return alike && whole !== null ? whole.batch : make(member, deliveries);
+    },
+    /** Lets go of what it remembers. */
+    clear(): void {
+      whole = null;
+    },
+  };
 }

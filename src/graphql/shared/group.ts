@@ -2,7 +2,7 @@ import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { Clock } from '../../lib/clock.js';
 import { CodedError } from '../../lib/coded-error.js';
 import type { Followed } from '../../lib/followed.js';
-import { readyBatch } from './batch.js';
+import { createBatches } from './batch.js';
 import { createMember, type Member } from './member.js';
 import { createPayloads } from './payloads.js';
 import type { Pump } from './pump.js';
@@ -52,10 +52,12 @@ export function createGroup<Position extends string | number>(options: GroupOpti
   let primed = true;
   let advances = 0;
   const reads = createReads(source);
+  const batches = createBatches(payloads, putInLine);
 
   const endAdvance = source.onAdvance(() => {
     advances += 1;
     reads.clear();
+    batches.clear();
     for (const member of waiting) {
       member.queued = true;
       next.push(member);
@@ -99,7 +101,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
   /** Sends what a read gave, as far as it is made. Whether anything was sent. */
   function send(member: M, deliveries: Deliveries<Position>): boolean {
     member.failures = 0;
-    const batch = readyBatch(payloads, member, deliveries, putInLine);
+    const batch = batches.for(member, deliveries);
     if (batch.payloads.length === 0) return false;
     member.held = null;
     member.mayJump = false;
@@ -166,15 +168,21 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     }
   }
 
-  /** Begins the executions that a flush needs, so that what came in one turn leaves in one write. */
-  function prime(member: M): void {
+  /**
+   * Begins the executions that a flush needs, so that what came in one turn leaves in one write. Whether the
+   * results are there: else they may be in the next turn.
+   */
+  function prime(member: M): boolean {
     primed = true;
     try {
       const answer = reads.read(member);
-      if (answer instanceof Promise) return;
-      for (const { identity, event } of answer) payloads.get(identity, event);
+      if (answer instanceof Promise) return true;
+      let made = true;
+      for (const { identity, event } of answer) made = payloads.get(identity, event).payload !== null && made;
+      return made;
     } catch {
       // The member itself meets the same failure when it is served.
+      return true;
     }
   }
 
@@ -188,8 +196,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     /** Serves members in line; see `Worker`. */
     work(budget: number): number {
       const first = current[head];
-      if (!primed && first !== undefined) {
-        prime(first);
+      if (!primed && first !== undefined && !prime(first)) {
         pump.add(group);
         return 1;
       }
@@ -213,16 +220,17 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     /** Where a new subscriber stands; see `Followed.begin`. */
     begin: (after: string | null, signal: AbortSignal) => source.begin(after, signal),
     /**
-     * A subscriber that stands at `position` is served from now on. Returns what takes it out; twice does
-     * nothing.
+     * A subscriber that stands at `position` is served from now on, until it leaves.
      *
      * @param onFailed - called when its cursor cannot be read on from, just before `sink.fail`.
      */
-    join(sink: Sink, position: Position, onFailed: () => void): () => void {
+    join(sink: Sink, position: Position, onFailed: () => void): M {
       const member = createMember(sink, position, onFailed);
       putInLine(member);
-      return () => leave(member);
+      return member;
     },
+    /** Takes a member out; twice does nothing. */
+    leave,
     /** Forgets results whose events `affected` picks. */
     forget: (affected: (event: unknown) => boolean) => payloads.forget(affected),
     /** Lets the source go. The last member has left. */

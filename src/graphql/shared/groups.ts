@@ -5,11 +5,11 @@ import { createPump } from './pump.js';
 type AnyGroup = Group<string | number>;
 type Opened = Omit<GroupOptions<string | number>, 'pump' | 'clock'>;
 
-/** A place in a group, held from before the subscriber joins until after it left. */
-export interface Seat {
+/** A group that is open, and how many places in it are taken: one object for all who are in it. */
+export interface Place {
+  readonly key: string;
   readonly group: AnyGroup;
-  /** Gives the place back; the last one closes the group. Twice does nothing. */
-  release(): void;
+  taken: number;
 }
 
 /** The groups that are open now, by what makes two subscribers the same (see `key.ts`). */
@@ -21,39 +21,34 @@ export function createGroups({
   nextTurn: (callback: () => void) => void;
 }) {
   const pump = createPump(nextTurn);
-  const groups = new Map<string, { group: AnyGroup; seats: number }>();
+  const places = new Map<string, Place>();
 
   return {
     /**
-     * A place in the group of this key, which is opened if there is none. Taken before anything is awaited, so
+     * Takes a place in the group of this key, which is opened if there is none: before anything is awaited, so
      * that a member that leaves meanwhile does not close the group under the newcomer.
      */
-    enter(key: string, open: () => Opened): Seat {
-      let entry = groups.get(key);
-      if (entry === undefined) {
-        entry = { group: createGroup({ ...open(), pump, clock }), seats: 0 };
-        groups.set(key, entry);
+    enter(key: string, open: () => Opened): Place {
+      let place = places.get(key);
+      if (place === undefined) {
+        place = { key, group: createGroup({ ...open(), pump, clock }), taken: 0 };
+        places.set(key, place);
       }
-      const held = entry;
-      held.seats += 1;
-      let released = false;
-      return {
-        group: held.group,
-        release() {
-          if (released) return;
-          released = true;
-          held.seats -= 1;
-          if (held.seats > 0) return;
-          groups.delete(key);
-          held.group.close();
-        },
-      };
+      place.taken += 1;
+      return place;
+    },
+    /** Gives a place back, once for each `enter`; the last one closes the group. */
+    leave(place: Place): void {
+      place.taken -= 1;
+      if (place.taken > 0) return;
+      places.delete(place.key);
+      place.group.close();
     },
     /** Forgets results whose events `affected` picks: what they show has changed, a name for instance. */
     forget(affected: (event: unknown) => boolean): void {
-      for (const { group } of groups.values()) group.forget(affected);
+      for (const { group } of places.values()) group.forget(affected);
     },
     /** How many groups are open. */
-    size: () => groups.size,
+    size: () => places.size,
   };
 }

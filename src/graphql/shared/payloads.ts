@@ -25,15 +25,17 @@ export interface Entry {
 
 function toPayload(result: ExecutionResult, onFirstSent: () => void): Payload {
   const text = JSON.stringify(result);
+  const bytes = Buffer.byteLength(text);
   // Only who writes frames asks for it, and then for each subscriber.
   let latin1: string | null = null;
   let sent = false;
   return {
     text,
     get latin1() {
-      return (latin1 ??= Buffer.from(text).toString('latin1'));
+      // Most texts have one byte per character as they are.
+      return (latin1 ??= bytes === text.length ? text : Buffer.from(text).toString('latin1'));
     },
-    bytes: Buffer.byteLength(text),
+    bytes,
     sent() {
       if (!sent) onFirstSent();
       sent = true;
@@ -98,6 +100,7 @@ export function createPayloads(
   /** What is being made stays reachable however small the memory is, or it would be made again and again. */
   const making = new Map<string, Entry>();
   let closed = false;
+  let generation = 0;
 
   function make(identity: string, entry: Entry, failures: number): void {
     if (closed) return;
@@ -134,8 +137,11 @@ export function createPayloads(
       make(identity, entry, 0);
       return entry;
     },
+    /** Changes whenever results were forgotten. */
+    generation: () => generation,
     /** Forgets the results of the events that `affected` picks: what they show has changed. */
     forget(affected: (event: unknown) => boolean): void {
+      generation += 1;
       for (const [identity, entry] of entries.entries()) {
         if (affected(entry.event)) entries.delete(identity);
       }

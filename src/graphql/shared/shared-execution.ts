@@ -11,22 +11,12 @@ import { codedGraphQLError, toClientError } from '../errors.js';
 import type { Caller, Prepared } from '../prepared.js';
 import { selectRootFields } from '../root-fields.js';
 import type { SubscriptionField } from '../subscription-field.js';
-import { createGroups } from './groups.js';
+import { createGroups, type Place } from './groups.js';
 import { groupKey, sharingOf, type Sharing } from './key.js';
 import type { Sink } from './sink.js';
 
 /** A field of `Subscription`, whatever its arguments. */
 export type AnySubscriptionField = SubscriptionField<Record<string, unknown>>;
-
-/** Calls `callback` at the first call alone. */
-function once(callback: () => void): () => void {
-  let called = false;
-  return () => {
-    if (called) return;
-    called = true;
-    callback();
-  };
-}
 
 const MS_PER_SECOND = 1000;
 
@@ -102,12 +92,33 @@ export function createSharedExecution(options: {
       metrics.deliveryLagSeconds.observe(Math.max(clock.now() - at.getTime(), 0) / MS_PER_SECOND);
   }
 
+  /**
+   * Joins the group of a place. The returned function leaves it; twice does nothing. Made apart from where the
+   * operation is known, which would otherwise be kept for as long as somebody subscribes.
+   */
+  function join(place: Place, sink: Sink, position: string | number, onLeave: () => void): () => void {
+    const leave = (): void => {
+      if (left) return;
+      left = true;
+      place.group.leave(member);
+      onLeave();
+      groups.leave(place);
+    };
+    let left = false;
+    const member = place.group.join(sink, position, leave);
+    return leave;
+  }
+
   return {
     /** See `Operations.forget`. */
     forget: (affected: (event: unknown) => boolean) => groups.forget(affected),
 
     /** Joins; see `Operations.subscribe`. Throws what `authorize` and `begin` throw. */
-    async subscribe(prepared: Prepared, context: Context, sink: Sink): Promise<Refusal | { leave(): void }> {
+    async subscribe(
+      prepared: Prepared,
+      context: Context,
+      sink: Sink,
+    ): Promise<Refusal | { leave: () => void }> {
       const resolved = resolveField(prepared);
       if (resolved === null) {
         const message = 'A subscription must select one of its fields.';
@@ -125,24 +136,17 @@ export function createSharedExecution(options: {
         Object.entries(prepared.variables).filter(([variable]) => declared.has(variable)),
       );
       const common = groupKey(prepared.checked.text, operationName, variables, how);
-      const seat = groups.enter(how.shareable ? common : `${ids.uuid()} ${common}`, () => ({
+      const place = groups.enter(how.shareable ? common : `${ids.uuid()} ${common}`, () => ({
         source: field.follow(args, services),
         execute: executor(prepared, name, how.shareable ? NOBODY : context),
         onFirstSent: (event) => measure(field, event),
         toClientError: (error) => toClientError(error, { log, requestId: ids.uuid() }),
       }));
       try {
-        const position = await seat.group.begin(field.after(args), context.signal);
-        const onLeave = field.onJoin(args, context);
-        const leave = once(() => {
-          leaveGroup();
-          onLeave();
-          seat.release();
-        });
-        const leaveGroup = seat.group.join(sink, position, leave);
-        return { leave };
+        const position = await place.group.begin(field.after(args), context.signal);
+        return { leave: join(place, sink, position, field.onJoin(args, context)) };
       } catch (error) {
-        seat.release();
+        groups.leave(place);
         throw error;
       }
     },

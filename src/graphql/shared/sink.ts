@@ -21,7 +21,10 @@ export interface Sink {
   readonly overhead: number;
   /** False after a write that filled the connection, until it drained. Sinks on one connection agree. */
   writable(): boolean;
-  /** Sends these results now, in this order, in one write. Called only while `writable()`. */
+  /**
+   * Sends these results now, in this order, in one write. Called only while `writable()`. Subscribers that
+   * receive the same are given the same array, which never changes.
+   */
   deliver(payloads: readonly Payload[]): void;
   /** Calls `listener` once when the sink is writable again; never in the turn of this call. */
   onceWritable(listener: () => void): void;

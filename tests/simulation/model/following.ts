@@ -164,7 +164,8 @@ export function createSharing(makeGroup: CreateGroup) {
     return {
       begin: (after, signal) => shared.group.begin(after, signal),
       run(position, client) {
-        end = shared.group.join(sinkOf(client), position, () => undefined);
+        const member = shared.group.join(sinkOf(client), position, () => undefined);
+        end = () => shared.group.leave(member);
       },
       drained() {
         mayJump = true;

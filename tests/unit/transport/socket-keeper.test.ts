@@ -1,5 +1,8 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { Connection } from '../../../src/transport/connection.js';
+import type { WebSocket } from 'ws';
+import { createConnection } from '../../../src/transport/connection.js';
 import { createSocketKeeper } from '../../../src/transport/socket-keeper.js';
 import { createManualClock } from '../../testkit/manual-clock.js';
 
@@ -14,18 +17,14 @@ function world() {
 
   function socket(operations = 1) {
     const closes: { readonly code: number; readonly at: number }[] = [];
-    const connection = {
-      alive: true,
-      activeAt: clock.monotonic(),
-      expiresAt: null,
-      cancelExpiry: () => undefined,
-      inForce: () => true,
-      operations: () => operations,
-      close: (code: number) => closes.push({ code, at: clock.monotonic() }),
-      ws: { ping: () => (connection.alive = true), terminate: () => connection.close(1006) },
-    };
-    const forget = keeper.add(connection as unknown as Connection);
-    return { connection: connection as unknown as Connection, closes, forget };
+    const close = (code: number) => closes.push({ code, at: clock.monotonic() });
+    const ws = { ping: () => (connection.alive = true), terminate: () => close(1006), close };
+    const known = { id: '1', socket: new Socket(), request: null, address: '192.0.2.1' };
+    const openedAt = clock.monotonic();
+    const connection = createConnection({ ...known, ws: ws as unknown as WebSocket, openedAt });
+    connection.operations = operations;
+    keeper.add(connection);
+    return { connection, closes, forget: () => keeper.remove(connection) };
   }
   return { clock, keeper, socket };
 }
@@ -64,6 +63,16 @@ describe('the keeper of sockets', () => {
     expect(closes).toEqual([]);
     await clock.advance(1);
     expect(closes.map(({ code }) => code)).toEqual([4403]);
+  });
+
+  it('closes with 4408 one that has not introduced itself within 3 s, and no other', async () => {
+    const { clock, socket } = world();
+    const [silent, other] = [socket(), socket()];
+    silent.connection.request = new IncomingMessage(silent.connection.socket);
+    await clock.advance(2999);
+    expect(silent.closes).toEqual([]);
+    await clock.advance(1);
+    expect([silent.closes[0]?.code, other.closes]).toEqual([4408, []]);
   });
 
   it('closes with 1000 after five minutes without an operation, and not one that has any', async () => {
