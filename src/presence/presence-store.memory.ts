@@ -25,11 +25,19 @@ interface Room {
   shown: RankedRoom | null;
 }
 
-/** A visit, or that an instance holds a visitor. */
-interface Entry extends Expires {
+/** A visitor in a room while it counts there. Its end is that of its visit; instances hold it while it is online. */
+interface Person extends Expires {
   readonly room: Room;
   /** Room and visitor. */
-  readonly pair: string;
+  readonly key: string;
+  /** Whether it is one of the room's recent visitors. */
+  recent: boolean;
+  holds: readonly Hold[];
+}
+
+interface Hold extends Expires {
+  readonly person: Person;
+  readonly instance: string;
 }
 
 /**
@@ -54,10 +62,10 @@ export function createMemoryPresenceStore({
   const epoch = ids.random64();
   const rooms = new Map<string, Room>();
   const ranked = createSortedList<Room>(compareRooms);
-  const visits = createExpiring<Entry>();
-  const members = createExpiring<Entry>();
-  /** How many instances hold a (room, visitor). */
-  const present = new Map<string, number>();
+  const people = new Map<string, Person>();
+  const visits = createExpiring<Person>();
+  const holds = createExpiring<Hold>();
+  let made = 0;
   const snapshots = new Map<number, { snapshot: Snapshot; goneAt: number }>();
   let revision = 0;
   let takenAt = Number.NEGATIVE_INFINITY;
@@ -92,33 +100,61 @@ export function createMemoryPresenceStore({
     dirty = true;
   }
 
-  function removeMember(key: string): void {
-    const member = members.remove(key);
-    if (member === undefined) return;
-    const holders = (present.get(member.pair) ?? 1) - 1;
-    if (holders > 0) {
-      present.set(member.pair, holders);
-    } else {
-      present.delete(member.pair);
-      changeOnline(member.room, -1);
+  function personOf(room: Room, visitorId: string): Person {
+    const key = `${room.roomId} ${visitorId}`;
+    let person = people.get(key);
+    if (person === undefined) {
+      person = { room, key, recent: false, holds: [], expiresAt: 0, order: (made += 1) };
+      people.set(key, person);
     }
+    return person;
+  }
+
+  function dropUnlessCounted(person: Person): void {
+    if (!person.recent && person.holds.length === 0) people.delete(person.key);
+  }
+
+  function visited(person: Person, expiresAt: number): void {
+    if (person.recent) return visits.prolong(person, expiresAt);
+    person.recent = true;
+    person.expiresAt = expiresAt;
+    visits.add(person);
+    change(person.room, () => (person.room.recentVisitorCount += 1));
+  }
+
+  function held(person: Person, instance: string, expiresAt: number): void {
+    const known = person.holds.find((hold) => hold.instance === instance);
+    if (known !== undefined) return holds.prolong(known, expiresAt);
+    const hold = { person, instance, expiresAt, order: (made += 1) };
+    if (person.holds.length === 0) changeOnline(person.room, 1);
+    person.holds = [...person.holds, hold];
+    holds.add(hold);
+  }
+
+  function letGo(hold: Hold): void {
+    const { person } = hold;
+    holds.remove(hold);
+    person.holds = person.holds.filter((each) => each !== hold);
+    if (person.holds.length === 0) changeOnline(person.room, -1);
+    dropUnlessCounted(person);
   }
 
   /** Takes away a slice of what expired; whether some is left. */
   function sweep(): boolean {
     const at = now();
     for (let rest = SWEEP_SLICE; rest > 0; rest -= 1) {
-      const visit = visits.ended(at);
-      if (visit === undefined) break;
-      visits.remove(visit.key);
-      change(visit.room, () => (visit.room.recentVisitorCount -= 1));
+      const person = visits.ended(at);
+      if (person === undefined) break;
+      visits.remove(person);
+      person.recent = false;
+      change(person.room, () => (person.room.recentVisitorCount -= 1));
+      dropUnlessCounted(person);
     }
-    for (let rest = SWEEP_SLICE; rest > 0; rest -= 1) {
-      const member = members.ended(at);
-      if (member === undefined) break;
-      removeMember(member.key);
+    for (let rest = SWEEP_SLICE, hold = holds.ended(at); rest > 0 && hold; rest -= 1) {
+      letGo(hold);
+      hold = holds.ended(at);
     }
-    return visits.ended(at) !== undefined || members.ended(at) !== undefined;
+    return visits.ended(at) !== undefined || holds.ended(at) !== undefined;
   }
 
   function show(room: Room): RankedRoom {
@@ -150,24 +186,16 @@ export function createMemoryPresenceStore({
       const at = now();
       const late: number[] = [];
       for (const [index, touch] of touches.entries()) {
-        const pair = `${touch.roomId} ${touch.visitorId}`;
-        const key = `${touch.roomId} ${instance} ${touch.visitorId}`;
         const seenAt = Math.min(touch.at, at);
-        const room = roomOf(touch.roomId);
-        if (seenAt + windowMs > at) {
-          const visit = { key: pair, room, pair, expiresAt: seenAt + windowMs };
-          if (visits.extend(visit)) change(room, () => (room.recentVisitorCount += 1));
-        }
+        const person = personOf(roomOf(touch.roomId), touch.visitorId);
+        if (seenAt + windowMs > at) visited(person, seenAt + windowMs);
         if (touch.kind === 'leave') {
-          removeMember(key);
+          for (const hold of person.holds) if (hold.instance === instance) letGo(hold);
         } else if (touch.kind === 'join') {
           if (at - seenAt > LATE_JOIN_MS) late.push(index);
-          else if (members.extend({ key, room, pair, expiresAt: seenAt + ONLINE_MS })) {
-            const holders = present.get(pair) ?? 0;
-            present.set(pair, holders + 1);
-            if (holders === 0) changeOnline(room, 1);
-          }
+          else held(person, instance, seenAt + ONLINE_MS);
         }
+        dropUnlessCounted(person);
       }
       return Promise.resolve({ ...answer(), late });
     },
