@@ -50,9 +50,12 @@ export const messageResolvers = {
       if (record === null) throw new Error(`Message of an unknown room ${logId}`);
       return { record, standing: services.ranking.standing(logId) };
     },
-    author: ({ authorId }, _args, { services, loaders }) =>
-      services.visitors.cached(authorId) ??
-      loaders.visitor.load(authorId).then((author) => author ?? services.visitors.unnamed(authorId)),
+    // Loaders are made when they are first asked for: mostly they are not.
+    author: ({ authorId }, _args, context) =>
+      context.services.visitors.cached(authorId) ??
+      context.loaders.visitor
+        .load(authorId)
+        .then((author) => author ?? context.services.visitors.unnamed(authorId)),
     idempotencyKey: (message) => idempotencyKeyOf(message),
   },
   MessageAddedEvent: {
