@@ -123,6 +123,7 @@ const SDL = /* GraphQL */ `
     stored: Int!
     mine: String
     echo(text: String): String
+    again: Counted!
   }
 `;
 
@@ -184,6 +185,7 @@ export function createWorld(
   });
   resolve('Counted', 'mine', (_event, _args, { viewer }: Context) => viewer?.id ?? 'nobody');
   resolve('Counted', 'echo', (_event, { text }: { text: string | null }) => text);
+  resolve('Counted', 'again', (event: CountEvent) => event);
   const counted = schema.getType('Counted');
   if (counted !== undefined && 'getFields' in counted) {
     Object.assign(counted.getFields()['mine']!, { extensions: { viewerDependent: true } });
