@@ -4,6 +4,7 @@
  *     npm run bench -- fan-out                     about ten minutes
  *     npm run bench -- mutations --quick           about two
  *     npm run bench -- idle --json idle.json       the raw figures too
+ *     npm run bench -- idle --rounds 3             other than five rounds
  */
 import { parseArgs } from 'node:util';
 import { installPeers } from './lib/contenders.js';
@@ -21,6 +22,7 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     tiny: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -29,7 +31,7 @@ const [name = ''] = positionals;
 const scenario = SCENARIOS[name];
 if (scenario === undefined) {
   console.error(
-    `usage: npm run bench -- NAME [--quick] [--json FILE]\n  NAME: ${Object.keys(SCENARIOS).join(', ')}`,
+    `usage: npm run bench -- NAME [--quick] [--rounds N] [--json FILE]\n  NAME: ${Object.keys(SCENARIOS).join(', ')}`,
   );
   process.exit(1);
 }

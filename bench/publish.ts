@@ -21,6 +21,7 @@ const PLOTS: Readonly<Record<string, Plot>> = {
   embedded: { title: 'Messages stored a second', metric: 'storedPerSecond' },
   'hot-room': { title: 'HTTP p99 in ms beside a room of 5,000', metric: 'httpP99Ms' },
   writers: { title: 'One room, messages stored a second', metric: 'storedPerSecond' },
+  instances: { title: 'One room of 1,000: deliveries a second, closed loop', metric: 'deliveriesPerSecond' },
   stalled: { title: 'KB of resident memory per stalled subscriber', metric: 'rssKbPerStalled' },
 };
 

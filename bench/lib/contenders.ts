@@ -47,7 +47,8 @@ const SEND_AND_READ = `mutation Send($input: SendMessageInput!) { sendMessage(in
 const frame = (query: string, variables: object): string =>
   JSON.stringify({ id: '%I', type: 'subscribe', payload: { query, variables } });
 
-const GRAPHQL: LoadOptions = {
+/** How the load client speaks GraphQL. */
+export const GRAPHQL: LoadOptions = {
   init: '{"type":"connection_init"}',
   subscription: frame(SUBSCRIPTION, { room: '%R', after: '%A' }),
   sending: frame(SEND, { input: { roomId: '%R', text: '%T' } }),
@@ -91,6 +92,10 @@ export function installPeers(): void {
   if (status !== 0) throw new Error('The peers of the benchmarks could not be installed.');
 }
 
+/** Ids of rooms, for peers that are told which there are. */
+export const peerRooms = (count: number): string[] =>
+  Array.from({ length: count }, () => Buffer.from(`Room:${randomUUID()}`).toString('base64url'));
+
 export async function startContender(name: string, setting: Setting): Promise<Contender> {
   const folder = mkdtempSync(join(tmpdir(), 'madang-bench-'));
   const file = (fileName: string, lines: readonly string[]): string => {
@@ -132,9 +137,7 @@ export async function startContender(name: string, setting: Setting): Promise<Co
   }
   const peer = PEERS[name];
   if (peer === undefined) throw new Error(`There is no contender ${name}.`);
-  const rooms = Array.from({ length: setting.rooms }, () =>
-    Buffer.from(`Room:${randomUUID()}`).toString('base64url'),
-  );
+  const rooms = peerRooms(setting.rooms);
   const roomsFile = file('rooms', rooms);
   const running = start(
     SERVER_CORE,

@@ -15,3 +15,8 @@ export function pinned(core: number, command: string, args: readonly string[]): 
 }
 
 export const machine = { cores, node: process.version, pinned: pins };
+
+/** Keeps this process, and what it starts from now on, away from the server's core. */
+export function leaveServerCore(): void {
+  if (pins) spawnSync('taskset', ['-acp', String(LOAD_CORE), String(process.pid)]);
+}

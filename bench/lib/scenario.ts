@@ -17,11 +17,19 @@ const QUICK_SHARE = 0.5;
 const TINY_SHARE = 0.1;
 const TINY_COUNT = 20;
 
-export function sizeOf({ quick, tiny }: { quick: boolean; tiny: boolean }): Size {
+export function sizeOf({
+  quick,
+  tiny,
+  rounds,
+}: {
+  quick: boolean;
+  tiny: boolean;
+  rounds?: string | undefined;
+}): Size {
   return {
     quick,
     tiny,
-    rounds: tiny ? 1 : quick ? 2 : 5,
+    rounds: rounds === undefined ? (tiny ? 1 : quick ? 2 : 5) : Math.max(1, Number.parseInt(rounds, 10)),
     ms: (full) => Math.round(full * (tiny ? TINY_SHARE : quick ? QUICK_SHARE : 1)),
     count: (full) => (tiny ? Math.min(full, TINY_COUNT) : full),
   };

@@ -106,14 +106,23 @@ static void make_id(char *id) {
            (unsigned long)next_op);
 }
 
+/* Senders talk to one server, subscribers to several in turn. */
+static const char *port_for(const struct member *self, int index) {
+  static char **ports;
+  static int count;
+  if (ports == NULL) ports = words_of(option("port", ""), &count);
+  bool sends = self >= senders && self < senders + senders_count;
+  return sends ? option("send-port", ports[0]) : ports[index % count];
+}
+
 static void start(struct member *self, int index, int room, int receive_bytes) {
   self->connection = (struct connection){.index = index, .on_open = on_open, .on_text = on_text};
   self->room = room;
   make_id(self->id);
   if (over_http && self >= senders && self < senders + senders_count) {
-    return connection_start_http(&self->connection, option("port", ""));
+    return connection_start_http(&self->connection, port_for(self, index));
   }
-  connection_start(&self->connection, option("port", ""), option("path", "/graphql"),
+  connection_start(&self->connection, port_for(self, index), option("path", "/graphql"),
                    option("protocol", "graphql-transport-ws"), receive_bytes);
   while (index - ready_count > CONNECTING_AT_ONCE) turn(100);
 }

@@ -18,6 +18,8 @@ const char *option(const char *name, const char *fallback);
 long number(const char *name, long fallback);
 void options_from(int argc, char **argv);
 char **lines_of(const char *file, int *count);
+/* The words of a text between commas. At least one. */
+char **words_of(const char *text, int *count);
 /* Fills a template: %I op id, %R room id, %A cursor, %T text, %K token. The result is allocated. */
 char *fill(const char *template, const char *id, const char *room, const char *after, const char *text,
            const char *token, size_t *length);

@@ -1,5 +1,5 @@
 /*
- * load port=… rooms=FILE subscribers=N … then phases, in order:
+ * load port=…,… rooms=FILE subscribers=N … then phases, in order:
  *   closed:NAME:WINDOW:BURST:WARM_MS:MS   so many messages under way, sent BURST at a time
  *   rate:NAME:PER_SECOND:BURST:WARM_MS:MS  so many messages a second
  *   http:NAME:WARM_MS:MS                   requests in a closed loop

@@ -68,6 +68,16 @@ char **lines_of(const char *file, int *count) {
   return lines;
 }
 
+char **words_of(const char *text, int *count) {
+  char **words = NULL;
+  *count = 0;
+  for (char *rest = strdup(text), *word; (word = strsep(&rest, ",")) != NULL;) {
+    words = realloc(words, sizeof(char *) * (size_t)(*count + 1));
+    words[(*count)++] = word;
+  }
+  return words;
+}
+
 char *fill(const char *template, const char *id, const char *room, const char *after, const char *text,
            const char *token, size_t *length) {
   const char *values[128] = {0};

@@ -3,6 +3,7 @@ import { embedded } from './embedded.js';
 import { fanOut } from './fan-out.js';
 import { hotRoom } from './hot-room.js';
 import { idle } from './idle.js';
+import { severalInstances } from './instances.js';
 import { mutations } from './mutations.js';
 import { pipeline } from './pipeline.js';
 import { ranking } from './ranking.js';
@@ -22,4 +23,5 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   stalled,
   pipeline,
   writers,
+  instances: severalInstances,
 };

@@ -16,14 +16,14 @@ const WINDOW = 256;
 async function measure(name: string, members: number, size: Size): Promise<Record<string, number>> {
   const subscribers = size.count(CONNECTIONS);
   const rooms = Math.max(1, Math.floor(subscribers / members));
-  const phase = `rate:steady:${RATES[members]}:1:${size.ms(1500)}:${size.ms(4000)}`;
+  const phase = `rate:steady:${RATES[members]}:1:${size.ms(1000)}:${size.ms(2500)}`;
   const contender = await startContender(name, { rooms, subscribers });
   try {
     const options = { ...contender.options, senders: SENDERS, first: rooms };
     const empty = (await runLoad({ ...options, subscribers: 0 }, [phase])).get('steady');
     const full = await runLoad({ ...options, subscribers }, [
       phase,
-      `closed:closed:${WINDOW}:1:${size.ms(500)}:${size.ms(2000)}`,
+      `closed:closed:${WINDOW}:1:${size.ms(300)}:${size.ms(1500)}`,
     ]);
     const steady = full.get('steady');
     const closed = full.get('closed');
@@ -44,7 +44,8 @@ async function measure(name: string, members: number, size: Size): Promise<Recor
 
 /** Rooms of ten and of two (F6). */
 export const smallRooms: Scenario = async (size) => {
-  const rounds = await interleaved(size, ['madang', 'raw ws', 'mercurius', 'yoga'], async (name) => ({
+  const peers = size.quick ? ['raw ws', 'mercurius'] : ['raw ws', 'mercurius', 'yoga'];
+  const rounds = await interleaved(size, ['madang', ...peers], async (name) => ({
     ...(await measure(name, 10, size)),
     ...(await measure(name, 2, size)),
   }));

@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, { ratios: readonly string[]; figures: rea
   stalled: { ratios: ['N1.p99'], figures: ['N1'] },
   pipeline: { ratios: ['pipeline.mutations', 'pipeline.fan-out'], figures: [] },
   writers: { ratios: ['W1', 'W2', 'W2.one'], figures: ['W1'] },
+  instances: { ratios: ['F7', 'F7.yoga'], figures: [] },
 };
 
 const LIMIT_MS = 180_000;
