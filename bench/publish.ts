@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { barsOf, tablesOf, type Plot } from './lib/plot.js';
 import type { Report } from './lib/report.js';
 
-const PLOTS: Readonly<Record<string, Plot>> = {
+/** Every benchmark with its picture; null where there is nobody to compare with. */
+const PLOTS: Readonly<Record<string, Plot | null>> = {
+  client: null,
   'fan-out': {
     title: 'One room of 1,000: deliveries a second, closed loop',
     metric: 'closed.deliveriesPerSecond',
@@ -33,12 +35,12 @@ for (const [name, plot] of Object.entries(PLOTS)) {
   const file = path(`bench/results/${name}.json`);
   if (!existsSync(file)) continue;
   const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
-  writeFileSync(path(`docs/performance/${name}.svg`), barsOf(report, plot));
+  if (plot !== null) writeFileSync(path(`docs/performance/${name}.svg`), barsOf(report, plot));
+  const picture = plot === null ? '' : `![${plot.title}](performance/${name}.svg)\n\n`;
   const section = new RegExp(`(<!-- ${name} -->)[^]*?(<!-- end -->)`);
   text = text.replace(
     section,
-    (_match, begin: string, end: string) =>
-      `${begin}\n\n![${plot.title}](performance/${name}.svg)\n\n${tablesOf(report)}\n\n${end}`,
+    (_match, begin: string, end: string) => `${begin}\n\n${picture}${tablesOf(report)}\n\n${end}`,
   );
 }
 writeFileSync(document, text);

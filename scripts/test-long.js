@@ -4,6 +4,7 @@
  *     npm run test:faults             all of them
  *     npm run test:faults -- R2 R4    these alone
  *     npm run test:ranking -- P4      likewise
+ *     npm run test:browser            R28: a browser through twenty minutes of trouble
  *     npm run test:faults -- R8 --part 0.1      a tenth of the load and of the repeats
  *     npm run test:faults -- R27 --minutes 5    the soak, shorter than its half hour
  */
@@ -19,6 +20,7 @@ const testTimeoutMs = (minutes) => (45 + minutes) * 60_000;
 /** What vitest runs for each suite. */
 const SUITES = {
   faults: ['--project', 'faults'],
+  browser: ['--project', 'e2e', 'tests/e2e/r28-browser'],
   ranking: ['--project', 'ranking', '--project', 'contract', 'tests/ranking/', 'presence-store'],
 };
 

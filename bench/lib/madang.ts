@@ -73,12 +73,19 @@ export async function createVisitor(url: string): Promise<string> {
   return String(data['createVisitor']?.['token']);
 }
 
-async function createRoom(url: string, name: string, token: string): Promise<string> {
+export async function createRoom(url: string, name: string, token: string): Promise<string> {
   const query =
     'mutation($input: CreateRoomInput!) { createRoom(input: $input) { room { id } userErrors { code } } }';
   const data = await ask(url, query, { input: { name } }, token);
   const room = data['createRoom']?.['room'] as { id: string };
   return room.id;
+}
+
+export async function sendMessage(url: string, token: string, roomId: string, text: string): Promise<string> {
+  const query =
+    'mutation($input: SendMessageInput!) { sendMessage(input: $input) { cursor userErrors { code } } }';
+  const data = await ask(url, query, { input: { roomId, text } }, token);
+  return String(data['sendMessage']?.['cursor']);
 }
 
 /** Rooms, and in each as many messages as it will have subscribers, so that each can begin behind another one. */
@@ -90,13 +97,9 @@ export async function seedMadang(
   const owner = (index: number): string => owners[index % owners.length] ?? '';
   const rooms = await forEachNumber(roomCount, (index) => createRoom(url, `Room ${index}`, owner(index)));
   const perRoom = Math.min(Math.ceil(subscribers / roomCount), MAX_REPLAYED);
-  const query =
-    'mutation($input: SendMessageInput!) { sendMessage(input: $input) { cursor userErrors { code } } }';
-  const cursors = await forEachNumber(perRoom * roomCount, async (index) => {
-    const input = { roomId: rooms[index % roomCount], text: `before ${index}` };
-    const data = await ask(url, query, { input }, owner(index));
-    return String(data['sendMessage']?.['cursor']);
-  });
+  const cursors = await forEachNumber(perRoom * roomCount, (index) =>
+    sendMessage(url, owner(index), rooms[index % roomCount] ?? '', `before ${index}`),
+  );
   return {
     rooms,
     cursors: Array.from({ length: subscribers }, (_, index) => cursors[index % cursors.length] ?? ''),

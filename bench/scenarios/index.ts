@@ -1,4 +1,5 @@
 import type { Scenario } from '../lib/scenario.js';
+import { client } from './client.js';
 import { embedded } from './embedded.js';
 import { fanOut } from './fan-out.js';
 import { hotRoom } from './hot-room.js';
@@ -24,4 +25,5 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   pipeline,
   writers,
   instances: severalInstances,
+  client,
 };

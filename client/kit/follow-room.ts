@@ -9,6 +9,7 @@ import type {
 } from './__generated__/operations.js';
 import type { KeptMessages } from './kept-messages.js';
 import { keepSubscribed } from './keep-subscribed.js';
+import { createPageMarks } from './page-marks.js';
 import { remedyFor, toRequestError, type RequestError } from './request-error.js';
 import { createStore, type Readable } from './store.js';
 
@@ -76,6 +77,7 @@ export function followRoom({
   const backoff = createBackoff(environment);
   let resumeCursor: string | null = null;
   let oldestCursor: string | null = null;
+  const marks = createPageMarks();
   let last = 0;
   /** Raised when the list is replaced: an older page asked for before does not fit any more. */
   let edition = 0;
@@ -106,6 +108,8 @@ export function followRoom({
     edition += 1;
     cancelOlder();
     oldestCursor = oldest;
+    marks.clear();
+    marks.add(messages[0]?.number ?? 0, oldest);
     last = messages.at(-1)?.number ?? 0;
     update({
       phase: 'ready',
@@ -136,6 +140,7 @@ export function followRoom({
       void loadOlder();
     } else {
       oldestCursor ??= cursor;
+      marks.pass(message.number, cursor);
       last = message.number;
       update({ messages: [...state.get().messages, message], names: learn([message]), problem: null });
       keepSoon();
@@ -158,6 +163,7 @@ export function followRoom({
       const first = messages[0]?.number ?? last + 1;
       const older = (page?.nodes ?? []).filter(({ number }) => number < first);
       oldestCursor = page?.pageInfo.startCursor ?? oldestCursor;
+      marks.add(older[0]?.number ?? first, oldestCursor);
       update({
         messages: [...older, ...messages],
         names: learn(older),
@@ -212,6 +218,18 @@ export function followRoom({
     state: state as Readable<RoomState>,
     /** Reads the page before the first message held, trying until it is there; does nothing while that runs. */
     loadOlder: () => void loadOlder(),
+    /**
+     * Lets go of old messages, so that a room that is followed for long does not fill the memory: at least the `count`
+     * newest stay, and `loadOlder` reads the others again. Does nothing while older ones are being read.
+     */
+    keepNewest(count: number): void {
+      const { messages, loadingOlder } = state.get();
+      const mark = loadingOlder ? null : marks.cut(last - count + 1);
+      const gone = messages.findIndex(({ number }) => number === mark?.number);
+      if (mark === null || gone <= 0) return;
+      oldestCursor = mark.cursor;
+      update({ messages: messages.slice(gone), hasOlder: true });
+    },
     /** Shows an author's new name before the next message brings it. */
     rename(authorId: string, displayName: string): void {
       if (state.get().names.get(authorId) === displayName) return;

@@ -22,6 +22,7 @@ const BENCHES: Readonly<Record<string, { ratios: readonly string[]; figures: rea
   pipeline: { ratios: ['pipeline.mutations', 'pipeline.fan-out'], figures: [] },
   writers: { ratios: ['W1', 'W2', 'W2.one'], figures: ['W1'] },
   instances: { ratios: ['F7', 'F7.yoga'], figures: [] },
+  client: { ratios: ['client.typing busy to idle'], figures: ['client'] },
 };
 
 const LIMIT_MS = 180_000;

@@ -16,6 +16,7 @@ export const Message = memo(function Message({
   time,
   mine,
   delivery,
+  quiet,
 }: {
   /** What keeps this message apart from the others on the page. */
   anchor: string;
@@ -26,12 +27,18 @@ export const Message = memo(function Message({
   time: string | number;
   mine: boolean;
   delivery: Delivery | null;
+  /** Whether its coming onto the page is nothing to be told about: it was there before. */
+  quiet: boolean;
 }) {
   const texts = useTexts();
   const language = useLanguage();
   const date = new Date(time);
   return (
-    <article className={mine ? 'message message-mine' : 'message'} data-anchor={anchor}>
+    <article
+      className={mine ? 'message message-mine' : 'message'}
+      data-anchor={anchor}
+      aria-live={quiet ? 'off' : undefined}
+    >
       <Avatar id={authorId} name={authorName} />
       <header className="message-head">
         <Name className="message-author">{authorName}</Name>

@@ -1,25 +1,23 @@
-import { Fragment, useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo } from 'react';
+import { Virtualizer } from 'virtua';
 import { notYetListed, type FollowedRoom } from '../../kit/index.js';
 import { useViewerQuery } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { useTexts } from '../ui/language.js';
 import { usePageVisible } from '../ui/use-page-visible.js';
 import { useReadable } from '../ui/use-readable.js';
-import { DaySeparator } from './DaySeparator.js';
-import { listMessages } from './listed.js';
-import { Message } from './Message.js';
-import {
-  atNewest,
-  bounds,
-  NEWEST,
-  newerWindow,
-  olderWindow,
-  unreadWindow,
-  type MessageWindow,
-} from './message-window.js';
-import { UNREAD_ANCHOR, UnreadSeparator } from './UnreadSeparator.js';
+import { lineOf, listItems, type Item } from './listed.js';
+import { MessageLine } from './MessageLine.js';
+import { useContinuity } from './use-continuity.js';
+import { useKeptLines } from './use-kept-lines.js';
 import { useOpening } from './use-opening.js';
+import { useQuiet } from './use-quiet.js';
 import { useScroll } from './use-scroll.js';
+
+/** Further than the view, in CSS pixels, lines are on the page on the side to which it is scrolled. */
+const AHEAD_PX = 1500;
+/** While the newest are read, so many older ones are held at least, and at most twice as many. */
+const HELD_MESSAGES = 500;
 
 /** The messages of a room, and one's own that are still on their way. Follows the newest until scrolled up. */
 export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: string }) {
@@ -36,52 +34,26 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const last = messages.at(-1)?.number ?? 0;
   const opening = useOpening(roomId, room, state);
   const opened = opening !== null;
-  const firstUnread = opening?.firstUnread ?? null;
-  const [moved, setMoved] = useState<MessageWindow | null>(null);
-  const shown = moved ?? (firstUnread === null ? NEWEST : unreadWindow(firstUnread, first, last));
-  const { from, to } = bounds(shown, first, last);
 
-  const lines = useMemo(() => {
-    if (!opened && messages.length > 0) return [];
-    const onPage = messages.slice(from - first, to - first + 1);
-    return listMessages(onPage, names, to === last ? notYetListed(entries, roomId, messages) : [], viewer);
-  }, [messages, names, entries, roomId, viewer, from, to, first, last, opened]);
+  const items = useMemo(
+    () => listItems(messages, notYetListed(entries, roomId, messages)),
+    [messages, entries, roomId],
+  );
+  const { shift, edition } = useContinuity({ first, last, length: items.length });
 
-  const wantOlder = useCallback(
-    (atEnd: boolean) => {
-      if (!opened) return;
-      if (from > first) {
-        if (!atEnd) setMoved(olderWindow(shown, first, last));
-      } else if (hasOlder) {
-        // Held where it is: the page that comes goes above, and comes into view step by step.
-        if (!atEnd) setMoved((now) => (now?.from === from && now.to === to ? now : { from, to }));
-        room.loadOlder();
-      }
-    },
-    [room, opened, shown, setMoved, from, to, first, last, hasOlder],
-  );
-  const wantNewer = useCallback(
-    (atEnd: boolean) => {
-      if (!opened) return;
-      if (to < last) setMoved(newerWindow(shown, first, last));
-      else if (atEnd) setMoved(atNewest);
-    },
-    [opened, shown, setMoved, to, first, last],
-  );
-  const { log, atEnd, isAtEnd, onScroll, toEnd } = useScroll(
-    wantOlder,
-    wantNewer,
-    firstUnread === null ? null : UNREAD_ANCHOR,
-  );
-  const jump = useCallback(() => {
-    setMoved(NEWEST);
-    toEnd();
-  }, [setMoved, toEnd]);
+  const wantOlder = useCallback(() => {
+    if (opened && hasOlder) room.loadOlder();
+  }, [room, opened, hasOlder]);
+  const { log, lines, atEnd, isAtEnd, onScroll, settle, toEnd } = useScroll(wantOlder, opening);
+  const quietUpTo = useQuiet(atEnd && opened, last);
+  const { keptLines, ...focus } = useKeptLines(items, viewer, atEnd);
 
-  const following = atEnd && to === last;
   useEffect(() => {
-    if (following && isAtEnd() && visible && opened) unread.markRead(roomId, last);
-  }, [following, isAtEnd, opened, last, visible, unread, roomId]);
+    if (atEnd && isAtEnd() && visible && opened) unread.markRead(roomId, last);
+  }, [atEnd, isAtEnd, opened, last, visible, unread, roomId]);
+  useEffect(() => {
+    if (atEnd && messages.length > 2 * HELD_MESSAGES) room.keepNewest(HELD_MESSAGES);
+  }, [room, atEnd, messages]);
   useEffect(() => {
     if (entries.some(({ number }) => number !== null)) outbox.delivered(roomId, last);
   }, [outbox, roomId, last, entries]);
@@ -91,10 +63,10 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
     let before = newestOwn();
     return outbox.entries.watch(() => {
       const now = newestOwn();
-      if (now > before) jump();
+      if (now > before) toEnd();
       before = now;
     });
-  }, [outbox, roomId, jump]);
+  }, [outbox, roomId, toEnd]);
 
   const edge =
     !opened || (phase === 'loading' && messages.length === 0)
@@ -103,24 +75,50 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
         ? texts.asLastRead
         : loadingOlder
           ? texts.loadingOlder
-          : hasOlder || from > first
-            ? null
+          : hasOlder
+            ? ''
             : texts.beginning;
   const fresh = last - (lastRead.get(roomId) ?? last);
   return (
     <div className="messages">
-      <div className="log" role="log" aria-label={texts.messages} tabIndex={0} ref={log} onScroll={onScroll}>
-        {edge !== null && <p className="log-edge">{edge}</p>}
-        {lines.map(({ key, dayBegins, number, ...line }) => (
-          <Fragment key={key}>
-            {dayBegins && <DaySeparator date={new Date(line.time)} />}
-            {number !== null && number === firstUnread && <UnreadSeparator />}
-            <Message anchor={key} {...line} />
-          </Fragment>
-        ))}
+      <div
+        className="log"
+        role="log"
+        aria-label={texts.messages}
+        tabIndex={0}
+        ref={log}
+        onScroll={onScroll}
+        {...focus}
+      >
+        {!opened || items.length === 0 ? (
+          <p className="log-edge">{edge}</p>
+        ) : (
+          <Virtualizer<Item>
+            key={edition}
+            ref={lines}
+            data={items}
+            shift={shift}
+            bufferSize={AHEAD_PX}
+            keepMounted={keptLines}
+            onResize={settle}
+          >
+            {(item, index) => {
+              const line = lineOf(item, items[index - 1], names, viewer);
+              return (
+                <MessageLine
+                  key={line.anchor}
+                  edge={index === 0 ? edge : null}
+                  unreadBegins={line.number !== null && line.number === opening.firstUnread}
+                  quiet={line.number !== null && line.number <= quietUpTo}
+                  {...line}
+                />
+              );
+            }}
+          </Virtualizer>
+        )}
       </div>
-      {!following && opened && (
-        <button type="button" className="jump" onClick={jump}>
+      {!atEnd && opened && (
+        <button type="button" className="jump" onClick={toEnd}>
           {texts.jumpToNewest}
           {fresh > 0 && <span className="jump-count"> {texts.newMessages(fresh)}</span>}
         </button>

@@ -2,10 +2,13 @@ import type { OutboxEntry, RoomMessage, RoomState } from '../../kit/index.js';
 import type { Delivery } from './Unsent.js';
 import { dayKey } from './times.js';
 
+/** A message of the room, or one of one's own that is not in the room's list yet. */
+export type Item = RoomMessage | OutboxEntry;
+
 /** One line of the list: what `Message` shows, and whether a day begins with it. */
 export interface Listed {
-  /** The same while a message is on its way and after it: nothing is taken away and put back. */
-  readonly key: string;
+  /** `anchorOf` it. */
+  readonly anchor: string;
   readonly authorId: string;
   readonly authorName: string;
   readonly text: string;
@@ -17,45 +20,61 @@ export interface Listed {
   readonly number: number | null;
 }
 
-interface Viewer {
+export interface Viewer {
   readonly id: string;
   readonly displayName: string;
 }
 
 /** The messages to show, then those of one's own that are not in the room's list yet. */
-export function listMessages(
+export function listItems(
   messages: readonly RoomMessage[],
-  names: RoomState['names'],
   unlisted: readonly OutboxEntry[],
+): readonly Item[] {
+  return unlisted.length === 0 ? messages : [...messages, ...unlisted];
+}
+
+/** What keeps a line apart from the others on the page: the same while a message is on its way and after it. */
+export function anchorOf(item: Item, viewer: Viewer | null): string {
+  if (!('author' in item)) return `${viewer?.id ?? ''}:${item.key}`;
+  return item.idempotencyKey === null ? item.id : `${item.author.id}:${item.idempotencyKey}`;
+}
+
+/** What to show of one of them. Of thousands only those that are seen are asked for. */
+export function lineOf(
+  item: Item,
+  before: Item | undefined,
+  names: RoomState['names'],
   viewer: Viewer | null,
-): readonly Listed[] {
-  const lines = [
-    ...messages.map(({ id, number, author, text, createdAt, idempotencyKey }) => ({
-      key: idempotencyKey === null ? id : `${author.id}:${idempotencyKey}`,
+): Listed {
+  const anchor = anchorOf(item, viewer);
+  const time = timeOf(item);
+  const dayBegins = before === undefined || dayKey(new Date(timeOf(before))) !== dayKey(new Date(time));
+  if ('author' in item) {
+    const { number, author, text } = item;
+    return {
+      anchor,
       authorId: author.id,
       authorName: names.get(author.id) ?? author.displayName,
       text,
-      time: createdAt,
+      time,
       mine: author.id === viewer?.id,
       delivery: null,
+      dayBegins,
       number,
-    })),
-    ...unlisted.map(({ key, text, writtenAt, failure, number }) => ({
-      key: `${viewer?.id ?? ''}:${key}`,
-      authorId: viewer?.id ?? '',
-      authorName: viewer?.displayName ?? '',
-      text: text.trim(),
-      time: writtenAt,
-      mine: true,
-      delivery: number === null ? { key, failure } : null,
-      number,
-    })),
-  ];
-  let before = '';
-  return lines.map((line) => {
-    const key = dayKey(new Date(line.time));
-    const dayBegins = key !== before;
-    before = key;
-    return { ...line, dayBegins };
-  });
+    };
+  }
+  const { key, text, failure, number } = item;
+  return {
+    anchor,
+    authorId: viewer?.id ?? '',
+    authorName: viewer?.displayName ?? '',
+    text: text.trim(),
+    time,
+    mine: true,
+    delivery: number === null ? { key, failure } : null,
+    dayBegins,
+    number,
+  };
 }
+
+const timeOf = (item: Item): string | number => ('author' in item ? item.createdAt : item.writtenAt);

@@ -6,9 +6,12 @@ import { useReadable } from '../ui/use-readable.js';
 /** The first unread message is looked for in so many of the newest. */
 const SEARCHED_MESSAGES = 1000;
 
-/** Where a room opened: at the message with this number, or, with null, at the newest. */
+/** Where a room opened. */
 export interface Opening {
+  /** At the message with this number; null at the newest. */
   readonly firstUnread: number | null;
+  /** Its place among the messages that were held then. */
+  readonly index: number;
 }
 
 /**
@@ -32,7 +35,8 @@ export function useOpening(roomId: string, room: FollowedRoom, state: RoomState)
   // What was kept from last time is shown only while there is nothing better to wait for.
   const waiting = phase === 'loading' && (connected || state.messages.length === 0);
   if (opening !== null || waiting || searching) return opening;
-  const found = { firstUnread: read === null || read >= last ? null : Math.max(read + 1, first) };
+  const firstUnread = read === null || read >= last ? null : Math.max(read + 1, first);
+  const found = { firstUnread, index: (firstUnread ?? first) - first };
   setOpening(found);
   return found;
 }

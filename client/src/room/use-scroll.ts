@@ -1,20 +1,27 @@
 import { useCallback, useLayoutEffect, useRef, useState, type RefObject } from 'react';
+import type { VirtualizerHandle } from 'virtua';
+import { UNREAD_ANCHOR } from './UnreadSeparator.js';
+import type { Opening } from './use-opening.js';
 
 /** This close to the lower end, in CSS pixels, counts as being there. */
 const AT_END_PX = 24;
-/** This close to an edge of what is on the page, in CSS pixels, more is wanted. */
-const NEAR_EDGE_PX = 400;
-
+/** This close to the upper edge of what is held, in CSS pixels, more is wanted. */
+const NEAR_EDGE_PX = 1200;
 /** So far below the upper edge, in CSS pixels, comes what is brought to the top. */
 const ANCHOR_TOP_PX = 64;
+/** So often the place to open at is gone to before it is on the page: each time the lines around it were estimated. */
+const TRIES_TO_ARRIVE = 20;
 
 export interface Scroll {
   readonly log: RefObject<HTMLDivElement | null>;
+  readonly lines: RefObject<VirtualizerHandle | null>;
   /** Whether the newest message is in view, and is to stay there. */
   readonly atEnd: boolean;
   /** The same at this moment, before it is rendered. */
   readonly isAtEnd: () => boolean;
   readonly onScroll: () => void;
+  /** Puts everything where it belongs, after lines were measured or the view changed its size. */
+  readonly settle: () => void;
   readonly toEnd: () => void;
 }
 
@@ -22,21 +29,22 @@ export interface Scroll {
  * Keeps the newest message in view while the reader is at the lower end; else keeps what is read where it is, by the
  * message at the top of the view, whatever comes in or leaves above it.
  *
- * @param wantOlder called near the upper edge, and told whether the lower end is in view as well
- * @param wantNewer called near the lower edge, and told whether the end is reached
- * @param openAt an anchor to bring to the top of the view once, as far as the end of the list allows
+ * @param wantOlder called near the upper edge
+ * @param opening its first unread message is brought to the top of the view once, as far as the end allows
  */
-export function useScroll(
-  wantOlder: (atEnd: boolean) => void,
-  wantNewer: (atEnd: boolean) => void,
-  openAt: string | null,
-): Scroll {
+export function useScroll(wantOlder: () => void, opening: Opening | null): Scroll {
   const log = useRef<HTMLDivElement>(null);
+  const lines = useRef<VirtualizerHandle>(null);
   const [atEnd, setAtEnd] = useState(true);
   const following = useRef(true);
-  /** What is brought to the top may not be on the page yet. */
-  const arriving = useRef(false);
+  /** The line that is brought to the top, until it is there. */
+  const arriving = useRef<{ index: number; tries: number } | null>(null);
   const anchor = useRef<{ id: string; top: number } | null>(null);
+
+  const follow = useCallback((element: HTMLElement) => {
+    following.current = distanceToEnd(element) <= AT_END_PX;
+    setAtEnd(following.current);
+  }, []);
 
   const settle = useCallback(() => {
     const element = log.current;
@@ -46,75 +54,74 @@ export function useScroll(
       return;
     }
     const held = anchor.current;
-    const article = held === null ? null : element.querySelector(`[data-anchor="${CSS.escape(held.id)}"]`);
-    if (held !== null && article !== null) {
-      element.scrollTop += article.getBoundingClientRect().top - held.top;
-      // Where everything below it fits no scroll event tells that this is the end.
-      if (arriving.current) {
-        arriving.current = false;
-        following.current = distanceToEnd(element) <= AT_END_PX;
-        setAtEnd(following.current);
+    const place = held === null ? null : find(element, held.id);
+    if (held !== null && place !== null) {
+      const moved = place.getBoundingClientRect().top - held.top;
+      // Less than a pixel is what the browser rounds: putting that right would only end a movement of the reader's.
+      if (Math.abs(moved) >= 1) element.scrollTop += moved;
+      // Lines are not seen before they are measured. Where everything below it fits, no scroll event tells that this
+      // is the end.
+      if (arriving.current !== null && getComputedStyle(place).visibility === 'visible') {
+        arriving.current = null;
+        follow(element);
       }
+    } else if (arriving.current !== null && lines.current !== null) {
+      const { index, tries } = arriving.current;
+      arriving.current = tries === 0 ? null : { index, tries: tries - 1 };
+      element.scrollTop = lines.current.getItemOffset(index) - ANCHOR_TOP_PX;
     }
-  }, []);
+  }, [follow]);
 
   /** Also without a scroll: who waits at an edge does not move it. */
-  const lookAtEdges = useCallback(() => {
-    const element = log.current;
-    if (element === null) return;
-    if (element.scrollTop < NEAR_EDGE_PX) wantOlder(following.current);
-    if (distanceToEnd(element) < NEAR_EDGE_PX) wantNewer(following.current);
-  }, [wantOlder, wantNewer]);
+  const lookAtEdge = useCallback(() => {
+    if (log.current !== null && log.current.scrollTop < NEAR_EDGE_PX) wantOlder();
+  }, [wantOlder]);
 
   useLayoutEffect(() => {
     const element = log.current;
-    if (openAt === null || element === null) return;
-    arriving.current = true;
+    if (opening === null || opening.firstUnread === null || element === null) return;
+    arriving.current = { index: opening.index, tries: TRIES_TO_ARRIVE };
     following.current = false;
     setAtEnd(false);
-    anchor.current = { id: openAt, top: element.getBoundingClientRect().top + ANCHOR_TOP_PX };
-  }, [openAt]);
+    anchor.current = { id: UNREAD_ANCHOR, top: element.getBoundingClientRect().top + ANCHOR_TOP_PX };
+  }, [opening]);
 
   // After every render: whatever came or went, what is read is where it was before anybody sees it.
   useLayoutEffect(() => {
     settle();
-    lookAtEdges();
+    lookAtEdge();
   });
-
-  useLayoutEffect(() => {
-    const element = log.current;
-    if (element === null) return undefined;
-    // The keyboard of a phone, a longer composer, a wider window: what is read stays where it is.
-    const observer = new ResizeObserver(settle);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [settle]);
 
   const onScroll = useCallback(() => {
     const element = log.current;
-    if (element === null) return;
-    following.current = distanceToEnd(element) <= AT_END_PX;
-    setAtEnd(following.current);
+    // A place that is still being looked for is not where the reader went.
+    if (element === null || arriving.current !== null) return;
+    follow(element);
     const view = element.getBoundingClientRect().top;
     const top = [...element.querySelectorAll<HTMLElement>('[data-anchor]')].find(
-      (article) => article.getBoundingClientRect().bottom > view,
+      (place) => place.getBoundingClientRect().bottom > view,
     );
     anchor.current =
       top === undefined ? null : { id: top.dataset['anchor'] ?? '', top: top.getBoundingClientRect().top };
-    lookAtEdges();
-  }, [lookAtEdges]);
+    lookAtEdge();
+  }, [follow, lookAtEdge]);
 
   const toEnd = useCallback(() => {
-    arriving.current = false;
+    arriving.current = null;
     following.current = true;
     setAtEnd(true);
     settle();
+    // The lines there come onto the page now, and not only when the browser tells of the scroll.
+    log.current?.dispatchEvent(new Event('scroll'));
   }, [settle]);
 
   const isAtEnd = useCallback(() => following.current, []);
 
-  return { log, atEnd, isAtEnd, onScroll, toEnd };
+  return { log, lines, atEnd, isAtEnd, onScroll, settle, toEnd };
 }
+
+const find = (element: HTMLElement, anchor: string): HTMLElement | null =>
+  element.querySelector<HTMLElement>(`[data-anchor="${CSS.escape(anchor)}"]`);
 
 function distanceToEnd(element: HTMLElement): number {
   return element.scrollHeight - element.scrollTop - element.clientHeight;

@@ -10,6 +10,7 @@ import { NewRoomDialog } from './NewRoomDialog.js';
 import { RoomRow } from './RoomRow.js';
 import { moveFocus } from './move-focus.js';
 import { useGlide } from './use-glide.js';
+import { useLookingAgain } from './use-looking-again.js';
 import { useMoreRooms } from './use-more-rooms.js';
 import { useStillOrder } from './use-still-order.js';
 
@@ -28,17 +29,16 @@ export function RoomList() {
   const [{ data }] = useShownRoomsQuery({ variables: { first: WATCHED_ROOMS }, requestPolicy: 'cache-only' });
   const [search, setSearch] = useState('');
   const [creating, setCreating] = useState(false);
-  const { rooms: listed, wantMore } = useMoreRooms(data?.rooms?.nodes ?? NO_ROOMS);
+  const { rooms: listed, wantMore, readAgain } = useMoreRooms(data?.rooms?.nodes ?? NO_ROOMS);
   const { rooms, rest } = useStillOrder<RoomRowFragment>(listed);
   const wanted = fold(search);
   const shown = wanted === '' ? rooms : rooms.filter(({ name }) => fold(name).includes(wanted));
   const close = useCallback(() => setCreating(false), []);
   const nav = useRef<HTMLElement>(null);
   const list = useRef<HTMLUListElement>(null);
-  const settle = useGlide(
-    list,
-    shown.map(({ id }) => id),
-  );
+  const order = shown.map(({ id }) => id);
+  const settle = useGlide(list, order);
+  const scrolled = useLookingAgain(list, order, (inView) => void readAgain(inView));
 
   function onKeyDown(event: KeyboardEvent): void {
     if (nav.current !== null && moveFocus(nav.current, event.key)) event.preventDefault();
@@ -63,6 +63,7 @@ export function RoomList() {
         className="rooms-list"
         ref={list}
         onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+          scrolled();
           if (scrollHeight - scrollTop - clientHeight < NEAR_END_PX) wantMore();
         }}
         onPointerEnter={({ pointerType }) => {

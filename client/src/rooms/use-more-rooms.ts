@@ -2,9 +2,12 @@ import { useCallback, useRef, useState } from 'react';
 import { useClient } from 'urql';
 import {
   MoreRoomsDocument,
+  RoomsAgainDocument,
   type MoreRoomsQuery,
   type MoreRoomsQueryVariables,
   type RoomRowFragment,
+  type RoomsAgainQuery,
+  type RoomsAgainQueryVariables,
 } from '../__generated__/operations.js';
 import { WATCHED_ROOMS } from './watched-rooms.js';
 
@@ -18,9 +21,13 @@ interface Held {
 
 const NOTHING: Held = { rooms: [], cursor: null, more: true };
 
+/** So many rooms are read again at once. */
+const GROUP_SIZE = 25;
+
 /**
- * The rooms below those that are watched: read when they are asked for, and not live. A room that falls out of
- * the watched ones stays in the list once pages are read, since the first page read holds it too.
+ * The rooms below those that are watched: read when they are asked for, and not live, so that those in view are to be
+ * read again now and then. A room that falls out of the watched ones stays in the list once pages are read, since the
+ * first page read holds it too.
  */
 export function useMoreRooms(watched: readonly RoomRowFragment[]) {
   const client = useClient();
@@ -61,5 +68,29 @@ export function useMoreRooms(watched: readonly RoomRowFragment[]) {
   }, [held, watched.length, read]);
 
   const above = new Set(watched.map(({ id }) => id));
-  return { rooms: [...watched, ...held.rooms.filter(({ id }) => !above.has(id))], wantMore };
+  const below = held.rooms.filter(({ id }) => !above.has(id));
+
+  /** Reads those of these rooms again that are not watched, with their neighbours. */
+  async function readAgain(ids: readonly string[]): Promise<void> {
+    const asked = new Set(ids);
+    for (let start = 0; start < held.rooms.length; start += GROUP_SIZE) {
+      const group = held.rooms.slice(start, start + GROUP_SIZE);
+      if (!group.some(({ id }) => asked.has(id) && !above.has(id))) continue;
+      const variables = { ids: group.map(({ id }) => id) };
+      const { data } = await client
+        .query<RoomsAgainQuery, RoomsAgainQueryVariables>(RoomsAgainDocument, variables, {
+          requestPolicy: 'network-only',
+        })
+        .toPromise();
+      const now = new Map(data?.nodes?.flatMap((room) => (isRoom(room) ? [[room.id, room]] : [])));
+      setHeld((before) => ({ ...before, rooms: before.rooms.map((room) => now.get(room.id) ?? room) }));
+    }
+  }
+
+  return { rooms: [...watched, ...below], wantMore, readAgain };
+}
+
+/** Nothing, and an object without fields, stand for what is no room, or none any more. */
+function isRoom(node: NonNullable<RoomsAgainQuery['nodes']>[number]): node is RoomRowFragment {
+  return node !== null && 'name' in node;
 }

@@ -118,6 +118,28 @@ describe('followRoom', () => {
     expect(numbersOf(room)).toEqual(range(1, 6));
   });
 
+  it('lets go of old messages when it is asked to, and reads them again', async () => {
+    const { room, send, request, requests } = await follow(100);
+    for (let number = 101; number <= 230; number++) send(event(number));
+    room.keepNewest(60);
+    // From the last place behind which the older ones can be read: at least so many stay.
+    expect(numbersOf(room)).toEqual(range(150, 230));
+    expect(room.state.get().hasOlder).toBe(true);
+    room.loadOlder();
+    expect(request().variables).toEqual({ roomId: 'r', last: 50, before: 'c150' });
+    room.keepNewest(10);
+    expect(numbersOf(room)).toEqual(range(150, 230));
+    await request().answer(page(149));
+    expect(numbersOf(room)).toEqual(range(100, 230));
+    room.keepNewest(100);
+    expect(numbersOf(room)).toEqual(range(100, 230));
+    room.keepNewest(81);
+    expect(numbersOf(room)).toEqual(range(150, 230));
+    const asked = requests.length;
+    room.keepNewest(81);
+    expect([numbersOf(room), requests.length]).toEqual([range(150, 230), asked]);
+  });
+
   it('turns a skip into a page', async () => {
     const { room, send, request } = await follow(3);
     send(event(2004, 2000));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { OutboxEntry, RoomMessage } from '../../../client/kit/index.js';
-import { listMessages } from '../../../client/src/room/listed.js';
+import { lineOf, listItems } from '../../../client/src/room/listed.js';
 
 const ME = { id: 'me', displayName: 'Me' };
 const message = (number: number, part: Partial<RoomMessage> = {}): RoomMessage => ({
@@ -22,18 +22,28 @@ const unsent: OutboxEntry = {
   number: null,
 };
 
-describe('listMessages', () => {
-  it('keeps the place of a message when it is acknowledged', () => {
-    const before = listMessages([], new Map(), [unsent], ME);
-    const after = listMessages([message(1, { author: ME, idempotencyKey: 'k' })], new Map(), [], ME);
-    expect(before[0]?.key).toBe(after[0]?.key);
+/** Every line of a list. */
+function linesOf(
+  messages: readonly RoomMessage[],
+  names: ReadonlyMap<string, string> = new Map(),
+  unlisted: readonly OutboxEntry[] = [],
+) {
+  const items = listItems(messages, unlisted);
+  return items.map((item, index) => lineOf(item, items[index - 1], names, ME));
+}
+
+describe('the lines of a list', () => {
+  it('have the same anchor while a message is on its way and after it', () => {
+    const before = linesOf([], new Map(), [unsent]);
+    const after = linesOf([message(1, { author: ME, idempotencyKey: 'k' })]);
+    expect(before[0]?.anchor).toBe(after[0]?.anchor);
     expect(before[0]?.delivery).toEqual({ key: 'k', failure: null });
     expect(after[0]?.delivery).toBeNull();
   });
 
-  it('leaves a removed message, whose text is empty, in its place', () => {
+  it('leave a removed message, whose text is empty, in its place', () => {
     const messages = [message(1), message(2, { text: '' }), message(3)];
-    const lines = listMessages(messages, new Map(), [], ME);
+    const lines = linesOf(messages);
     expect(lines.map(({ number, text }) => [number, text])).toEqual([
       [1, 'text 1'],
       [2, ''],
@@ -41,14 +51,14 @@ describe('listMessages', () => {
     ]);
   });
 
-  it('shows the newest name of an author on older messages', () => {
-    const [line] = listMessages([message(1)], new Map([['ana', 'Ana Bell']]), [], ME);
+  it('show the newest name of an author on older messages', () => {
+    const [line] = linesOf([message(1)], new Map([['ana', 'Ana Bell']]));
     expect(line).toMatchObject({ authorName: 'Ana Bell', mine: false });
   });
 
-  it('begins a day where the local day changes', () => {
+  it('begin a day where the local day changes', () => {
     const messages = [message(1), message(2), message(3, { createdAt: '2026-01-02T12:00:00.000Z' })];
-    const lines = listMessages(messages, new Map(), [unsent], ME);
+    const lines = linesOf(messages, new Map(), [unsent]);
     expect(lines.map(({ dayBegins }) => dayBegins)).toEqual([true, false, true, true]);
   });
 });

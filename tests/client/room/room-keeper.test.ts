@@ -15,6 +15,7 @@ describe('room keeper', () => {
       return {
         state: createStore<never>(undefined as never),
         loadOlder: () => {},
+        keepNewest: () => {},
         rename: () => {},
         restart: () => {},
         stop: () => void stopped.push(roomId),

@@ -20,9 +20,12 @@ export interface Window {
   readonly trouble: string[];
 }
 
-/** A real Chromium. Close it. */
-export async function openBrowser() {
-  const browser = await playwright.launch({ executablePath: await chromium(), args: SWITCHES });
+/** A real Chromium, with these switches beside the usual ones. Close it. */
+export async function openBrowser(switches: readonly string[] = []) {
+  const browser = await playwright.launch({
+    executablePath: await chromium(),
+    args: [...SWITCHES, ...switches],
+  });
 
   async function openWindow(url: string, options: BrowserContextOptions = {}): Promise<Window> {
     const context = await browser.newContext({

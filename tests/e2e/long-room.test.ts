@@ -1,0 +1,138 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
+import { startServerChild, type ServerChild } from '../testkit/server-child.js';
+import { openBrowser, type Browser } from './support/browser.js';
+import { openChat, type ChatWindow } from './support/chat.js';
+
+const SOON = { timeout: 30_000 };
+const MESSAGES = 400;
+const AT_ONCE = 20;
+/** A turn of the wheel, in CSS pixels; less than a view, so that what is at its top stays on the page. */
+const TURN_PX = 300;
+
+/** From one line to a dozen: nothing may be put right by an estimate. */
+const textOf = (number: number): string =>
+  `message ${number}${'\nanother line'.repeat(number % 11 === 0 ? 12 : (number * 7) % 4)}`;
+
+/**
+ * Watches, frame by frame, how far the first message in view has moved, until `settled` frames in a row found it at the
+ * same place: every distance from where it was at first, each once, in whole pixels.
+ */
+const movements = (page: Page, settled = 12) =>
+  page.evaluate(
+    (wanted) =>
+      new Promise<number[]>((resolve) => {
+        const log = document.querySelector('[role=log]');
+        const view = log?.getBoundingClientRect().top ?? 0;
+        const articles = [...(log?.querySelectorAll('article') ?? [])];
+        const watched = articles.find((article) => article.getBoundingClientRect().top >= view);
+        const top = () => watched?.getBoundingClientRect().top ?? Number.NaN;
+        const start = top();
+        const seen: number[] = [];
+        let still = 0;
+        const look = () => {
+          const moved = watched?.isConnected === true ? Math.round(top() - start) : Number.NaN;
+          still = Object.is(moved, seen.at(-1)) ? still + 1 : 0;
+          if (still === 0) seen.push(moved);
+          if (still < wanted && seen.length < 50) requestAnimationFrame(look);
+          else resolve(seen);
+        };
+        look();
+      }),
+    settled,
+  );
+
+describe('a long room', () => {
+  let browser: Browser;
+  let base: TestFoundation;
+  let server: ServerChild;
+  let visitor: TestVisitor;
+  let window: ChatWindow;
+  let roomId: string;
+  beforeAll(async () => {
+    base = await foundation('embedded');
+    // A turn of the wheel is one step, so that every other movement is a jump.
+    [browser, server] = await Promise.all([
+      openBrowser(['--disable-smooth-scrolling']),
+      startServerChild({ env: base.env }),
+    ]);
+    visitor = await createVisitor(server.url());
+    roomId = await createRoom(server.url(), visitor, 'Long');
+    for (let number = 1; number <= MESSAGES; number += AT_ONCE) {
+      const numbers = Array.from({ length: AT_ONCE }, (_, index) => number + index);
+      await Promise.all(
+        numbers.map((one) => sendMessage(server.url(), visitor, { roomId, text: textOf(one) })),
+      );
+    }
+    window = await openChat(browser, server.url(), { path: `/rooms/${roomId}` });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+    await base?.dispose();
+  });
+
+  const say = (text: string) => sendMessage(server.url(), visitor, { roomId, text });
+  const jump = () => window.page.getByRole('button', { name: 'Jump to newest' });
+  const held = () => window.page.evaluate(() => document.querySelector('[role=log]')?.scrollHeight ?? 0);
+
+  it('does not move by a pixel when older pages come above what is read', async () => {
+    await window.log.getByRole('article').last().waitFor();
+    await window.log.hover();
+    const before = await held();
+    for (let turn = 0; turn < 24; turn++) {
+      const moving = movements(window.page);
+      await window.page.mouse.wheel(0, -TURN_PX);
+      expect(await moving).toEqual([0, TURN_PX]);
+    }
+    // Pages have come: what is held is far longer than what was there at first.
+    expect(await held()).toBeGreaterThan(1.5 * before);
+    expect(window.trouble).toEqual([]);
+  });
+
+  it('keeps what is read where it is when messages come below, counts them, and leads to them', async () => {
+    const still = movements(window.page, 60);
+    for (const text of ['news 1', 'news 2', 'news 3']) await say(text);
+    expect(await still).toEqual([0]);
+    await window.page.getByRole('button', { name: 'Jump to newest 3 new messages' }).click();
+    await window.message('news 3').waitFor();
+    await expect.poll(() => jump().count(), SOON).toBe(0);
+    await say('news 4');
+    await window.message('news 4').waitFor();
+    const [log, newest] = [await window.log.boundingBox(), await window.message('news 4').boundingBox()];
+    expect((newest?.y ?? 0) + (newest?.height ?? 0)).toBeLessThanOrEqual((log?.y ?? 0) + (log?.height ?? 0));
+    expect(await jump().count()).toBe(0);
+  });
+
+  it('announces what comes while it is read, and nothing that scrolling brings onto the page', async () => {
+    await say('news 5');
+    await window.message('news 5').waitFor();
+    const live = (text: string) => window.message(text).first().getAttribute('aria-live');
+    expect(await live('news 5')).toBeNull();
+    expect(await live('news 3')).toBe('off');
+    await window.log.hover();
+    await window.page.mouse.wheel(0, -TURN_PX * 4);
+    await jump().waitFor();
+    await expect.poll(() => live('news 5'), SOON).toBe('off');
+    await jump().click();
+  });
+
+  it('reaches its beginning and comes back with a small page all the while', async () => {
+    await window.log.hover();
+    await expect
+      .poll(async () => {
+        await window.page.mouse.wheel(0, -4000);
+        return window.page.getByText('This is where the room begins.').count();
+      }, SOON)
+      .toBe(1);
+    const elements = () => window.page.evaluate(() => document.querySelectorAll('*').length);
+    expect(await elements()).toBeLessThan(4000);
+    await jump().click();
+    await window.message('news 5').waitFor();
+    await expect.poll(() => jump().count(), SOON).toBe(0);
+    expect(await elements()).toBeLessThan(4000);
+    expect(window.trouble).toEqual([]);
+  });
+});
