@@ -28,10 +28,11 @@ const ASSETS = fileURLToPath(new URL('../../dist/client/assets/', import.meta.ur
 
 const MESSAGES = 10_000;
 const PAGES = 50;
+const OPENED_AT_ONCE = 5;
 const PER_SECOND = 50;
 const BUSY_MS = 60_000;
 /** What is loaded at first settles for so long before memory is compared. */
-const SETTLING_MS = 25_000;
+const SETTLING_MS = 15_000;
 const KEYS = 60;
 const KEY_EVERY_MS = 60;
 const SLOWDOWN = 4;
@@ -124,11 +125,14 @@ async function storm(
   room: { id: string; token: string },
 ): Promise<{ wholeMs: number; server: Server }> {
   const pages: Page[] = [];
-  for (let index = 0; index < size.count(PAGES); index += 1) {
-    const page = await openPage(browser, { viewport: { width: 400, height: 600 } });
-    await page.goto(`${server.origin}/client/rooms/${room.id}`);
-    await page.locator('output[aria-label=Connected]').waitFor();
-    pages.push(page);
+  while (pages.length < size.count(PAGES)) {
+    const few = Array.from({ length: OPENED_AT_ONCE }, async () => {
+      const page = await openPage(browser, { viewport: { width: 400, height: 600 } });
+      await page.goto(`${server.origin}/client/rooms/${room.id}`);
+      await page.locator('output[aria-label=Connected]').waitFor({ state: 'attached' });
+      return page;
+    });
+    pages.push(...(await Promise.all(few)));
   }
   const text = `after the storm ${randomUUID()}`;
   const whole = pages.map((page) => whenWhole(page, text));

@@ -1,6 +1,6 @@
 import type { TypedDocumentNode } from '@urql/core';
 import { CloseCode, createClient } from 'graphql-ws';
-import { createBackoff, fullJitter } from './backoff.js';
+import { createBackoff, reconnectJitter } from './backoff.js';
 import type { AnyVariables } from './connection.js';
 import { renewToken } from './documents.js';
 import { systemEnvironment, type Environment, type KeyValueStorage } from './environment.js';
@@ -43,8 +43,8 @@ export interface SocketOptions {
 
 /**
  * One connection for everything, as one visitor. It opens at once, keeps visitor and token over reconnects,
- * and tries again for ever: full jitter from 0.5 s doubling to 30 s, after a drain a further random 0–5 s, at once
- * when the network comes back. A token that the server refuses (4403) is dropped, a fresh guest takes its place,
+ * and tries again for ever: full jitter from 0.5 s doubling to 4 s and, after eight tries, to 30 s; after a drain a
+ * further random 0–5 s; at once when the network comes back. A token that the server refuses (4403) is dropped, a fresh guest takes its place,
  * and `replaced` counts it. Close codes that no retry can heal end it: `closed`.
  */
 export type Socket = ReturnType<typeof createSocket>;
@@ -161,7 +161,7 @@ export function createSocket(options: SocketOptions) {
 
   function retryWait(attempt: number): Promise<void> {
     const spread = drained ? environment.random() * DRAIN_SPREAD_MS : 0;
-    const wait = impatient ? 0 : spread + fullJitter(attempt, environment.random);
+    const wait = impatient ? 0 : spread + reconnectJitter(attempt, environment.random);
     impatient = false;
     return new Promise((resolve) => {
       const go = () => {

@@ -1,26 +1,25 @@
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
-import { openBrowser, type Browser } from './support/browser.js';
 import { openChat, type ChatWindow } from './support/chat.js';
+import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 30_000 };
 const MESSAGES = 400;
 const AT_ONCE = 20;
-/** A turn of the wheel, in CSS pixels; less than a view, so that what is at its top stays on the page. */
-const TURN_PX = 300;
+/** A turn of the wheel, in CSS pixels; less than a view, so that what is at its top stays in view. */
+const TURN_PX = 200;
+const TURNS = 36;
 
-/** From one line to a dozen: nothing may be put right by an estimate. */
+/** From one line to seven: nothing may be put right by an estimate. */
 const textOf = (number: number): string =>
-  `message ${number}${'\nanother line'.repeat(number % 11 === 0 ? 12 : (number * 7) % 4)}`;
+  `message ${number}${'\nanother line'.repeat(number % 11 === 0 ? 6 : (number * 7) % 4)}`;
 
 /**
  * Watches, frame by frame, how far the first message in view has moved, until `settled` frames in a row found it at the
  * same place: every distance from where it was at first, each once, in whole pixels.
  */
-const movements = (page: Page, settled = 12) =>
+const movements = (page: Page, settled = 8) =>
   page.evaluate(
     (wanted) =>
       new Promise<number[]>((resolve) => {
@@ -45,36 +44,23 @@ const movements = (page: Page, settled = 12) =>
   );
 
 describe('a long room', () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
+  // A turn of the wheel is one step, so that every other movement is a jump.
+  const stage = useStage('describe', { switches: ['--disable-smooth-scrolling'] });
   let visitor: TestVisitor;
   let window: ChatWindow;
   let roomId: string;
   beforeAll(async () => {
-    base = await foundation('embedded');
-    // A turn of the wheel is one step, so that every other movement is a jump.
-    [browser, server] = await Promise.all([
-      openBrowser(['--disable-smooth-scrolling']),
-      startServerChild({ env: base.env }),
-    ]);
-    visitor = await createVisitor(server.url());
-    roomId = await createRoom(server.url(), visitor, 'Long');
+    visitor = await createVisitor(stage.server.url());
+    roomId = await createRoom(stage.server.url(), visitor, 'Long');
     for (let number = 1; number <= MESSAGES; number += AT_ONCE) {
       const numbers = Array.from({ length: AT_ONCE }, (_, index) => number + index);
       await Promise.all(
-        numbers.map((one) => sendMessage(server.url(), visitor, { roomId, text: textOf(one) })),
+        numbers.map((one) => sendMessage(stage.server.url(), visitor, { roomId, text: textOf(one) })),
       );
     }
-    window = await openChat(browser, server.url(), { path: `/rooms/${roomId}` });
+    window = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${roomId}` });
   });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    await base?.dispose();
-  });
-
-  const say = (text: string) => sendMessage(server.url(), visitor, { roomId, text });
+  const say = (text: string) => sendMessage(stage.server.url(), visitor, { roomId, text });
   const jump = () => window.page.getByRole('button', { name: 'Jump to newest' });
   const held = () => window.page.evaluate(() => document.querySelector('[role=log]')?.scrollHeight ?? 0);
 
@@ -82,7 +68,7 @@ describe('a long room', () => {
     await window.log.getByRole('article').last().waitFor();
     await window.log.hover();
     const before = await held();
-    for (let turn = 0; turn < 24; turn++) {
+    for (let turn = 0; turn < TURNS; turn++) {
       const moving = movements(window.page);
       await window.page.mouse.wheel(0, -TURN_PX);
       expect(await moving).toEqual([0, TURN_PX]);

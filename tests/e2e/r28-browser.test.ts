@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { load, partOf, say } from '../faults/scenario.js';
-import { foundation, type TestFoundation } from '../testkit/foundation.js';
 import { createRoom, createVisitor, readLog, sendMessage, type TestVisitor } from '../testkit/seed.js';
-import { startServerChild, type ServerChild } from '../testkit/server-child.js';
-import { openBrowser, type Browser } from './support/browser.js';
 import { openChat, type ChatWindow } from './support/chat.js';
 import { noteLooks, wrongLooks, type Looks } from './support/history.js';
+import { useStage } from './support/stage.js';
 
 const { rounds, awayMs } = load({
   short: { rounds: 3, awayMs: 2000 },
@@ -20,9 +18,7 @@ const SOON = { timeout: 120_000 };
 const EVENTS = ['no network', 'asleep', 'another server'] as const;
 
 describe(`R28: a browser over ${rounds} rounds of no network, sleep and another server`, () => {
-  let browser: Browser;
-  let base: TestFoundation;
-  let server: ServerChild;
+  const stage = useStage();
   let visitor: TestVisitor;
   let ana: ChatWindow;
   let roomId: string;
@@ -30,25 +26,17 @@ describe(`R28: a browser over ${rounds} rounds of no network, sleep and another 
   let said = 0;
   const own: string[] = [];
   beforeAll(async () => {
-    base = await foundation('embedded');
-    [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
-    visitor = await createVisitor(server.url());
-    roomId = await createRoom(server.url(), visitor, 'Through everything');
-    ana = await openChat(browser, server.url(), { path: `/rooms/${roomId}` });
+    visitor = await createVisitor(stage.server.url());
+    roomId = await createRoom(stage.server.url(), visitor, 'Through everything');
+    ana = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${roomId}` });
     await ana.page.getByRole('heading', { name: 'Through everything' }).waitFor();
     looks = await noteLooks(ana.page);
   });
-  afterAll(async () => {
-    await browser?.close();
-    if (server?.isRunning()) await server.stop();
-    await base?.dispose();
-  });
-
-  const texts = async () => (await readLog(server.url(), roomId)).map(({ text }) => text);
+  const texts = async () => (await readLog(stage.server.url(), roomId)).map(({ text }) => text);
 
   /** Others talk all the while, whatever the server does: each text is sent until it is stored. */
   async function othersTalk(until: AbortSignal): Promise<void> {
-    const url = server.url();
+    const url = stage.server.url();
     while (!until.aborted) {
       said += 1;
       const input = { roomId, text: `said ${said}`, idempotencyKey: randomUUID() };
@@ -70,18 +58,18 @@ describe(`R28: a browser over ${rounds} rounds of no network, sleep and another 
   }
 
   async function restart(): Promise<void> {
-    const again = { PORT: new URL(server.url()).port };
-    await server.kill();
-    await server.restart(again);
+    const again = { PORT: new URL(stage.server.url()).port };
+    await stage.server.kill();
+    await stage.server.restart(again);
   }
 
   async function befall(event: (typeof EVENTS)[number], round: number): Promise<void> {
     if (event === 'another server') {
-      const again = { PORT: new URL(server.url()).port };
-      await server.kill();
+      const again = { PORT: new URL(stage.server.url()).port };
+      await stage.server.kill();
       await ana.connection('Reconnecting').waitFor();
       await write(round);
-      await server.restart(again);
+      await stage.server.restart(again);
       return;
     }
     await ana.page.context().setOffline(true);

@@ -34,6 +34,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const last = messages.at(-1)?.number ?? 0;
   const opening = useOpening(roomId, room, state);
   const opened = opening !== null;
+  const firstUnread = opening?.firstUnread ?? null;
 
   const items = useMemo(
     () => listItems(messages, notYetListed(entries, roomId, messages)),
@@ -90,7 +91,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
         onScroll={onScroll}
         {...focus}
       >
-        {!opened || items.length === 0 ? (
+        {items.length === 0 || (!opened && messages.length > 0) ? (
           <p className="log-edge">{edge}</p>
         ) : (
           <Virtualizer<Item>
@@ -108,7 +109,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
                 <MessageLine
                   key={line.anchor}
                   edge={index === 0 ? edge : null}
-                  unreadBegins={line.number !== null && line.number === opening.firstUnread}
+                  unreadBegins={line.number !== null && line.number === firstUnread}
                   quiet={line.number !== null && line.number <= quietUpTo}
                   {...line}
                 />

@@ -10,14 +10,26 @@ interface Stage {
 
 const OPEN_AND_CLOSE = { test: [beforeEach, afterEach], describe: [beforeAll, afterAll] } as const;
 
+/** What is not as usual: settings of the server, switches of the browser. */
+interface StageOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly switches?: readonly string[];
+}
+
 /** A Chromium and an embedded server, for all tests of a `describe`, or fresh for each `test`. */
-export function useStage(lasts: keyof typeof OPEN_AND_CLOSE = 'describe'): Stage {
+export function useStage(
+  lasts: keyof typeof OPEN_AND_CLOSE = 'describe',
+  { env = {}, switches = [] }: StageOptions = {},
+): Stage {
   const [open, close] = OPEN_AND_CLOSE[lasts];
   let base: TestFoundation | undefined;
   let stage: Partial<Stage> = {};
   open(async () => {
     base = await foundation('embedded');
-    const [browser, server] = await Promise.all([openBrowser(), startServerChild({ env: base.env })]);
+    const [browser, server] = await Promise.all([
+      openBrowser(switches),
+      startServerChild({ env: { ...base.env, ...env } }),
+    ]);
     stage = { browser, server };
   });
   close(async () => {
