@@ -16,12 +16,12 @@ const textOf = (number: number): string =>
   `message ${number}${'\nanother line'.repeat(number % 11 === 0 ? 6 : (number * 7) % 4)}`;
 
 /**
- * Watches, frame by frame, how far the first message in view has moved, until `settled` frames in a row found it at the
- * same place: every distance from where it was at first, each once, in whole pixels.
+ * Watches, frame by frame, how far the first message in view moves from where it is now: every place where it was seen,
+ * in whole pixels, until it stayed at one for `frames` in a row, which is another than the first if it is to `move`.
  */
-const movements = (page: Page, settled = 8) =>
+const movements = (page: Page, { move, frames }: { move: boolean; frames: number }) =>
   page.evaluate(
-    (wanted) =>
+    ([toMove, wanted]) =>
       new Promise<number[]>((resolve) => {
         const log = document.querySelector('[role=log]');
         const view = log?.getBoundingClientRect().top ?? 0;
@@ -29,18 +29,18 @@ const movements = (page: Page, settled = 8) =>
         const watched = articles.find((article) => article.getBoundingClientRect().top >= view);
         const top = () => watched?.getBoundingClientRect().top ?? Number.NaN;
         const start = top();
-        const seen: number[] = [];
+        const seen = [0];
         let still = 0;
         const look = () => {
           const moved = watched?.isConnected === true ? Math.round(top() - start) : Number.NaN;
           still = Object.is(moved, seen.at(-1)) ? still + 1 : 0;
           if (still === 0) seen.push(moved);
-          if (still < wanted && seen.length < 50) requestAnimationFrame(look);
-          else resolve(seen);
+          if (still >= wanted && (seen.length > 1 || !toMove)) resolve(seen);
+          else requestAnimationFrame(look);
         };
         look();
       }),
-    settled,
+    [move, frames] as const,
   );
 
 describe('a long room', () => {
@@ -69,7 +69,7 @@ describe('a long room', () => {
     await window.log.hover();
     const before = await held();
     for (let turn = 0; turn < TURNS; turn++) {
-      const moving = movements(window.page);
+      const moving = movements(window.page, { move: true, frames: 8 });
       await window.page.mouse.wheel(0, -TURN_PX);
       expect(await moving).toEqual([0, TURN_PX]);
     }
@@ -79,7 +79,7 @@ describe('a long room', () => {
   });
 
   it('keeps what is read where it is when messages come below, counts them, and leads to them', async () => {
-    const still = movements(window.page, 60);
+    const still = movements(window.page, { move: false, frames: 60 });
     for (const text of ['news 1', 'news 2', 'news 3']) await say(text);
     expect(await still).toEqual([0]);
     await window.page.getByRole('button', { name: 'Jump to newest 3 new messages' }).click();
