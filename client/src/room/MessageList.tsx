@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { Virtualizer } from 'virtua';
 import { notYetListed, type FollowedRoom } from '../../kit/index.js';
 import { useViewerQuery } from '../__generated__/operations.js';
@@ -6,8 +6,8 @@ import { useChat } from '../session/chat-context.js';
 import { useTexts } from '../ui/language.js';
 import { usePageVisible } from '../ui/use-page-visible.js';
 import { useReadable } from '../ui/use-readable.js';
-import { lineOf, listItems, type Item } from './listed.js';
-import { MessageLine } from './MessageLine.js';
+import { createLineElements } from './line-elements.js';
+import { listItems, type Item } from './listed.js';
 import { useContinuity } from './use-continuity.js';
 import { useKeptLines } from './use-kept-lines.js';
 import { useOpening } from './use-opening.js';
@@ -45,8 +45,9 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const wantOlder = useCallback(() => {
     if (opened && hasOlder) room.loadOlder();
   }, [room, opened, hasOlder]);
-  const { log, lines, atEnd, isAtEnd, onScroll, settle, toEnd } = useScroll(wantOlder, opening);
+  const { log, lines, atEnd, isAtEnd, onScroll, onResize, toEnd } = useScroll(wantOlder, opening);
   const quietUpTo = useQuiet(atEnd && opened, last);
+  const [elementOf] = useState(createLineElements);
   const { keptLines, ...focus } = useKeptLines(items, viewer, atEnd);
 
   useEffect(() => {
@@ -101,20 +102,18 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
             shift={shift}
             bufferSize={AHEAD_PX}
             keepMounted={keptLines}
-            onResize={settle}
+            onResize={onResize}
           >
-            {(item, index) => {
-              const line = lineOf(item, items[index - 1], names, viewer);
-              return (
-                <MessageLine
-                  key={line.anchor}
-                  edge={index === 0 ? edge : null}
-                  unreadBegins={line.number !== null && line.number === firstUnread}
-                  quiet={line.number !== null && line.number <= quietUpTo}
-                  {...line}
-                />
-              );
-            }}
+            {(item, index) =>
+              elementOf(item, {
+                before: items[index - 1],
+                names,
+                viewer,
+                edge: index === 0 ? edge : null,
+                unreadBegins: item.number !== null && item.number === firstUnread,
+                quiet: item.number !== null && item.number <= quietUpTo,
+              })
+            }
           </Virtualizer>
         )}
       </div>

@@ -20,8 +20,8 @@ export interface Scroll {
   /** The same at this moment, before it is rendered. */
   readonly isAtEnd: () => boolean;
   readonly onScroll: () => void;
-  /** Puts everything where it belongs, after lines were measured or the view changed its size. */
-  readonly settle: () => void;
+  /** To be called after lines were measured, or the view changed its size: puts everything where it belongs. */
+  readonly onResize: () => void;
   readonly toEnd: () => void;
 }
 
@@ -97,14 +97,22 @@ export function useScroll(wantOlder: () => void, opening: Opening | null): Scrol
     // A place that is still being looked for is not where the reader went.
     if (element === null || arriving.current !== null) return;
     follow(element);
+    lookAtEdge();
+    if (following.current) return;
     const view = element.getBoundingClientRect().top;
     const top = [...element.querySelectorAll<HTMLElement>('[data-anchor]')].find(
       (place) => place.getBoundingClientRect().bottom > view,
     );
     anchor.current =
       top === undefined ? null : { id: top.dataset['anchor'] ?? '', top: top.getBoundingClientRect().top };
-    lookAtEdge();
   }, [follow, lookAtEdge]);
+
+  const onResize = useCallback(() => {
+    settle();
+    // A list that has moved does not know yet where it is: what came above it before the browser tells of the scroll
+    // would take the place of the lines in view.
+    tellScroll(log.current);
+  }, [settle]);
 
   const toEnd = useCallback(() => {
     arriving.current = null;
@@ -112,13 +120,15 @@ export function useScroll(wantOlder: () => void, opening: Opening | null): Scrol
     setAtEnd(true);
     settle();
     // The lines there come onto the page now, and not only when the browser tells of the scroll.
-    log.current?.dispatchEvent(new Event('scroll'));
+    tellScroll(log.current);
   }, [settle]);
 
   const isAtEnd = useCallback(() => following.current, []);
 
-  return { log, lines, atEnd, isAtEnd, onScroll, settle, toEnd };
+  return { log, lines, atEnd, isAtEnd, onScroll, onResize, toEnd };
 }
+
+const tellScroll = (element: HTMLElement | null): void => void element?.dispatchEvent(new Event('scroll'));
 
 const find = (element: HTMLElement, anchor: string): HTMLElement | null =>
   element.querySelector<HTMLElement>(`[data-anchor="${CSS.escape(anchor)}"]`);
