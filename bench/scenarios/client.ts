@@ -27,6 +27,7 @@ const ENTRY_POINT = fileURLToPath(new URL('../../dist/main.js', import.meta.url)
 const ASSETS = fileURLToPath(new URL('../../dist/client/assets/', import.meta.url));
 
 const MESSAGES = 10_000;
+const WRITERS = 20;
 const PAGES = 50;
 const OPENED_AT_ONCE = 5;
 const PER_SECOND = 50;
@@ -153,8 +154,15 @@ async function measure(size: Size, browser: Browser, round: number): Promise<Rec
     const token = await createVisitor(server.url);
     const longId = await createRoom(server.url, 'Long', token);
     const shortId = await createRoom(server.url, 'Short', token);
+    // One visitor alone would be held up by its own limit.
+    const writers = await forEachNumber(WRITERS, () => createVisitor(server.url));
     await forEachNumber(size.count(MESSAGES), (index) =>
-      sendMessage(server.url, token, longId, `message ${index}${'\nanother line'.repeat(index % 4)}`),
+      sendMessage(
+        server.url,
+        writers[index % WRITERS] ?? '',
+        longId,
+        `message ${index}${'\nanother line'.repeat(index % 4)}`,
+      ),
     );
     await sendMessage(server.url, token, longId, 'newest of the long one');
     await sendMessage(server.url, token, shortId, 'newest of the short one');
@@ -178,7 +186,7 @@ async function measure(size: Size, browser: Browser, round: number): Promise<Rec
     const minute = await beside(talking, async () => {
       await wait(size.tiny ? 0 : SETTLING_MS);
       const before = await heapKb(page);
-      const frames = await framesMs(page, size.tiny ? 1000 : BUSY_MS);
+      const frames = await framesMs(page, size.ms(BUSY_MS));
       return { frames, grownKb: (await heapKb(page)) - before };
     });
     const elements = await page.evaluate(() => document.querySelectorAll('*').length);
