@@ -13,6 +13,7 @@ const show = (text: string, authorName = 'Ana'): string =>
       time: '2026-01-02T03:04:05.000Z',
       mine: false,
       delivery: null,
+      quiet: false,
     }),
   );
 
