@@ -84,7 +84,11 @@ describe('the list of rooms', () => {
     expect(await boxes()).toHaveLength(1);
     expect(await window.roomNames()).toEqual(held);
     const order = async () => {
-      const { rooms } = await ask<{ rooms: { nodes: readonly { name: string }[] } }>(stage.server.url(), ORDER, {});
+      const { rooms } = await ask<{ rooms: { nodes: readonly { name: string }[] } }>(
+        stage.server.url(),
+        ORDER,
+        {},
+      );
       return rooms.nodes.map(({ name }) => name);
     };
     const right = await order();
