@@ -114,7 +114,7 @@ export async function openFoundation(base: Base): Promise<Foundation> {
     const pubsub = createMemoryPubSub({ log });
     opened.add('events', () => pubsub.stop());
     const presence = createMemoryPresenceStore({ clock, ids, ...timing });
-    return { ...stores, pubsub, presence, limits: createMemoryRateLimits({ ...rates, clock }), redis: null };
+    return { ...stores, pubsub, presence, limits: createMemoryRateLimits(rates), redis: null };
   }
   const redis = connectRedis({ urls: config.redisUrls, prefix: config.redisPrefix, log, metrics });
   opened.add('Redis', () => redis.stop());

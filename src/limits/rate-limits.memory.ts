@@ -1,8 +1,7 @@
-import type { Clock } from '../lib/clock.js';
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Metrics } from '../lib/metrics.js';
-import { forEachLimit, type RateLimit, type RateLimits } from './rate-limits.js';
-import { type Rates, type Rule, ratesFor } from './rates.js';
-import { createFixedWindow, type Spend } from './fixed-window.js';
+import type { RateLimit, RateLimits } from './rate-limits.js';
+import { type Rates, type Rule, type Window, ratesFor } from './rates.js';
 
 export interface RateLimitsOptions {
   /** Multiplies every rate; null allows everything. */
@@ -11,54 +10,83 @@ export interface RateLimitsOptions {
   readonly metrics: Pick<Metrics, 'rateLimitRejected'>;
 }
 
-/** The answer to nearly every question, made once. */
-const ALLOWED = Promise.resolve(null);
+/** Makes what counts one window; `name` is unique among all windows. */
+export type MakeWindow = (name: string, window: Window) => RateLimiterAbstract;
+
+/** What counts one limit: null when allowed, else milliseconds to wait. Rejects when its store fails. */
+export type Count = (key: string, points: number) => Promise<number | null>;
 
 /** Allows everything. */
-export const unlimited: RateLimits = { consume: () => ALLOWED };
+export const unlimited: RateLimits = { consume: () => Promise.resolve(null) };
 
-function spendRule({ burst, ...steady }: Rule, clock: Clock): Spend {
-  const spendSteady = createFixedWindow(steady, clock);
-  if (burst === undefined) return spendSteady;
-  const spendBurst = createFixedWindow(burst, clock);
-  return (key, points) => {
-    const wait = spendSteady(key, points);
-    if (wait === null) return null;
-    const burstWait = spendBurst(key, points);
+async function spend(limiter: RateLimiterAbstract, key: string, points: number): Promise<number | null> {
+  try {
+    await limiter.consume(key, points);
+    return null;
+  } catch (refusal) {
+    if (!(refusal instanceof RateLimiterRes)) throw refusal;
+    return Math.max(1, Math.ceil(refusal.msBeforeNext));
+  }
+}
+
+function countRule(name: string, rule: Rule, make: MakeWindow): Count {
+  const steady = make(name, rule);
+  const burst = rule.burst === undefined ? null : make(`${name}-burst`, rule.burst);
+  return async (key, points) => {
+    const wait = await spend(steady, key, points);
+    if (wait === null || burst === null) return wait;
+    const burstWait = await spend(burst, key, points);
     // Whichever comes back first.
     return burstWait === null ? null : Math.min(wait, burstWait);
   };
 }
 
-/** Counts every limit of `rates` in this process. */
-export const countInMemory = (rates: Rates, clock: Clock): Readonly<Record<RateLimit, Spend>> =>
-  forEachLimit((limit) => {
-    const rules = rates[limit].rules.map((rule) => spendRule(rule, clock));
-    return (key, points) => {
+/** Counts every limit of `rates` in windows that `make` makes. */
+export function countRates(rates: Rates, make: MakeWindow): Readonly<Record<RateLimit, Count>> {
+  const count = (limit: RateLimit): Count => {
+    const rules = rates[limit].rules.map((rule, index) => countRule(`${limit}-${index}`, rule, make));
+    return async (key, points) => {
       // One after the other: what one rule refuses must not use up the next one.
-      for (const spend of rules) {
-        const wait = spend(key, points);
+      for (const rule of rules) {
+        const wait = await rule(key, points);
         if (wait !== null) return wait;
       }
       return null;
     };
-  });
+  };
+  return {
+    sendPerVisitor: count('sendPerVisitor'),
+    sendPerAddress: count('sendPerAddress'),
+    sendPerRoom: count('sendPerRoom'),
+    createRoomPerVisitor: count('createRoomPerVisitor'),
+    createVisitorPerAddress: count('createVisitorPerAddress'),
+    queryPerCaller: count('queryPerCaller'),
+    connectPerAddress: count('connectPerAddress'),
+    upgradePerInstance: count('upgradePerInstance'),
+    framePerSocket: count('framePerSocket'),
+  };
+}
+
+/** Counts in this process. */
+export const countInMemory = (rates: Rates): Readonly<Record<RateLimit, Count>> =>
+  countRates(
+    rates,
+    (keyPrefix, { points, seconds }) => new RateLimiterMemory({ keyPrefix, points, duration: seconds }),
+  );
 
 /** The port within one process: forgotten at a restart. */
 export function createMemoryRateLimits({
   factor,
   maxSocketsPerAddress,
   metrics,
-  clock,
-}: RateLimitsOptions & { readonly clock: Clock }): RateLimits {
+}: RateLimitsOptions): RateLimits {
   if (factor === null) return unlimited;
-  const spend = countInMemory(ratesFor({ maxSocketsPerAddress, factor }), clock);
+  const counts = countInMemory(ratesFor({ maxSocketsPerAddress, factor }));
   return {
-    consume(limit, key, points = 1) {
-      const wait = spend[limit](key, points);
-      if (wait === null) return ALLOWED;
-      metrics.rateLimitRejected.inc({ limit });
-      return Promise.resolve(wait);
+    async consume(limit, key, points = 1) {
+      const wait = await counts[limit](key, points);
+      if (wait !== null) metrics.rateLimitRejected.inc({ limit });
+      return wait;
     },
   };
 }

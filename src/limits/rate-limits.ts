@@ -10,19 +10,6 @@ export type RateLimit =
   | 'upgradePerInstance'
   | 'framePerSocket';
 
-/** Makes something for each limit. */
-export const forEachLimit = <Made>(make: (limit: RateLimit) => Made): Readonly<Record<RateLimit, Made>> => ({
-  sendPerVisitor: make('sendPerVisitor'),
-  sendPerAddress: make('sendPerAddress'),
-  sendPerRoom: make('sendPerRoom'),
-  createRoomPerVisitor: make('createRoomPerVisitor'),
-  createVisitorPerAddress: make('createVisitorPerAddress'),
-  queryPerCaller: make('queryPerCaller'),
-  connectPerAddress: make('connectPerAddress'),
-  upgradePerInstance: make('upgradePerInstance'),
-  framePerSocket: make('framePerSocket'),
-});
-
 /** Counts what callers do, over all instances where that is possible; never waits for a store that hangs. */
 export interface RateLimits {
   /**

@@ -1,15 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../src/lib/clock.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import type { RateLimit } from '../../src/limits/rate-limits.js';
 import { createMemoryRateLimits } from '../../src/limits/rate-limits.memory.js';
 import { describeRateLimits } from './rate-limits.suite.js';
 
 describeRateLimits('memory', (options) =>
-  Promise.resolve({
-    limits: createMemoryRateLimits({ ...options, clock: systemClock }),
-    close: () => Promise.resolve(),
-  }),
+  Promise.resolve({ limits: createMemoryRateLimits(options), close: () => Promise.resolve() }),
 );
 
 describe('rates over time', () => {
@@ -19,12 +15,7 @@ describe('rates over time', () => {
   /** How many of `perSecond` tries in each of `seconds` are allowed. */
   async function allowed(limit: RateLimit, perSecond: number, seconds: number): Promise<number> {
     const metrics = createMetrics({ version: 'test' });
-    const limits = createMemoryRateLimits({
-      factor: 1,
-      maxSocketsPerAddress: 50,
-      metrics,
-      clock: systemClock,
-    });
+    const limits = createMemoryRateLimits({ factor: 1, maxSocketsPerAddress: 50, metrics });
     let count = 0;
     for (let second = 0; second < seconds; second += 1) {
       for (let index = 0; index < perSecond; index += 1) {

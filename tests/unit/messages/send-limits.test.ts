@@ -30,7 +30,6 @@ function world() {
       factor: 1,
       maxSocketsPerAddress: 50,
       metrics: createMetrics({ version: 'test' }),
-      clock: systemClock,
     }),
     clock: systemClock,
     metrics: createMetrics({ version: 'test' }),
