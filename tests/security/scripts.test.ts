@@ -181,7 +181,9 @@ describe('S13 what visitors type, in the browsers of others', () => {
       rooms.push({ id, texts: texts.map((text) => text.normalize('NFC').trim()) });
     }
     for (const { id, texts } of rooms) {
-      const chat = await openChat(browser, url, { path: `/rooms/${id}` });
+      // So high that no line leaves the page while the pointer goes over the links.
+      const viewport = { width: 1200, height: ROOM_SIZE * 300 };
+      const chat = await openChat(browser, url, { path: `/rooms/${id}`, viewport });
       await expect.poll(() => chat.texts(), { timeout: 30_000 }).toEqual(texts);
       for (const link of await chat.log.getByRole('link').all()) {
         expect(await link.getAttribute('href')).toMatch(/^https?:\/\//);
