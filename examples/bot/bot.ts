@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 
@@ -21,6 +21,7 @@ const FOLLOW = `subscription ($roomId: ID!, $after: String) {
   messageAdded(roomId: $roomId, after: $after) { cursor message { id text author { displayName } } } }`;
 type Message = { id: string; text: string; author: { displayName: string } };
 type Added = { messageAdded: { cursor: string; message: Message } };
+type Sent = { sendMessage: { cursor: string | null } };
 
 // Each connection reads the variables again, so it goes on behind the last message that was dealt with.
 const variables = { roomId, after: state.after };
@@ -30,8 +31,10 @@ for await (const { data, errors } of client.iterate<Added>({ query: FOLLOW, vari
   if (message.text.startsWith('ping')) {
     // The key is the question's id: after a crash before it is saved the same answer is not stored again.
     const input = { roomId, text: `pong, ${message.author.displayName}`, idempotencyKey: message.id };
-    await client.iterate({ query: SEND, variables: { input } }).next();
+    const { value } = await client.iterate<Sent>({ query: SEND, variables: { input } }).next();
+    if (!value?.data?.sendMessage.cursor) throw new Error(JSON.stringify(value));
   }
   state.after = variables.after = cursor;
-  await writeFile(STATE, JSON.stringify(state));
+  await writeFile(`${STATE}.new`, JSON.stringify(state));
+  await rename(`${STATE}.new`, STATE); // One step: a crash leaves the old state or the new one.
 }
