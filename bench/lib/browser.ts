@@ -1,21 +1,13 @@
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { CHROMIUM_SWITCHES } from '../../tests/testkit/chromium-switches.js';
 import { findProgram } from '../../tests/testkit/services/programs.js';
 
-/** Without these a browser in a container does not start, or asks the world for updates; many pages share processes. */
-const SWITCHES = [
-  '--no-sandbox',
-  '--disable-dev-shm-usage',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-default-apps',
-  '--disable-sync',
-  '--no-first-run',
-  '--renderer-process-limit=8',
-];
+/** Many pages share processes. */
+const SHARED_PROCESSES = '--renderer-process-limit=8';
 
 export async function openBrowser(): Promise<Browser> {
   const { command } = await findProgram('chromium');
-  return chromium.launch({ executablePath: command, args: SWITCHES });
+  return chromium.launch({ executablePath: command, args: [...CHROMIUM_SWITCHES, SHARED_PROCESSES] });
 }
 
 /** A page of a visitor of its own, with nothing in its caches. */

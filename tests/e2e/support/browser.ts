@@ -1,16 +1,7 @@
 import { chromium as playwright, type BrowserContextOptions, type Page } from 'playwright-core';
+import { CHROMIUM_SWITCHES } from '../../testkit/chromium-switches.js';
 import { chromium } from '../../testkit/services/index.js';
 
-/** Without these a browser in a container does not start, or asks the world for updates. */
-const SWITCHES = [
-  '--no-sandbox',
-  '--disable-dev-shm-usage',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-default-apps',
-  '--disable-sync',
-  '--no-first-run',
-];
 const WAIT_MS = 30_000;
 
 /** A window of its own visitor, and everything that went wrong in it. */
@@ -24,7 +15,7 @@ export interface Window {
 export async function openBrowser(switches: readonly string[] = []) {
   const browser = await playwright.launch({
     executablePath: await chromium(),
-    args: [...SWITCHES, ...switches],
+    args: [...CHROMIUM_SWITCHES, ...switches],
   });
 
   async function openWindow(url: string, options: BrowserContextOptions = {}): Promise<Window> {
