@@ -28,7 +28,7 @@ export function processorMs(): number {
 export function watchProcessLoad(): { read(): Load; stop(): void } {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   let since = performance.eventLoopUtilization();
-  let usage = cpuUsage();
+  let processorAt = processorMs();
   let readAt = performance.now();
   delays.enable();
   return {
@@ -39,11 +39,12 @@ export function watchProcessLoad(): { read(): Load; stop(): void } {
       // The timer that measures is itself due only after its resolution.
       const delayMs = delays.count === 0 ? 0 : delays.percentile(99) / NS_PER_MS - RESOLUTION_MS;
       delays.reset();
-      const { user, system } = cpuUsage(usage);
-      const passedMs = performance.now() - readAt;
-      const processor = passedMs === 0 ? 0 : (user + system) / US_PER_MS / passedMs;
-      usage = cpuUsage();
-      readAt = performance.now();
+      const processorNow = processorMs();
+      const readNow = performance.now();
+      const passedMs = readNow - readAt;
+      const processor = passedMs === 0 ? 0 : (processorNow - processorAt) / passedMs;
+      processorAt = processorNow;
+      readAt = readNow;
       const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
       return { delayMs, utilization, processor, heap: used / limit };
     },

@@ -61,13 +61,16 @@ export function createBatches<Position extends string | number>(
      * Is the first one among them, the batch is empty, and the member holds on to it.
      */
     for(member: Member<Position>, deliveries: Deliveries<Position>): Batch<Position> {
-      const alike =
+      if (
         whole !== null &&
         whole.deliveries === deliveries &&
         whole.overhead === member.sink.overhead &&
         whole.generation === payloads.generation() &&
-        member.held === null;
-      return alike && whole !== null ? whole.batch : make(member, deliveries);
+        member.held === null
+      ) {
+        return whole.batch;
+      }
+      return make(member, deliveries);
     },
     /** Lets go of what it remembers. */
     clear(): void {
