@@ -16,6 +16,10 @@ const PLOTS: Readonly<Record<string, Plot | null>> = {
     title: 'One room of 1,000: deliveries a second, closed loop',
     metric: 'closed.deliveriesPerSecond',
   },
+  centrifuge: {
+    title: 'One room of 1,000, 1,000 messages a second: deliveries a second',
+    metric: 'at1000.deliveriesPerSecond',
+  },
   'small-rooms': { title: 'Rooms of ten: CPU µs per delivery', metric: '10.cpuUsPerDelivery' },
   mutations: { title: 'sendMessage over HTTP: CPU µs per request', metric: 'cpuUsPerRequest' },
   idle: { title: '5,000 subscribed sockets: KB of resident memory each', metric: 'rssKb' },

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { randomUUID } from 'node:crypto';
+import { buildCentrifuge, CENTRIFUGE } from './centrifuge.js';
 import type { LoadOptions } from './load.js';
 import { SERVER_CORE } from './machine.js';
 import { MADANG_SETTINGS, seedMadang } from './madang.js';
@@ -135,10 +136,16 @@ export async function startContender(name: string, setting: Setting): Promise<Co
       tokens: file('tokens', seeded.tokens),
     });
   }
-  const peer = PEERS[name];
-  if (peer === undefined) throw new Error(`There is no contender ${name}.`);
   const rooms = peerRooms(setting.rooms);
   const roomsFile = file('rooms', rooms);
+  const program = name === 'centrifuge' ? buildCentrifuge() : undefined;
+  if (program !== undefined) {
+    const running = start(SERVER_CORE, program, [], { GOMAXPROCS: '1' });
+    const [, port = ''] = await running.said(/listening (\d+)/);
+    return finish(running, Number(port), { ...CENTRIFUGE, rooms: roomsFile });
+  }
+  const peer = PEERS[name];
+  if (peer === undefined) throw new Error(`There is no contender ${name}.`);
   const running = start(
     SERVER_CORE,
     process.execPath,

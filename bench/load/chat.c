@@ -33,10 +33,10 @@ static int members_count, senders_count, rooms_count, ready_count, paused_count;
 static struct member *members, *senders;
 static struct room *rooms;
 static uint64_t expected, last_frame_ns, next_op;
-static const char *init, *subscription, *sending, *marker, *receipt;
+static const char *init, *subscription, *sending, *marker, *receipt, *ack, *ping, *pong, *agreed;
 static char **cursors;
 static int cursors_count;
-static bool ids_checked, over_http;
+static bool ids_checked, rooms_checked, over_http, by_lines;
 
 static void make_ready(struct member *self) {
   self->ready = true;
@@ -57,6 +57,10 @@ static void take_message(struct member *self, const char *text, size_t length) {
   if (at == NULL || strtol(at + 2, &end, 10) != getpid()) return; /* Sent before this run. */
   if (ids_checked && memmem(text, (size_t)(at - text), self->id, 36) == NULL) {
     die("subscriber %d received a frame of another subscription: %.300s", self->connection.index, text);
+  }
+  const char *name = rooms[self->room].id;
+  if (rooms_checked && memmem(text, (size_t)(at - text), name, strlen(name)) == NULL) {
+    die("subscriber %d received a frame of another room: %.300s", self->connection.index, text);
   }
   unsigned long room_index = strtoul(end, &end, 10);
   unsigned long seq = strtoul(end, &end, 10);
@@ -80,24 +84,39 @@ static void take_message(struct member *self, const char *text, size_t length) {
   histogram_add(chat_latencies, (last_frame_ns - sent_ns) / 1000);
 }
 
-static void on_text(struct connection *connection, const char *text, size_t length) {
+static bool holds(const char *text, size_t length, const char *words) {
+  return memmem(text, length, words, strlen(words)) != NULL;
+}
+
+static void take_text(struct connection *connection, const char *text, size_t length) {
   struct member *self = (struct member *)connection;
   if (!self->ready) {
-    if (memmem(text, length, "\"connection_ack\"", 16) == NULL) die("no ack: %.300s", text);
+    if (!holds(text, length, ack)) die("no ack: %.300s", text);
     return make_ready(self);
   }
-  if (memmem(text, length, "\"ping\"", 6) != NULL && length < 40) {
-    connection_queue(connection, "{\"type\":\"pong\"}", 15);
+  if (strncmp(text, ping, strlen(ping)) == 0) {
+    connection_queue(connection, pong, strlen(pong));
     return connection_flush(connection);
   }
   if (self >= senders && self < senders + senders_count) {
-    if (memmem(text, length, receipt, strlen(receipt)) != NULL) chat.acknowledged++;
-    else if (memmem(text, length, "\"complete\"", 10) == NULL) die("a send was refused: %.400s", text);
-  } else if (memmem(text, length, marker, strlen(marker)) != NULL) {
+    if (holds(text, length, receipt)) chat.acknowledged++;
+    else if (!holds(text, length, "\"complete\"")) die("a send was refused: %.400s", text);
+  } else if (holds(text, length, marker)) {
     take_message(self, text, length);
-  } else {
+  } else if (*agreed == 0 || !holds(text, length, agreed)) {
     die("subscriber %d received %.400s", connection->index, text);
   }
+}
+
+/* A frame is one message, or several with a line each. */
+static void on_text(struct connection *connection, const char *text, size_t length) {
+  const char *end;
+  while (by_lines && (end = memchr(text, '\n', length)) != NULL) {
+    take_text(connection, text, (size_t)(end - text));
+    length -= (size_t)(end + 1 - text);
+    text = end + 1;
+  }
+  if (length > 0) take_text(connection, text, length);
 }
 
 static void make_id(char *id) {
@@ -136,8 +155,14 @@ void chat_open(void) {
   sending = option("sending", "");
   marker = option("marker", "\"next\"");
   receipt = option("receipt", "\"next\"");
+  ack = option("ack", "\"connection_ack\"");
+  ping = option("ping", "{\"type\":\"ping\"");
+  pong = option("pong", "{\"type\":\"pong\"}");
+  agreed = option("agreed", "");
   over_http = number("send-over-http", 0) == 1;
   ids_checked = number("check-ids", 1) == 1;
+  rooms_checked = number("check-rooms", 0) == 1;
+  by_lines = number("by-lines", 0) == 1;
   char **room_ids = lines_of(option("rooms", NULL), &rooms_count);
   cursors = lines_of(option("cursors", NULL), &cursors_count);
   if (rooms_count == 0) die("no rooms");

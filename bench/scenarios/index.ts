@@ -1,4 +1,5 @@
 import type { Scenario } from '../lib/scenario.js';
+import { centrifuge } from './centrifuge.js';
 import { client } from './client.js';
 import { embedded } from './embedded.js';
 import { fanOut } from './fan-out.js';
@@ -15,6 +16,7 @@ import { writers } from './writers.js';
 /** The benchmarks by name. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'fan-out': fanOut,
+  centrifuge,
   'small-rooms': smallRooms,
   mutations,
   idle,

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildCentrifuge } from '../../bench/lib/centrifuge.js';
 import { builtEntryPoint } from '../testkit/services/index.js';
 
 /** Every benchmark, and what its report must hold: see `bench/README.md`. */
@@ -10,6 +11,10 @@ const BENCHES: Readonly<Record<string, { ratios: readonly string[]; figures: rea
   'fan-out': {
     ratios: ['F1', 'F2.mercurius', 'F2.yoga', 'F3', 'F5.raw', 'F5.mercurius'],
     figures: ['F4'],
+  },
+  centrifuge: {
+    ratios: buildCentrifuge() === undefined ? [] : ['F9.50', 'F9.200', 'F9.1000', 'F9.closed'],
+    figures: [],
   },
   'small-rooms': { ratios: ['F6.10', 'F6.2'], figures: [] },
   mutations: { ratios: ['M1', 'M2.mercurius', 'M2.jit', 'M3'], figures: [] },
