@@ -12,6 +12,13 @@ const MAX_GROUP_ROWS = 2000;
  */
 const MIN_SECOND_GROUP_WRITES = 16;
 const MAX_GROUPS_SENT = 2;
+/**
+ * About what the writers of a group take to be told and to come again. A disk that takes longer gets everything in
+ * one group: two halves in turn would wait for it twice. A faster one gets two, so that it need not wait for them.
+ */
+const COMING_AGAIN_MS = 2;
+/** How much the newest commit says about the next one. */
+const NEWEST_WEIGHT = 0.1;
 
 /** Writes to the database, many to a transaction. */
 export interface GroupWriter {
@@ -38,8 +45,8 @@ interface Waiting {
 }
 
 /**
- * Starts the thread that writes to `file`. While it commits one group, the next one collects. When many write,
- * there are two groups in turn: one is committed while the writers of the other are told and come again.
+ * Starts the thread that writes to `file`. While it commits one group, the next one collects. When many write to a
+ * fast disk, there are two groups in turn: one is committed while the writers of the other are told and come again.
  *
  * @throws Error when the thread cannot open the database.
  */
@@ -51,11 +58,19 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
   /** Oldest first: the first one is running. */
   let sent: (readonly Waiting[])[] = [];
   let scheduled = false;
+  let commitMs = 0;
   let onIdle: (() => void) | null = null;
   let stopped: Promise<void> | undefined;
   const state = { alive: false };
 
   const tell = (message: ToWorker): void => worker.postMessage(message);
+  const groupsInTurn = (): number => (commitMs > COMING_AGAIN_MS ? 1 : MAX_GROUPS_SENT);
+
+  function schedule(send: () => void): void {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(send);
+  }
 
   function takeGroup(maxWrites: number): readonly Waiting[] {
     const group: Waiting[] = [];
@@ -71,11 +86,11 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
 
   function sendGroups(): void {
     scheduled = false;
-    while (state.alive && sent.length < MAX_GROUPS_SENT) {
+    while (state.alive && sent.length < groupsInTurn()) {
       const fewest = sent.length === 0 ? 1 : MIN_SECOND_GROUP_WRITES;
       if (collecting.size < fewest) break;
-      const half = Math.max(MIN_SECOND_GROUP_WRITES, Math.ceil(collecting.size / 2));
-      const group = takeGroup(sent.length === 0 ? half : collecting.size);
+      const share = collecting.size / (groupsInTurn() - sent.length);
+      const group = takeGroup(Math.max(MIN_SECOND_GROUP_WRITES, Math.ceil(share)));
       sent.push(group);
       tell({ kind: 'group', writes: group.map((waiting) => waiting.write) });
     }
@@ -84,8 +99,10 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
 
   function finishGroup(outcome: GroupOutcome): void {
     const group = sent.shift() ?? [];
-    // The next group goes out before this one is told, so that the thread never idles.
-    sendGroups();
+    if (outcome.kind === 'committed') commitMs += (outcome.commitMs - commitMs) * NEWEST_WEIGHT;
+    // Who is told now and comes again goes along; or else the next group goes out before, so that the thread never idles.
+    if (groupsInTurn() === 1) schedule(() => setImmediate(sendGroups));
+    else sendGroups();
     if (outcome.kind === 'failed') {
       deps.log.error({ writes: group.length, reason: outcome.reason }, 'a transaction failed');
       for (const waiting of group) waiting.fail(unavailable(new Error(outcome.reason)));
@@ -126,10 +143,8 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
       };
       signal.addEventListener('abort', onAbort, { once: true });
       collecting.add(waiting);
-      if (scheduled || sent.length === MAX_GROUPS_SENT) return;
       // Everything else that this turn writes goes along.
-      scheduled = true;
-      setImmediate(sendGroups);
+      if (sent.length < groupsInTurn()) schedule(sendGroups);
     });
   }
 
