@@ -6,12 +6,12 @@ import { createCursorCheck } from './cursor-check.js';
 import { createDenseRead } from './dense-read.js';
 import { createHeadRead } from './head-read.js';
 import { createKnownHead, headOf, type Head, type KnownHead } from './known-head.js';
-import type { LogBus } from './log-bus.js';
+import type { LogBus, LogEvent } from './log-bus.js';
 import { createLogFeed, type LogFeed } from './log-feed.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
 import { createLogPages } from './log-pages.js';
-import type { LogPosition, LogRecord, LogStore, Tag } from './log-store.js';
+import type { LogPosition, LogRecord, LogStore } from './log-store.js';
 import { createLogSubscriber } from './log-subscriber.js';
 import { createLogWriter, type LogWriter, type QueueCount, type Unnumbered } from './log-writer.js';
 import type { Log } from './log.js';
@@ -126,17 +126,16 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     }
   }
 
-  function landed(logId: string, record: Record, previousTag: Tag): void {
-    if (feeds.get(logId)?.acknowledge({ record, previousTag }) !== false) released(record, true);
-    bus.publish({ record, previousTag });
+  function landed(event: LogEvent<Record>): void {
+    if (feeds.get(event.record.logId)?.acknowledge(event) !== false) released(event.record, true);
+    bus.publish(event);
   }
 
   /** The publish of the first try may have been lost with its answer, so it is published again. */
   function found(logId: string, record: Record, own: boolean): void {
     const feed = feeds.get(logId);
     const event = { record, previousTag: null };
-    const isReported = record.number <= (held.get(logId)?.reportedThrough ?? 0);
-    if (!own || isReported) feed?.hint(event);
+    if (!own || record.number <= (held.get(logId)?.reportedThrough ?? 0)) feed?.hint(event);
     else if (feed?.acknowledge(event) !== false) released(record, true);
     bus.publish(event);
   }
@@ -147,7 +146,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
       logId,
       head: entry.head,
       instance,
-      onLanded: (record, previousTag) => landed(logId, record, previousTag),
+      onLanded: landed,
       onFound: (record, own) => found(logId, record, own),
       hearsOthers: () => entry.feed !== null && entry.feed.next() !== null && bus.mode() === 'push',
     });
@@ -157,10 +156,12 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     entry.cancelIdle();
     entry.sources += 1;
     if (entry.feed !== null) return entry.feed;
-    const { head } = entry;
-    const reportedThrough = (): number => entry.reportedThrough;
-    const onReleased = (record: Record): void => released(record, false);
-    entry.feed = createLogFeed({ ...options, logId, head, headRead, denseRead, reportedThrough, onReleased });
+    const told = {
+      reportedThrough: () => entry.reportedThrough,
+      onReleased: (record: Record) => released(record, false),
+      onInsert: (writer: string, number: number) => entry.writer?.heard(writer, number),
+    };
+    entry.feed = createLogFeed({ ...options, ...told, logId, head: entry.head, headRead, denseRead });
     feeds.set(logId, entry.feed);
     metrics.feedActive(feeds.size);
     tailCheck.wake();
@@ -192,7 +193,6 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     },
 
     byKey: (logId, authorId, key, signal) => store.byKey(logId, authorId, key, null, signal),
-
     async get(positions, signal) {
       const records: Record[] = [];
       const absent: LogPosition[] = [];
@@ -209,7 +209,6 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     },
 
     newest: async (logId, signal) => (await pages.newest(logId, signal)).record,
-
     page: pages.page,
 
     follow(logId) {

@@ -6,6 +6,7 @@ import type { LogRecord, Tag } from './log-store.js';
 interface Continuation<Record extends LogRecord> {
   readonly record: Record;
   readonly previousTag: Tag;
+  readonly writer?: string;
 }
 
 const MAX_TAG = 0xffff_ffff;
@@ -24,13 +25,19 @@ export const isSound = ({ record }: LogEvent<LogRecord>, logId: string): boolean
   record.number >= 1 &&
   CALL.test(record.call);
 
-/** Events that wait for the records before them: never more than `maxAhead`, whatever the bus brings. */
+/** What is known to be missing: records before the events that wait here (never more than `maxAhead`, whatever the bus brings), and one that was seen in the store. */
 export function createFeedInbox<Record extends LogRecord>(maxAhead: number) {
   const waiting = new Map<number, Continuation<Record>>();
+  /** The highest record that is stored though no event announced it; 0: none. */
+  let unannounced = 0;
 
   return {
-    size: (): number => waiting.size,
-    numbers: (): number[] => [...waiting.keys()],
+    /** Whether nothing is missing for all that is known here, to who has everything below `next`. */
+    isWhole: (next: number | null): boolean => waiting.size === 0 && (next === null || unannounced < next),
+    /** A record was seen in the store. */
+    seen: (number: number): void => void (unannounced = number),
+    lacksSeen: (next: number | null): boolean => next !== null && unannounced >= next,
+    numbers: (): number[] => [...waiting.keys(), unannounced],
     /**
      * Keeps an event of number `next` or above, or of any number while `next` is unknown, if there is room.
      * Returns why the store must be asked instead, or null.
@@ -49,7 +56,10 @@ export function createFeedInbox<Record extends LogRecord>(maxAhead: number) {
       return event;
     },
     drop(numbers: Iterable<number>): void {
-      for (const number of numbers) waiting.delete(number);
+      for (const number of numbers) {
+        waiting.delete(number);
+        if (number === unannounced) unannounced = 0;
+      }
     },
     dropBelow(number: number): void {
       for (const old of waiting.keys()) if (old < number) waiting.delete(old);

@@ -8,9 +8,12 @@ import type { GapCause, LogMetrics } from './log-metrics.js';
 export const retryPauseMs = (limits: LogLimits, chance: Chance, failures: number): number =>
   Math.min(limits.maxRepairRetryMs, limits.repairRetryMs * 2 ** failures) * (1 - chance() / 2);
 
+/** `unless whole`: in a moment, if something is still missing then: most holes are reordering, and fill by themselves. */
+type When = 'now' | 'soon' | 'unless whole';
+
 /**
- * When a feed repairs: one repair at a time, a moment after it was wanted (most holes are reordering and fill by
- * themselves), once more if it was wanted again meanwhile, and ever more slowly while it fails.
+ * When a feed repairs: one repair at a time, once more if it was wanted again meanwhile, and ever more slowly while
+ * it fails.
  */
 export function createFeedRepairs({
   clock,
@@ -28,13 +31,15 @@ export function createFeedRepairs({
   readonly metrics: LogMetrics;
   /** Reads what is missing; resolves with whether anything was found. */
   readonly repair: () => Promise<boolean>;
-  /** Nothing waits for a record that is missing. */
+  /** No record is known to be missing. */
   readonly isWhole: () => boolean;
 }) {
   let running = false;
   let again = false;
   let scheduled = false;
   let stopped = false;
+  /** A repair is due, however whole the feed is. */
+  let isDue = false;
   let failures = 0;
   let cancel = (): void => undefined;
 
@@ -50,6 +55,8 @@ export function createFeedRepairs({
     cancel();
     scheduled = false;
     again = false;
+    if (!isDue && isWhole()) return;
+    isDue = false;
     running = true;
     const startedAt = clock.monotonic();
     let result: 'found' | 'nothing' | 'failed' = 'failed';
@@ -62,6 +69,7 @@ export function createFeedRepairs({
     metrics.feedRepair(result, (clock.monotonic() - startedAt) / 1000);
     if (stopped) return;
     if (result === 'failed') {
+      isDue = true;
       schedule(retryPauseMs(limits, chance, failures));
       failures += 1;
     } else {
@@ -71,12 +79,12 @@ export function createFeedRepairs({
   }
 
   return {
-    /** Asks for a repair: in a moment, or `now`. */
-    want(cause: GapCause, now = false): void {
-      if (stopped || (running ? again : scheduled && !now)) return;
+    want(cause: GapCause, when: When): void {
+      isDue ||= when !== 'unless whole';
+      if (stopped || (running ? again : scheduled && when !== 'now')) return;
       metrics.feedGap(cause);
       if (running) again = true;
-      else if (now) void run();
+      else if (when === 'now') void run();
       else schedule(soon());
     },
     stop(): void {

@@ -33,8 +33,6 @@ export interface KnownHead<Record extends LogRecord> {
   /** Released by the feed from an event: raises a head that is known, and never revives one that is not. */
   extend(head: Head<Record>): void;
   forget(): void;
-  /** Resolves with true as soon as the head is known to be above `number`, with false when it is not after `ms`. */
-  rises(number: number, ms: number): Promise<boolean>;
 }
 
 export function createKnownHead<Record extends LogRecord>(
@@ -43,7 +41,6 @@ export function createKnownHead<Record extends LogRecord>(
 ): KnownHead<Record> {
   let head: Head<Record> | null = null;
   let confirmed: Moment = { now: 0, monotonic: 0 };
-  const watching = new Set<() => void>();
 
   function get(): Head<Record> | null {
     const present = momentOf(clock);
@@ -56,10 +53,8 @@ export function createKnownHead<Record extends LogRecord>(
     const known = get();
     // A lower one says nothing about what stands above the head that is known.
     if (known !== null && candidate.number < known.number) return;
-    const isNews = known === null || candidate.number > known.number;
-    if (isNews) head = candidate;
+    if (known === null || candidate.number > known.number) head = candidate;
     if (known === null || at.monotonic > confirmed.monotonic) confirmed = at;
-    if (isNews) for (const look of watching) look();
   }
 
   return {
@@ -72,19 +67,5 @@ export function createKnownHead<Record extends LogRecord>(
     forget() {
       head = null;
     },
-    rises: (number, ms) =>
-      new Promise((resolve) => {
-        const end = (isAbove: boolean): void => {
-          cancel();
-          watching.delete(look);
-          resolve(isAbove);
-        };
-        const look = (): void => {
-          if ((get()?.number ?? 0) > number) end(true);
-        };
-        const cancel = clock.after(ms, () => end(false));
-        watching.add(look);
-        look();
-      }),
   };
 }

@@ -5,6 +5,8 @@ export interface LogEvent<Record extends LogRecord> {
   readonly record: Record;
   /** Tag of the record before it (0 for the first one); null when the sender did not know it. */
   readonly previousTag: Tag | null;
+  /** With the last record of an insert: whose it was, 8 hexadecimal digits. Whoever waited for it may write now. */
+  readonly writer?: string;
 }
 
 /** `push`: what is published arrives. `polling`: it may not, so ask the store. */

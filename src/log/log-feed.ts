@@ -9,6 +9,7 @@ import { createFeedRing } from './feed-ring.js';
 import type { HeadRead } from './head-read.js';
 import { headOf, momentOf, type Head, type KnownHead, type Moment } from './known-head.js';
 import type { LogBus, LogEvent } from './log-bus.js';
+import { createListeners } from './listeners.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
 import { tagOf, type LogRecord, type LogStore, type Tag } from './log-store.js';
@@ -30,6 +31,8 @@ interface FeedOptions<Record extends LogRecord> {
   readonly reportedThrough: () => number;
   /** A record that this feed released and no writer of this instance had acknowledged; once each, in order. */
   readonly onReleased: (record: Record) => void;
+  /** The last record of an insert was released, and its event has come. */
+  readonly onInsert: (writer: string, number: number) => void;
 }
 
 export type LogFeed<Record extends LogRecord> = ReturnType<typeof createLogFeed<Record>>;
@@ -41,7 +44,7 @@ export type LogFeed<Record extends LogRecord> = ReturnType<typeof createLogFeed<
 export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Record>) {
   const { logId, store, bus, head, clock, limits, log } = options;
   const ring = createFeedRing<Record>(limits, options.sizeOf);
-  const listeners = new Set<() => void>();
+  const listeners = createListeners((error) => log.error({ logId, err: error }, 'feed: a listener failed'));
   let tellStarted = (): void => undefined;
   const started = new Promise<void>((resolve) => (tellStarted = resolve));
   const inbox = createFeedInbox<Record>(limits.maxAhead);
@@ -56,14 +59,13 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
   const isLive = (): boolean => !stopped;
   let startedWithoutBus = false;
   let repairAtStart = false;
-  const isWhole = (): boolean => inbox.size() === 0;
-  const repairs = createFeedRepairs({ ...options, repair: readToEnd, isWhole });
+  const repairs = createFeedRepairs({ ...options, repair: readToEnd, isWhole: () => inbox.isWhole(next) });
 
   const subscription = bus.subscribe(logId, (event) => {
     if (!stopped && isSound(event, logId)) offer(event);
   });
   void subscription.ready.then(() => {
-    if (next !== null) repairs.want('late', true);
+    if (next !== null) repairs.want('late', 'now');
     else repairAtStart ||= startedWithoutBus;
   });
   void start();
@@ -85,9 +87,8 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     }
   }
 
-  async function readFirst(signal: AbortSignal): Promise<number> {
-    return (await store.firsts([logId], 'majority', signal)).get(logId) ?? 1;
-  }
+  const readFirst = async (signal: AbortSignal): Promise<number> =>
+    (await store.firsts([logId], 'majority', signal)).get(logId) ?? 1;
 
   function begin({ number, tag, record }: Head<Record>): void {
     if (stopped) return;
@@ -99,19 +100,19 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     for (const old of acknowledged) if (old < next) acknowledged.delete(old);
     releaseNext();
     tellStarted();
-    advance();
-    if (repairAtStart) repairs.want('late', true);
-    else if (inbox.size() > 0) repairs.want('missing');
+    listeners.tell();
+    if (repairAtStart) repairs.want('late', 'now');
+    else if (!inbox.isWhole(next)) repairs.want('missing', 'unless whole');
   }
 
   function offer(event: LogEvent<Record>): void {
-    if (next !== null && event.record.number < next) return;
+    if (next !== null && event.record.number < next) return tell(event);
     const gap = inbox.keep(event, next);
     if (next === null) repairAtStart ||= gap !== null;
-    else if (gap !== null) repairs.want(gap);
+    else if (gap !== null) repairs.want(gap, 'soon');
     if (next === null || gap !== null) return;
-    if (releaseNext()) advance();
-    if (inbox.size() > 0) repairs.want('missing');
+    if (releaseNext()) listeners.tell();
+    if (!inbox.isWhole(next)) repairs.want('missing', 'unless whole');
   }
 
   /** Releases what continues the last record. Returns whether anything was. */
@@ -121,12 +122,17 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
       const event = next === null ? null : inbox.take(next);
       if (event === null) return next !== from;
       if (event.previousTag !== lastTag) {
-        repairs.want('previous');
+        repairs.want('previous', 'soon');
         return next !== from;
       }
       release(event.record);
       head.extend(headOf(event.record));
+      tell(event);
     }
+  }
+
+  function tell(released: LogEvent<Record> | null): void {
+    if (released?.writer !== undefined) options.onInsert(released.writer, released.record.number);
   }
 
   function release(record: Record): void {
@@ -136,19 +142,10 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     if (!acknowledged.delete(record.number) && record.number >= origin) options.onReleased(record);
   }
 
-  function advance(): void {
-    for (const listener of listeners) {
-      try {
-        listener();
-      } catch (error) {
-        log.error({ logId, err: error }, 'feed: a listener failed');
-      }
-    }
-  }
-
   /** Reads from where the feed stands to the end of the log, and releases what is there. */
   async function readToEnd(): Promise<boolean> {
     const before = next;
+    if (inbox.lacksSeen(next)) options.metrics.tailCheckFound(1);
     while (isLive() && next !== null) {
       const from = next;
       const at = momentOf(clock);
@@ -181,9 +178,13 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
   function take(records: readonly Record[]): void {
     const from = next;
     if (stopped) return;
-    for (const record of records) if (record.number === next) release(record);
+    for (const record of records) {
+      if (record.number !== next) continue;
+      release(record);
+      tell(inbox.take(record.number));
+    }
     releaseNext();
-    if (next !== from) advance();
+    if (next !== from) listeners.tell();
   }
 
   /** The log begins above where the feed stands: it goes on there. */
@@ -208,10 +209,7 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     next: (): number | null => next,
     /** Where the log begins, as far as the feed knows; null until it asked. */
     first: (): number | null => first,
-    /**
-     * An own append has landed: an event that is true. Returns false if the feed had released that record
-     * already, so that it was reported.
-     */
+    /** An own append has landed: an event that is true. False: the feed had released it already, and reported it. */
     acknowledge(event: LogEvent<Record>): boolean {
       const { number } = event.record;
       if (next !== null && number < next) return number < origin;
@@ -222,19 +220,18 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     /** What somebody says exists. */
     hint: offer,
     /** A subscriber stands ahead of the feed. */
-    catchUp: (): void => repairs.want('ahead', true),
+    catchUp: (): void => repairs.want('ahead', 'now'),
     /** Answer of a tail check that began at `at`: whether record `asked` exists, and where the log begins. */
     checked(asked: number, exists: boolean, begins: number | null, at: Moment): void {
       if (begins !== null) first = Math.max(first ?? 1, begins);
       if (asked !== next) return;
-      if (exists) options.metrics.tailCheckFound(1);
-      if (exists || (first ?? 1) > asked) repairs.want('tail', true);
+      if (exists) inbox.seen(asked);
+      // While the bus works, the event of a record is mostly just on its way.
+      if (exists && bus.mode() === 'push') repairs.want('tail', 'unless whole');
+      else if (exists || (first ?? 1) > asked) repairs.want('tail', 'now');
       else confirm(at);
     },
-    onAdvance(listener: () => void): () => void {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onAdvance: listeners.add,
     /** Resolves when the feed knows where it is; never, if the store stays away or the feed ends before. */
     started,
     /** Twice does nothing. */

@@ -4,9 +4,10 @@ import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { limitCall, type CallLimit } from './call-limit.js';
 import { headOf, momentOf, type Head, type KnownHead } from './known-head.js';
+import type { LogEvent } from './log-bus.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
-import type { LogEntry, LogRecord, LogSession, LogStore, Tag } from './log-store.js';
+import type { LogEntry, LogRecord, LogSession, LogStore } from './log-store.js';
 import type { LogAppended } from './log.js';
 import { createTurns } from './turns.js';
 
@@ -35,7 +36,7 @@ interface WriterOptions<Record extends LogRecord> {
   readonly sameInput: (stored: Record, entry: Unnumbered<Record>) => boolean;
   readonly sizeOf: (entry: Unnumbered<Record>) => number;
   /** A record of this writer is durable; called once per record, in order. */
-  readonly onLanded: (record: Record, previousTag: Tag) => void;
+  readonly onLanded: (event: LogEvent<Record>) => void;
   /** A key was stored already; `own`: by a try of this writer whose outcome was not known. */
   readonly onFound: (record: Record, own: boolean) => void;
   /** Whether a feed of this instance tells soon what others have stored. */
@@ -142,7 +143,7 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
         return failed(result.cause);
       }
       failures = 0;
-      if (result.landed > 0) turns.stored(base.number + result.landed, clock.monotonic() - startedAt);
+      if (result.landed > 0) turns.stored(clock.monotonic() - startedAt);
       landed(base, batch.slice(0, result.landed), records.slice(0, result.landed));
       const next = batch[result.landed];
       if (result.outcome === 'duplicate' && next !== undefined) await settleDuplicate(next, session);
@@ -201,7 +202,8 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
     }
     let previousTag = base.tag;
     for (const record of records) {
-      options.onLanded(record, previousTag);
+      const event = { record, previousTag };
+      options.onLanded(record === records.at(-1) ? { ...event, writer: turns.name } : event);
       previousTag = headOf(record).tag;
     }
   }
@@ -232,6 +234,7 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
 
   return {
     append,
+    heard: (writer: string, number: number): void => turns.heard(writer, number),
     /** Nothing waits and nothing is under way. */
     idle: (): boolean => !pumping,
     /** Answers everybody who still waits with `UNAVAILABLE`. */

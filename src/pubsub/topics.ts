@@ -56,6 +56,10 @@ const messageEvent = z.strictObject({
   text: text(MAX_TEXT_LENGTH),
   createdAtMs: wholeNumber(-MAX_DATE_MS, MAX_DATE_MS),
   previousTag: wholeNumber(0, MAX_TAG).nullable(),
+  writer: z
+    .string()
+    .regex(/^[0-9a-f]{8}$/)
+    .exactOptional(),
   traceparent: z
     .string()
     .regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/)
@@ -70,7 +74,7 @@ function parse<Schema extends z.ZodType>(schema: Schema, json: string): z.output
 }
 
 const message: Codec<'message'> = {
-  encode({ record, previousTag, traceparent }) {
+  encode({ record, previousTag, writer, traceparent }) {
     const { logId, number, authorId, key, call } = record;
     const createdAtMs = record.createdAt.getTime();
     const event: z.input<typeof messageEvent> = {
@@ -82,15 +86,20 @@ const message: Codec<'message'> = {
       text: record.text,
       createdAtMs,
       previousTag,
+      ...(writer === undefined ? {} : { writer }),
       ...(traceparent === undefined ? {} : { traceparent }),
     };
     return JSON.stringify(event);
   },
   decode(json, id) {
-    const { previousTag, createdAtMs, traceparent, ...rest } = parse(messageEvent, json);
+    const { previousTag, createdAtMs, writer, traceparent, ...rest } = parse(messageEvent, json);
     if (rest.logId !== id) throw new Error('The message is of another room.');
-    const event = { record: { ...rest, createdAt: new Date(createdAtMs) }, previousTag };
-    return traceparent === undefined ? event : { ...event, traceparent };
+    return {
+      record: { ...rest, createdAt: new Date(createdAtMs) },
+      previousTag,
+      ...(writer === undefined ? {} : { writer }),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    };
   },
 };
 

@@ -110,7 +110,7 @@ export const SOURCE_VARIANTS: readonly Variant[] = [
       {
         file: 'log/log-feed.ts',
         from: 'const gap = inbox.keep(event, next);',
-        to: 'if (next !== null) { release(event.record); advance(); return; } const gap = inbox.keep(event, next);',
+        to: 'if (next !== null) { release(event.record); listeners.tell(); return; } const gap = inbox.keep(event, next);',
       },
     ],
   },

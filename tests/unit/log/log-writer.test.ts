@@ -12,6 +12,7 @@ import {
   patient,
   LOG_ID,
   type Note,
+  seededChance,
 } from '../../testkit/log/log-world.js';
 
 /** A world whose store is changed by a test. */
@@ -147,7 +148,9 @@ describe('LOG-2: a log that several instances write', () => {
         return world.store.newest(logId, session, signal, from);
       },
     };
-    const [one, other] = [1, 2].map(() => createInstance({ ...world, store }));
+    const [one, other] = [1, 2].map((seed) =>
+      createInstance({ ...world, store, chance: seededChance(seed) }),
+    );
     if (one === undefined || other === undefined) throw new Error('no instances');
     for (const { log } of [one, other]) log.follow(LOG_ID);
     for (const { log } of [one, other]) {
@@ -176,6 +179,23 @@ describe('LOG-2: a log that several instances write', () => {
     await clock.pass(100);
     expect((await Promise.all(sent)).map(shown).toSorted()).toEqual(['3 a', '4 b']);
     expect(reads).toEqual([2]);
+  });
+
+  test('who writes takes turns with the others: few inserts meet a taken number', async () => {
+    const { clock, one, other, send } = await createTwo();
+    const stream = Array.from({ length: 400 }, async (_, index) => {
+      await new Promise<void>((resolve) => void clock.after(index, resolve));
+      return send(index % 2 === 0 ? one : other, `${index}`);
+    });
+    await clock.pass(1000);
+    await Promise.all(stream);
+    const counted = (what: string): number =>
+      [one, other]
+        .flatMap(({ counts }) => [...counts])
+        .filter(([name]) => name.startsWith(what))
+        .reduce((sum, [, count]) => sum + count, 0);
+    expect(counted('batch')).toBeGreaterThan(40);
+    expect(counted('conflict')).toBeLessThan(counted('batch') / 10);
   });
 
   test('who writes without a pause lets others go first: nobody is starved', async () => {

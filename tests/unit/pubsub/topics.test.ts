@@ -20,6 +20,11 @@ describe('the codec of messages', () => {
     });
   });
 
+  it('brings back whose insert ended with a message', () => {
+    const ended = { ...event, writer: '0123abcd' };
+    expect(codecs.message.decode(codecs.message.encode(ended), 'room')).toEqual(ended);
+  });
+
   it('takes an event whose sender did not know the one before', () => {
     expect(decode({ previousTag: null }).previousTag).toBeNull();
   });
@@ -53,6 +58,7 @@ describe('the codec of messages', () => {
     ['a tag of more than 32 bits', { previousTag: 2 ** 32 }],
     ['no tag', { previousTag: undefined }],
     ['a field that is not known', { extra: 1 }],
+    ['a writer that is none', { writer: 'a writer' }],
     ['a traceparent that is none', { traceparent: '00-x' }],
     ['a traceparent that is no text', { traceparent: null }],
   ])('refuses %s', (_, change) => {
