@@ -20,14 +20,6 @@ export async function sumOf(servers: readonly ServerChild[], name: string, label
   return all.reduce((sum, figures) => sum + figures(name, label), 0);
 }
 
-/** Why tries of these clients failed, each reason with how often it was met. */
-export function whyFailed(all: readonly { readonly failures: ReadonlyMap<string, number> }[]): string {
-  const reasons = new Map<string, number>();
-  for (const { failures } of all)
-    for (const [why, count] of failures) reasons.set(why, (reasons.get(why) ?? 0) + count);
-  return [...reasons].map(([why, count]) => `${count} × "${why}"`).join(', ') || 'none';
-}
-
 /** How often an instance took to asking the store, and how often events arrived again. */
 export const modesOf = (server: ServerChild): { readonly polling: number; readonly push: number } => ({
   polling: server.output().split('"mode":"polling"').length - 1,

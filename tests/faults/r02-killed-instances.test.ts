@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { DISASTER, startCluster } from '../testkit/cluster.js';
 import { expectFlawless, percentile, startConversation } from '../testkit/faults/conversation.js';
-import { whyFailed } from './figures.js';
 import { exitsOf, figuresOf, IN_TIME, load, partOf, report, sleep, SLACK } from './scenario.js';
 
 const PAUSE_MAX_MS = 6_000;
@@ -28,13 +27,11 @@ describe('R2', () => {
       await victim?.restart();
     }
     const outcome = await conversation.finish(IN_TIME);
-    const figures = figuresOf(outcome);
     report({
       scenario: 'R2',
       load: `3 instances, ${held.rooms} rooms, ${held.followers} clients, ${held.perSecond} msg/s wanted, ${held.kills} kills`,
       exits: exitsOf(cluster.instances),
-      ...figures,
-      notes: `${figures.notes}; tries to connect failed: ${whyFailed(conversation.followers)}`,
+      ...figuresOf(outcome),
     });
     expectFlawless(outcome, conversation.history);
     expect(outcome.reconnects).toBeGreaterThan(0);

@@ -83,8 +83,16 @@ export const figuresOf = (
   pauseMs: outcome.pauseMs,
   notes:
     `${Math.round(outcome.perSecond)} msg/s held, ack p50 ${ms(percentile(outcome.ackMs, 0.5))} p99 ${ms(percentile(outcome.ackMs, 0.99))}, ` +
-    `delivery p99 ${ms(percentile(outcome.deliveryMs, 0.99))}, ${outcome.retries} retries`,
+    `delivery p99 ${ms(percentile(outcome.deliveryMs, 0.99))}, ${outcome.retries} retries` +
+    inWords(' (', outcome.sendsFailed, ')') +
+    inWords(', tries to connect failed: ', outcome.connectsFailed),
 });
+
+/** Counts by name, each with its number; nothing for none. */
+const inWords = (before: string, counts: ReadonlyMap<string, number>, after = ''): string =>
+  counts.size === 0
+    ? ''
+    : before + [...counts].map(([name, count]) => `${count} × "${name}"`).join(', ') + after;
 
 export const ms = (value: number): string => `${Math.round(value)} ms`;
 

@@ -8,7 +8,16 @@ const stored = (number: number): Stored => ({ number, id: `id${number}`, text: `
 const log = (): Stored[] => Array.from({ length: LENGTH }, (_, index) => stored(index + 1));
 
 const ack = (number: number, t: number, who = 's') =>
-  ({ op: 'ack', t, who, room, key: `k${number}`, ...stored(number) }) as const;
+  ({
+    op: 'ack',
+    t,
+    sentAt: t,
+    instance: 'http://one',
+    who,
+    room,
+    key: `k${number}`,
+    ...stored(number),
+  }) as const;
 const deliver = (number: number, t: number, who = 'c', skipped = 0) =>
   ({ op: 'deliver', t, who, room, skipped, ...stored(number) }) as const;
 

@@ -25,6 +25,9 @@ export interface Outcome {
   readonly delivered: number;
   readonly violations: readonly Violation[];
   readonly retries: number;
+  /** Why tries to send, and tries to connect, failed: each reason with how often it was met. */
+  readonly sendsFailed: ReadonlyMap<string, number>;
+  readonly connectsFailed: ReadonlyMap<string, number>;
   readonly reconnects: number;
   readonly ackMs: readonly number[];
   readonly deliveryMs: readonly number[];
@@ -110,6 +113,8 @@ export async function startConversation(options: ConversationOptions): Promise<C
         delivered: events.filter(({ op }) => op === 'deliver').length,
         violations: [...check(events, logs, checks), ...differing],
         retries: senders.reduce((sum, sender) => sum + sender.retries(), 0),
+        sendsFailed: together(senders.map(({ failures }) => failures)),
+        connectsFailed: together(followers.map(({ failures }) => failures)),
         reconnects: followers.reduce((sum, follower) => sum + follower.reconnects(), 0),
         ackMs: senders.flatMap(({ ackMs }) => ackMs),
         deliveryMs: delays(events).map(({ ms }) => ms),
@@ -129,6 +134,13 @@ export function expectFlawless(outcome: Outcome, history: History): void {
   }
   expect(outcome.acked).toBeGreaterThan(0);
   expect(outcome.delivered).toBeGreaterThan(0);
+}
+
+/** The sum of several counts, by name. */
+function together(all: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
+  const sums = new Map<string, number>();
+  for (const counts of all) for (const [name, count] of counts) sums.set(name, (sums.get(name) ?? 0) + count);
+  return sums;
 }
 
 /** A server that was just started, or that others keep busy, may ask to try again. */

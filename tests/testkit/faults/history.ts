@@ -7,6 +7,10 @@ export type HistoryEvent =
   | {
       readonly op: 'ack';
       readonly t: number;
+      /** When it was first sent. */
+      readonly sentAt: number;
+      /** Who answered. */
+      readonly instance: string;
       readonly who: string;
       readonly room: string;
       readonly number: number;

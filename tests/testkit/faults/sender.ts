@@ -56,12 +56,16 @@ export function createSender(options: SenderOptions): Sender {
   const failed = (why: string): void => void failures.set(why, (failures.get(why) ?? 0) + 1);
 
   /** True when it was acknowledged or refused for good, false when it must be tried again. */
-  async function attempt(key: string, text: string): Promise<boolean> {
+  async function attempt(key: string, text: string, sentAt: number): Promise<boolean> {
     const input = { roomId, text, idempotencyKey: key };
     const once = { token: visitor.token, timeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS };
     // No answer, or no instance to ask.
+    let instance = '';
     const answer = await Promise.resolve()
-      .then(() => request<{ sendMessage: Sent | null }>(target(), SEND_MESSAGE, { input }, once))
+      .then(() => {
+        instance = target();
+        return request<{ sendMessage: Sent | null }>(instance, SEND_MESSAGE, { input }, once);
+      })
       .catch((error: unknown) => {
         failed(whyOf(error));
         return null;
@@ -71,7 +75,7 @@ export function createSender(options: SenderOptions): Sender {
     if (sent?.message !== null && sent?.message !== undefined) {
       acked += 1;
       if (sent.duplicate) duplicates += 1;
-      history.record({ op: 'ack', t, who, room: roomId, key, ...sent.message });
+      history.record({ op: 'ack', t, sentAt, instance, who, room: roomId, key, ...sent.message });
       return true;
     }
     const codes = [
@@ -90,7 +94,7 @@ export function createSender(options: SenderOptions): Sender {
   async function send(): Promise<void> {
     const key = randomUUID();
     const started = performance.now();
-    for (let tries = 0; !(await attempt(key, `${key} ${padding}`.trim())); tries += 1) {
+    for (let tries = 0; !(await attempt(key, `${key} ${padding}`.trim(), started)); tries += 1) {
       if (tries === 0) retried += 1;
       retries += 1;
       await waitMs(Math.random() * Math.min(LONGEST_RETRY_MS, 50 * 2 ** tries));
