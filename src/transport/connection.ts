@@ -10,10 +10,24 @@ const MAX_REASON_BYTES = 123;
 /** One operation of a socket, from its `subscribe` until nothing of it is left. */
 export interface Turn {
   readonly id: string;
-  /** When it is; never rejects. Null until it was begun. */
+  /** What it asks for, until it is begun. */
+  asked: SubscribePayload | null;
+  /** When it is over; never rejects. Null until it was begun, and for a subscription in force. */
   over: Promise<void> | null;
   /** Whether its client completed it. */
   stopped: boolean;
+  /** Leaves the subscription that it is; null for anything else, and while that is not in force. */
+  leave: (() => void) | null;
+}
+
+/** What graphql-ws knows of a socket: needed while it handles a message of that socket, and not kept beyond. */
+export interface Session {
+  readonly handle: (text: string) => Promise<void>;
+  readonly closed: (code: number, reason: string) => Promise<void>;
+  /** When it knows that the socket was acknowledged before; null: it does. */
+  resumed: Promise<void> | null;
+  /** How many messages it handles now; that of an operation until it is over. */
+  busy: number;
 }
 
 /**
@@ -43,9 +57,8 @@ export interface Connection {
   /** Whether it was heard of since the last ping. */
   alive: boolean;
   /** What graphql-ws is just being told to run. */
-  asked: SubscribePayload | null;
-  /** Gives a message to graphql-ws. */
-  handle: (text: string) => Promise<void>;
+  asked: Turn | null;
+  session: Session | null;
   /** The operations that are under way, the oldest first. */
   turns: readonly Turn[];
   /** How many operations are open. */
@@ -59,21 +72,31 @@ export interface Connection {
 
 const NONE: readonly Turn[] = [];
 const always = (): boolean => true;
-const ignore = (): Promise<void> => Promise.resolve();
 
-export const createConnection = (
-  known: Pick<Connection, 'id' | 'ws' | 'socket' | 'request' | 'address' | 'openedAt'>,
-): Connection => ({
-  ...known,
+export const createConnection = ({
+  id,
+  ws,
+  socket,
+  request,
+  address,
+  openedAt,
+}: Pick<Connection, 'id' | 'ws' | 'socket' | 'request' | 'address' | 'openedAt'>): Connection => ({
+  // Written out: what is spread into a record lies beside it, in a list of its own.
+  id,
+  ws,
+  socket,
+  request,
+  address,
+  openedAt,
   viewer: null,
   expiresAt: null,
   cancelWait: null,
   inForce: always,
-  activeAt: known.openedAt,
+  activeAt: openedAt,
   part: 0,
   alive: true,
   asked: null,
-  handle: ignore,
+  session: null,
   turns: NONE,
   operations: 0,
   operationsSeen: 0,
@@ -104,6 +127,24 @@ export function onceWritable(connection: Connection, listener: () => void): void
   connection.parked = [listener];
   if (isFull(connection)) connection.socket.once('drain', () => drained(connection));
   else setImmediate(drained, connection);
+}
+
+/** Sends a message when there is room for it. */
+export function send(connection: Connection, text: string): void | Promise<void> {
+  if (isWritable(connection)) return connection.ws.send(text);
+  if (!isOpen(connection)) return undefined;
+  return new Promise((resolve) => {
+    onceWritable(connection, () => resolve(connection.ws.send(text)));
+  });
+}
+
+/** Nothing of an operation is left. */
+export function forgetTurn(connection: Connection, turn: Turn): void {
+  if (!turn.stopped) connection.operations -= 1;
+  turn.stopped = true;
+  const { turns } = connection;
+  // Most sockets have one.
+  connection.turns = turns.length === 1 && turns[0] === turn ? NONE : turns.filter((each) => each !== turn);
 }
 
 /** Writes frames that are already bytes, one character each, in one write. */

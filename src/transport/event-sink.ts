@@ -1,5 +1,5 @@
-import type { ExecutionResult, GraphQLError } from 'graphql';
-import type { Payload, Sink } from '../graphql/shared/sink.js';
+import type { ExecutionResult } from 'graphql';
+import type { Outlet, Sink } from '../graphql/shared/sink.js';
 
 /** A result that is already text, in the form that Yoga writes without serialising it again. */
 interface ReadyResult extends ExecutionResult {
@@ -80,15 +80,14 @@ export function createEventSink() {
     },
   };
 
-  const sink: Sink = {
-    overhead: EVENT_OVERHEAD,
+  const outlet: Outlet<Sink> = {
     writable: () => !ended && !closing && results.length === 0,
-    deliver(payloads: readonly Payload[]) {
+    deliver(_sink, payloads) {
       results = payloads.map(({ text }): ReadyResult => ({ stringify: () => text }));
       give();
     },
-    onceWritable: (listener) => void writable.push(listener),
-    fail(error: GraphQLError) {
+    onceWritable: (_sink, listener) => void writable.push(listener),
+    fail(_sink, error) {
       results.push({ errors: [error] });
       closing = true;
       give();
@@ -96,7 +95,8 @@ export function createEventSink() {
   };
 
   return {
-    ...sink,
+    outlet,
+    overhead: EVENT_OVERHEAD,
     /** The results in order; ends after a failure, or when `end` is called. */
     results: iterator,
     /** Ends the stream; twice does nothing. */

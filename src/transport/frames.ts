@@ -1,4 +1,4 @@
-import type { Payload } from '../graphql/shared/sink.js';
+import { latin1Of, type Payload } from '../graphql/shared/sink.js';
 
 /*
  * Frames of the subscriptions' results, written by hand: ws makes two writes and a copy of each frame, which is a
@@ -47,7 +47,10 @@ export function createFraming() {
 
   /** What stands before, between and after the prefixes. */
   function divide(payloads: readonly Payload[], length: number): string[] {
-    const made = payloads.map(({ latin1 }) => ({ header: frameHeader(length + latin1.length + 1), latin1 }));
+    const made = payloads.map((payload) => ({
+      header: frameHeader(length + payload.bytes + 1),
+      latin1: latin1Of(payload),
+    }));
     return [
       made[0]?.header ?? '',
       ...made.map(({ latin1 }, index) => inOnePiece(`${latin1}}${made[index + 1]?.header ?? ''}`)),
@@ -66,5 +69,3 @@ export function createFraming() {
     return parts.join(prefix);
   };
 }
-
-export type Framing = ReturnType<typeof createFraming>;

@@ -1,34 +1,57 @@
 import { OperationTypeNode, type ExecutionArgs, type ExecutionResult, type GraphQLError } from 'graphql';
-import { makeServer, type Context as ProtocolContext, type SubscribePayload } from 'graphql-ws';
+import {
+  makeServer,
+  MessageType,
+  stringifyMessage,
+  type Context as ProtocolContext,
+  type WebSocket as ProtocolSocket,
+} from 'graphql-ws';
+import type { Context } from '../context.js';
 import { codedGraphQLError } from '../graphql/errors.js';
 import type { Operations } from '../graphql/operation.js';
+import type { Prepared } from '../graphql/prepared.js';
 import type { Clock } from '../lib/clock.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { Standing } from '../visitors/visitor-token.js';
 import type { Callers } from './caller.js';
-import type { Connection } from './connection.js';
-import { createFraming } from './frames.js';
-import { createSocketSink } from './socket-sink.js';
+import {
+  closeConnection,
+  forgetTurn,
+  isOpen,
+  send,
+  type Connection,
+  type Session,
+  type Turn,
+} from './connection.js';
+import { createSocketSinks } from './socket-sink.js';
 
 export interface Extra {
   readonly connection: Connection;
 }
 
-type Context = ProtocolContext<Record<string, unknown>, Extra>;
+type Known = ProtocolContext<Record<string, unknown>, Extra>;
 
-/** What graphql-ws is given to run: it only hands back what has already been begun. */
-interface Begun extends ExecutionArgs {
-  readonly outcome: ExecutionResult | AsyncGenerator<ExecutionResult, undefined, undefined>;
+/** What graphql-ws is given to run: it only hands back what has already been done. */
+interface Done extends ExecutionArgs {
+  readonly outcome: ExecutionResult;
 }
 
-const isBegun = (args: ExecutionArgs): args is Begun => 'outcome' in args;
+const INIT = stringifyMessage({ type: MessageType.ConnectionInit });
+/** For an operation that graphql-ws knows no more: it answers nothing then, whatever it is told. */
+const NOT_ANY_MORE: readonly GraphQLError[] = [codedGraphQLError('INTERNAL_SERVER_ERROR', 'Let go.')];
+
+const isDone = (args: ExecutionArgs): args is Done => 'outcome' in args;
 const outcomeOf = (args: ExecutionArgs) =>
-  isBegun(args) ? args.outcome : { errors: [codedGraphQLError('INTERNAL_SERVER_ERROR', 'Nothing to run.')] };
+  isDone(args) ? args.outcome : { errors: [codedGraphQLError('INTERNAL_SERVER_ERROR', 'Nothing to run.')] };
 
 /**
  * graphql-transport-ws by graphql-ws, which keeps the protocol, over the operations of this server. What an
  * operation is refused for is an `error` message of that operation alone; the socket and its other
  * subscriptions go on.
+ *
+ * graphql-ws keeps some kilobytes for each subscription, and sockets are many and mostly idle. So it lets go of a
+ * subscription as soon as that is in force, by the list of subscriptions in its context, and of a socket when
+ * nothing of it is under way. What is left to do for a subscription is done here: its end.
  */
 export function createSocketProtocol({
   operations,
@@ -46,31 +69,65 @@ export function createSocketProtocol({
   /** Hears for how long the token of a socket holds, at its start and whenever it is renewed. */
   onIdentity: (connection: Connection, token: Standing | null) => void;
 }) {
-  const framing = createFraming();
-  const onSent = (bytes: number) => metrics.wsOutboundBytes.inc(bytes);
+  /** Of operations whose subscription failed before it was in force. */
+  const failures = new WeakMap<Turn, GraphQLError>();
+  const sinkFor = createSocketSinks({
+    onSent: (bytes) => metrics.wsOutboundBytes.inc(bytes),
+    onFailed({ connection, turn }, error) {
+      if (turn.leave === null) {
+        failures.set(turn, error);
+        return;
+      }
+      end(connection, turn);
+      const message = { id: turn.id, type: MessageType.Error, payload: [error.toJSON()] } as const;
+      void send(connection, stringifyMessage(message));
+    },
+  });
 
-  async function begin(
-    connection: Connection,
-    id: string,
-    payload: SubscribePayload,
-  ): Promise<Begun | readonly GraphQLError[]> {
-    const prepared = operations.prepare(payload, 'ws');
+  /** Ends a subscription in force, whatever ended it; twice does nothing. */
+  function end(connection: Connection, turn: Turn): void {
+    const { leave } = turn;
+    if (leave === null) return;
+    turn.leave = null;
+    forgetTurn(connection, turn);
+    connection.activeAt = clock.monotonic();
+    metrics.wsOperationsActive.dec();
+    leave();
+  }
+
+  async function subscribe(
+    known: Known,
+    turn: Turn,
+    prepared: Prepared,
+    context: Context,
+  ): Promise<readonly GraphQLError[]> {
+    const { connection } = known.extra;
+    const subscription = await operations.subscribe(prepared, context, sinkFor(connection, turn));
+    if ('errors' in subscription) return subscription.errors;
+    const failure = failures.get(turn);
+    if (failure !== undefined) return [failure];
+    // Its client completed it meanwhile, or is gone.
+    if (!(turn.id in known.subscriptions)) {
+      subscription.leave();
+      return NOT_ANY_MORE;
+    }
+    Reflect.deleteProperty(known.subscriptions, turn.id);
+    turn.leave = subscription.leave;
+    metrics.wsOperationsActive.inc();
+    return NOT_ANY_MORE;
+  }
+
+  async function begin(known: Known, turn: Turn): Promise<Done | readonly GraphQLError[]> {
+    const { connection } = known.extra;
+    const { asked } = turn;
+    turn.asked = null;
+    if (asked === null) throw new Error('An operation came without its payload.');
+    const prepared = operations.prepare(asked, 'ws');
     if ('errors' in prepared) return prepared.errors;
     const { viewer, address } = connection;
     const tokenIssued = (token: Standing) => onIdentity(connection, token);
     const context = operations.contextFor({ viewer, address, tokenIssued });
-    const args = {
-      schema: operations.schema,
-      document: prepared.checked.document,
-      operationName: prepared.operation.name?.value,
-    };
-    if (prepared.kind === OperationTypeNode.SUBSCRIPTION) {
-      const receiver = createSocketSink(connection, id, framing, onSent);
-      const subscription = await operations.subscribe(prepared, context, receiver.sink);
-      if ('errors' in subscription) return subscription.errors;
-      receiver.joined(subscription.leave);
-      return { ...args, outcome: receiver.lifecycle };
-    }
+    if (prepared.kind === OperationTypeNode.SUBSCRIPTION) return subscribe(known, turn, prepared, context);
     const running = operations.execute(prepared, context);
     if (prepared.kind === OperationTypeNode.MUTATION) {
       const mutations = (connection.mutations ??= new Set());
@@ -78,27 +135,31 @@ export function createSocketProtocol({
       void running.then(() => mutations.delete(running));
     }
     const outcome = await running;
-    return outcome.data === undefined && outcome.errors !== undefined ? outcome.errors : { ...args, outcome };
+    if (outcome.data === undefined && outcome.errors !== undefined) return outcome.errors;
+    const operationName = prepared.operation.name?.value;
+    return { schema: operations.schema, document: prepared.checked.document, operationName, outcome };
   }
 
-  return makeServer<Record<string, unknown>, Extra>({
+  const server = makeServer<Record<string, unknown>, Extra>({
     // The keeper waits: a timer here would be kept for as long as the socket.
     connectionInitWaitTimeout: 0,
 
-    async onConnect(context: Context) {
-      const { connection } = context.extra;
+    async onConnect({ extra: { connection }, connectionParams }: Known) {
       const { request, address } = connection;
       // Asked for once, and large.
       connection.request = null;
+      // It was acknowledged before.
+      if (connection.viewer !== null) return undefined;
       if (request === null) throw new Error('A socket was initialised twice.');
-      const identity = await callers.ofSocket(request, context.connectionParams, address);
+      const identity = await callers.ofSocket(request, connectionParams, address);
       connection.viewer = identity.viewer;
       onIdentity(connection, identity.standing);
       return identity.ack;
     },
 
-    async onSubscribe({ extra: { connection } }: Context, id) {
-      const payload = connection.asked;
+    async onSubscribe(known: Known) {
+      const { connection } = known.extra;
+      const turn = connection.asked;
       connection.asked = null;
       if (connection.operations > maxOperations) {
         metrics.limitRejections.inc({ rule: 'operations', transport: 'ws' });
@@ -107,17 +168,69 @@ export function createSocketProtocol({
       }
       connection.operationsSeen += 1;
       connection.activeAt = clock.monotonic();
-      if (payload === null) throw new Error('An operation came without its payload.');
-      const begun = await begin(connection, id, payload);
+      if (turn === null) throw new Error('An operation came without its turn.');
+      const begun = await begin(known, turn);
       return 'outcome' in begun ? begun : [...begun];
     },
 
     execute: outcomeOf,
     subscribe: outcomeOf,
     onOperation: () => metrics.wsOperationsActive.inc(),
-    onComplete({ extra: { connection } }: Context) {
+    onComplete({ extra: { connection } }: Known) {
       connection.activeAt = clock.monotonic();
       metrics.wsOperationsActive.dec();
     },
   });
+
+  function open(connection: Connection): Session {
+    let handle = (_text: string): Promise<void> => Promise.resolve();
+    let silent = connection.viewer !== null;
+    const socket: ProtocolSocket = {
+      protocol: connection.ws.protocol,
+      send: (text) => (silent ? undefined : send(connection, text)),
+      close: (code = 1000, reason = '') => closeConnection(connection, code, reason),
+      onMessage: (handler) => void (handle = handler),
+    };
+    const closed = server.opened(socket, { connection });
+    const session: Session = {
+      handle: (text) => handle(text),
+      closed: async (code, reason) => closed(code, reason),
+      resumed: null,
+      busy: 0,
+    };
+    if (silent) {
+      session.resumed = handle(INIT).then(() => {
+        silent = false;
+        session.resumed = null;
+      });
+    }
+    return session;
+  }
+
+  return {
+    end,
+
+    /** Gives a message to graphql-ws; settles when that has handled it. */
+    async handle(connection: Connection, text: string, turn: Turn | null): Promise<void> {
+      if (!isOpen(connection)) return;
+      const session = (connection.session ??= open(connection));
+      session.busy += 1;
+      try {
+        if (session.resumed !== null) await session.resumed;
+        // Nobody would end what begins after the end of its socket.
+        if (!isOpen(connection)) return;
+        connection.asked = turn;
+        await session.handle(text);
+      } finally {
+        session.busy -= 1;
+        if (session.busy === 0 && connection.viewer !== null) connection.session = null;
+      }
+    },
+
+    /** Ends all that the socket had open. */
+    async closed(connection: Connection, code: number, reason: string): Promise<void> {
+      for (const turn of connection.turns) end(connection, turn);
+      await connection.session?.closed(code, reason);
+    },
+  };
 }

@@ -7,9 +7,8 @@ import {
   MessageType,
   parseMessage,
   type Message,
-  type WebSocket as ProtocolSocket,
 } from 'graphql-ws';
-import { WebSocketServer, type RawData, type ServerOptions, type WebSocket } from 'ws';
+import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
 import type { Operations } from '../graphql/operation.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { truncateAddress } from '../lib/address.js';
@@ -20,14 +19,7 @@ import type { Logger } from '../lib/logger.js';
 import { CLOSE_CODES, type Metrics } from '../lib/metrics.js';
 import type { Overload } from '../lib/overload.js';
 import type { Callers } from './caller.js';
-import {
-  closeConnection,
-  createConnection,
-  isOpen,
-  isWritable,
-  onceWritable,
-  type Connection,
-} from './connection.js';
+import { closeConnection, createConnection, isOpen, isWritable, type Connection } from './connection.js';
 import { createOperationTurns } from './operation-turns.js';
 import { createSocketKeeper } from './socket-keeper.js';
 import { createSocketProtocol } from './socket-protocol.js';
@@ -57,6 +49,7 @@ const SOCKET_OPTIONS: ServerOptions & Record<string, unknown> = {
   maxBufferedChunks: 1024,
   closeTimeout: CLOSE_TIMEOUT_MS,
   skipUTF8Validation: false,
+  autoPong: false,
   handleProtocols: () => GRAPHQL_TRANSPORT_WS_PROTOCOL,
 };
 
@@ -69,9 +62,6 @@ function clientMessage(text: string): Message | null {
     return null;
   }
 }
-
-/** Made apart from where the request is known, so that a socket's listener does not keep the request. */
-const destroyOnError = (socket: Duplex): void => void socket.on('error', () => socket.destroy());
 
 /**
  * Sockets: a thin layer over ws that hands messages to graphql-ws. Nothing that a client sends ends more than
@@ -94,7 +84,6 @@ export function createWebSockets(options: {
   readonly overload: Pick<Overload, 'retryAfterMs'>;
 }) {
   const { callers, clock, ids, limits, log, metrics } = options;
-  const server = new WebSocketServer(SOCKET_OPTIONS);
   const connections = new Set<Connection>();
   const gate = createUpgradeGate(options);
   const keeper = createSocketKeeper({ clock });
@@ -104,30 +93,17 @@ export function createWebSockets(options: {
     onIdentity: (connection, token) => keeper.holds(connection, token),
   });
 
-  /** What graphql-ws sees of a socket. */
-  const protocolSocket = (connection: Connection): ProtocolSocket => ({
-    protocol: connection.ws.protocol,
-    send: (text) => {
-      if (isWritable(connection)) return connection.ws.send(text);
-      if (!isOpen(connection)) return undefined;
-      return new Promise((resolve) => {
-        onceWritable(connection, () => resolve(connection.ws.send(text)));
-      });
+  const inTurn = createOperationTurns({
+    begin(connection, turn) {
+      const message = { id: turn.id, type: MessageType.Subscribe, payload: ELSEWHERE };
+      return protocol.handle(connection, JSON.stringify(message), turn);
     },
-    close: (code = 1000, reason = '') => closeConnection(connection, code, reason),
-    onMessage: (handle) => void (connection.handle = handle),
-  });
-
-  const inTurn = createOperationTurns(
-    (connection, message) => {
-      if (message.type !== MessageType.Subscribe) return connection.handle(JSON.stringify(message));
-      connection.asked = message.payload;
-      return connection.handle(JSON.stringify({ ...message, payload: ELSEWHERE }));
-    },
-    (connection, id) =>
+    end: protocol.end,
+    handle: (connection, message) => protocol.handle(connection, JSON.stringify(message), null),
+    onInUse: (connection, id) =>
       closeConnection(connection, CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`),
-    failed,
-  );
+    onFailed: failed,
+  });
 
   /** A failure of ours while a message was handled: only the handshake has any. */
   function failed(connection: Connection, error: unknown): void {
@@ -145,7 +121,7 @@ export function createWebSockets(options: {
     if (wait !== null) closeConnection(connection, CLOSE_TRY_AGAIN, 'Too many frames');
   }
 
-  function receive(connection: Connection, data: RawData, isBinary: boolean): void {
+  function receive(connection: Connection, data: unknown, isBinary: boolean): void {
     connection.alive = true;
     if (!isOpen(connection)) return;
     void count(connection);
@@ -157,42 +133,74 @@ export function createWebSockets(options: {
     inTurn(connection, message);
   }
 
+  function receiveControl(connection: Connection): void {
+    connection.alive = true;
+    void count(connection);
+  }
+
+  function ended(connection: Connection, code: number, reason: string): void {
+    const { id, address, openedAt } = connection;
+    connections.delete(connection);
+    keeper.remove(connection);
+    gate.leave(address);
+    metrics.wsConnections.dec();
+    metrics.wsCloses.inc({ code: closeCode(code) });
+    const told = {
+      connection: id,
+      code,
+      durationMs: Math.round(clock.monotonic() - openedAt),
+      operations: connection.operationsSeen,
+      address: truncateAddress(address),
+    };
+    log.info(told, 'A socket ended');
+    protocol
+      .closed(connection, code, reason)
+      .catch((error: unknown) => log.error({ err: error }, 'A socket ended badly'));
+  }
+
   const closeCode = (code: number): string => (CLOSE_CODES.includes(String(code)) ? String(code) : 'other');
 
-  function opened(ws: WebSocket, socket: Socket, request: IncomingMessage, address: string): void {
+  /** One socket. Listeners would be several functions and a list of them for each, so its events are taken as they come. */
+  class ChatSocket extends WebSocket {
+    connection: Connection | null = null;
+
+    override emit(event: string | symbol, ...args: readonly unknown[]): boolean {
+      const { connection } = this;
+      if (connection === null) return super.emit(event, ...args);
+      const [first, second] = args;
+      switch (event) {
+        case 'message':
+          receive(connection, first, second === true);
+          return true;
+        case 'ping':
+          receiveControl(connection);
+          // Without a limit, whoever pings and does not read could fill our memory with answers.
+          if (isWritable(connection)) this.pong(Buffer.isBuffer(first) ? first : '');
+          return true;
+        case 'pong':
+          receiveControl(connection);
+          return true;
+        case 'error':
+          // ws closes the socket with the right code by itself.
+          log.debug({ err: first, connection: connection.id }, 'A socket broke');
+          return true;
+        case 'close':
+          ended(connection, Number(first), String(second));
+          return super.emit(event, ...args);
+        default:
+          return super.emit(event, ...args);
+      }
+    }
+  }
+  const server = new WebSocketServer({ ...SOCKET_OPTIONS, WebSocket: ChatSocket });
+
+  function opened(ws: ChatSocket, socket: Socket, request: IncomingMessage, address: string): void {
     const openedAt = clock.monotonic();
     const connection = createConnection({ id: ids.uuid(), ws, socket, request, address, openedAt });
+    ws.connection = connection;
     connections.add(connection);
     metrics.wsConnections.inc();
     keeper.add(connection);
-    const closed = protocol.opened(protocolSocket(connection), { connection });
-    ws.on('message', (data, isBinary) => receive(connection, data, isBinary));
-    const onControlFrame = (): void => {
-      connection.alive = true;
-      void count(connection);
-    };
-    ws.on('pong', onControlFrame);
-    ws.on('ping', onControlFrame);
-    // ws closes the socket with the right code by itself.
-    ws.on('error', (error) => log.debug({ err: error, connection: connection.id }, 'A socket broke'));
-    ws.once('close', (code, reason) => {
-      connections.delete(connection);
-      keeper.remove(connection);
-      gate.leave(address);
-      metrics.wsConnections.dec();
-      metrics.wsCloses.inc({ code: closeCode(code) });
-      const ended = {
-        connection: connection.id,
-        code,
-        durationMs: Math.round(clock.monotonic() - openedAt),
-        operations: connection.operationsSeen,
-        address: truncateAddress(address),
-      };
-      log.info(ended, 'A socket ended');
-      closed(code, String(reason)).catch((error: unknown) =>
-        log.error({ err: error }, 'A socket ended badly'),
-      );
-    });
   }
 
   return {
@@ -202,7 +210,8 @@ export function createWebSockets(options: {
 
     /** Handles an upgrade of any path. Never throws or rejects. */
     async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-      destroyOnError(socket);
+      const destroy = (): void => void socket.destroy();
+      socket.on('error', destroy);
       const address = callers.address(request);
       const refusal = await gate.enter(request, address);
       if (refusal !== null) {
@@ -217,7 +226,9 @@ export function createWebSockets(options: {
       }
       socket.once('close', leave);
       server.handleUpgrade(request, socket, head, (ws) => {
+        // From here on ws listens; what is kept here would keep the request.
         socket.off('close', leave);
+        socket.off('error', destroy);
         metrics.wsConnects.inc({ result: 'accepted' });
         opened(ws, socket, request, address);
       });

@@ -131,9 +131,9 @@ export const SOURCE_VARIANTS: readonly Variant[] = [
     patches: [
       {
         file: 'graphql/shared/group.ts',
-        from: 'function step(member: M): void {\n    if (!member.sink.writable()) return park(member);',
+        from: 'function step(member: M): void {\n    if (!isWritable(member)) return park(member);',
         to: `function step(member: M): void {
-          if (!member.sink.writable()) {
+          if (!isWritable(member)) {
             const passed = readOrFail(member);
             if (Array.isArray(passed)) member.position = passed.at(-1)?.position ?? member.position;
             return caughtUp(member);

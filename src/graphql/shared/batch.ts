@@ -41,7 +41,7 @@ export function createBatches<Position extends string | number>(
       const entry = held ?? payloads.get(identity, event);
       if (entry.payload === null && !blocked && made.length === 0) {
         member.held = { identity, entry };
-        entry.waiting.push(() => wake(member));
+        (entry.waiting ??= []).push(() => wake(member));
       }
       blocked ||= entry.payload === null;
       if (blocked || entry.payload === null) continue;

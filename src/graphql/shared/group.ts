@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.js';
 import { CodedError } from '../../lib/coded-error.js';
 import type { Followed } from '../../lib/followed.js';
 import { createBatches } from './batch.js';
-import { createMember, type Member } from './member.js';
+import { createMember, isWritable, type Member } from './member.js';
 import { createPayloads } from './payloads.js';
 import type { Pump } from './pump.js';
 import { createReads, type Deliveries } from './reads.js';
@@ -90,7 +90,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     if (!(error instanceof CodedError) || error.code !== 'UNAVAILABLE') {
       leave(member);
       member.onFailed();
-      member.sink.fail(options.toClientError(error));
+      member.sink.outlet.fail(member.sink, options.toClientError(error));
       return;
     }
     const wait = Math.min(FIRST_RETRY_MS * 2 ** member.failures, LONGEST_RETRY_MS);
@@ -106,13 +106,13 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     member.held = null;
     member.mayJump = false;
     member.position = batch.last;
-    member.sink.deliver(batch.payloads);
-    for (const payload of batch.payloads) payload.sent();
+    member.sink.outlet.deliver(member.sink, batch.payloads);
+    for (const payload of batch.payloads) payloads.sent(payload);
     return true;
   }
 
   function park(member: M): void {
-    member.sink.onceWritable(() => {
+    member.sink.outlet.onceWritable(member.sink, () => {
       member.mayJump = true;
       putInLine(member);
     });
@@ -120,7 +120,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
 
   /** Serves one member: one write at most. Afterwards it is in line again, waiting, or parked. */
   function step(member: M): void {
-    if (!member.sink.writable()) return park(member);
+    if (!isWritable(member)) return park(member);
     let answer = readOrFail(member);
     if (answer instanceof Promise) {
       const asked = advances;
@@ -132,7 +132,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     }
     if (answer !== null && answer.length > 0) {
       if (!send(member, answer)) return;
-      if (!member.sink.writable()) return park(member);
+      if (!isWritable(member)) return park(member);
       answer = readOrFail(member);
       if (answer instanceof Promise || (answer !== null && answer.length > 0)) return putInLine(member);
     }
@@ -158,7 +158,7 @@ export function createGroup<Position extends string | number>(options: GroupOpti
 
   function arrived(member: M, deliveries: Deliveries<Position>, asked: number): void {
     if (member.gone) return;
-    if (!member.sink.writable()) return park(member);
+    if (!isWritable(member)) return park(member);
     if (deliveries.length > 0) {
       if (send(member, deliveries)) putInLine(member);
     } else if (asked === advances) {

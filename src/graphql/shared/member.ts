@@ -21,6 +21,9 @@ export interface Member<Position extends string | number> {
   gone: boolean;
 }
 
+/** Whether it can be written to now. */
+export const isWritable = ({ sink }: { readonly sink: Sink }): boolean => sink.outlet.writable(sink);
+
 export const createMember = <Position extends string | number>(
   sink: Sink,
   position: Position,

@@ -20,27 +20,12 @@ export interface Entry {
   /** What the event shows changed while it was executed: the result is not used, and made anew. */
   stale: boolean;
   /** Called once when `payload` is there. */
-  readonly waiting: (() => void)[];
+  waiting: (() => void)[] | null;
 }
 
-function toPayload(result: ExecutionResult, onFirstSent: () => void): Payload {
+function toPayload(event: unknown, result: ExecutionResult): Payload {
   const text = JSON.stringify(result);
-  const bytes = Buffer.byteLength(text);
-  // Only who writes frames asks for it, and then for each subscriber.
-  let latin1: string | null = null;
-  let sent = false;
-  return {
-    text,
-    get latin1() {
-      // Most texts have one byte per character as they are.
-      return (latin1 ??= bytes === text.length ? text : Buffer.from(text).toString('latin1'));
-    },
-    bytes,
-    sent() {
-      if (!sent) onFirstSent();
-      sent = true;
-    },
-  };
+  return { event, text, bytes: Buffer.byteLength(text), latin1: null, sent: false };
 }
 
 /** A result that the store was too slow for says nothing about the event: whoever got it would miss the event. */
@@ -119,12 +104,14 @@ export function createPayloads(
       clock.after(wait, () => make(identity, entry, failures + 1));
       return;
     }
-    entry.payload = toPayload(result, () => onFirstSent(entry.event));
+    entry.payload = toPayload(entry.event, result);
     if (making.get(identity) === entry) {
       making.delete(identity);
       entries.set(identity, entry);
     }
-    for (const wake of entry.waiting.splice(0)) wake();
+    const { waiting } = entry;
+    entry.waiting = null;
+    for (const wake of waiting ?? []) wake();
   }
 
   return {
@@ -132,10 +119,16 @@ export function createPayloads(
     get(identity: string, event: unknown): Entry {
       const known = entries.get(identity) ?? making.get(identity);
       if (known !== undefined) return known;
-      const entry: Entry = { event, payload: null, stale: false, waiting: [] };
+      const entry: Entry = { event, payload: null, stale: false, waiting: null };
       making.set(identity, entry);
       make(identity, entry, 0);
       return entry;
+    },
+    /** It was handed to a connection; the first time is told. */
+    sent(payload: Payload): void {
+      if (payload.sent) return;
+      payload.sent = true;
+      onFirstSent(payload.event);
     },
     /** Changes whenever results were forgotten. */
     generation: () => generation,

@@ -148,17 +148,19 @@ export function createSharing(makeGroup: CreateGroup) {
 
     const sinkOf = (client: ClientEnd): Sink => ({
       overhead: 10,
-      writable: () => !client.isStalled(),
-      deliver(payloads) {
-        if (!client.isOn()) return;
-        for (const { text } of payloads) {
-          const { data }: { data: { event: LogDelivery<Note> } } = JSON.parse(text);
-          client.receive(data.event, mayJump);
-          mayJump = false;
-        }
+      outlet: {
+        writable: () => !client.isStalled(),
+        deliver(_sink, payloads) {
+          if (!client.isOn()) return;
+          for (const { text } of payloads) {
+            const { data }: { data: { event: LogDelivery<Note> } } = JSON.parse(text);
+            client.receive(data.event, mayJump);
+            mayJump = false;
+          }
+        },
+        onceWritable: (_sink, listener) => void drain.push(listener),
+        fail: (_sink, error) => world.history.violate('read', `${client.name}: ${error.message}`),
       },
-      onceWritable: (listener) => void drain.push(listener),
-      fail: (error) => world.history.violate('read', `${client.name}: ${error.message}`),
     });
 
     return {

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createGroup } from '../../../src/graphql/shared/group.ts';
 import { createPump } from '../../../src/graphql/shared/pump.ts';
-import type { Payload } from '../../../src/graphql/shared/sink.ts';
+import type { Payload, Sink } from '../../../src/graphql/shared/sink.ts';
 import { createCounterSource, createManualTime, type CountEvent } from './kit/world.ts';
 
 const MAX_REPLAYED = 12;
@@ -85,24 +85,26 @@ function createReader(connection: ReturnType<typeof createConnection>, start: nu
     }),
     sink: {
       overhead: 10,
-      writable: () => !connection.stalled,
-      deliver(payloads: readonly Payload[]) {
-        writtenWhileStalled ||= connection.stalled;
-        for (const { text } of payloads) {
-          const event = (JSON.parse(text) as { data: CountEvent }).data;
-          jumpedBetween ||= event.skippedCount > 0 && !mayJump;
-          mayJump = false;
-          seen.push(event);
-        }
-        if (seen.length % 5 === 4) connection.stalled = true;
+      outlet: {
+        writable: () => !connection.stalled,
+        deliver(_sink: Sink, payloads: readonly Payload[]) {
+          writtenWhileStalled ||= connection.stalled;
+          for (const { text } of payloads) {
+            const event = (JSON.parse(text) as { data: CountEvent }).data;
+            jumpedBetween ||= event.skippedCount > 0 && !mayJump;
+            mayJump = false;
+            seen.push(event);
+          }
+          if (seen.length % 5 === 4) connection.stalled = true;
+        },
+        onceWritable(_sink: Sink, wake: () => void) {
+          connection.parked.push(() => {
+            mayJump = true;
+            wake();
+          });
+        },
+        fail: () => undefined,
       },
-      onceWritable(wake: () => void) {
-        connection.parked.push(() => {
-          mayJump = true;
-          wake();
-        });
-      },
-      fail: () => undefined,
     },
   };
 }

@@ -307,10 +307,10 @@ describe('a subscriber', () => {
     const members = await Promise.all(sinks.map((sink) => join(world, sink)));
     await caughtUp(world);
     for (const [index, sink] of sinks.entries()) {
-      const deliver = sink.deliver.bind(sink);
+      const deliver = sink.outlet.deliver.bind(sink.outlet);
       // Whoever is served first sends all others away.
-      sink.deliver = (payloads) => {
-        deliver(payloads);
+      sink.outlet.deliver = (_sink, payloads) => {
+        deliver(sink, payloads);
         for (const [other, member] of members.entries()) if (other !== index) member.leave();
       };
     }

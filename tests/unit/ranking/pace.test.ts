@@ -63,14 +63,16 @@ async function createWorld() {
     const events: { at: number; event: RankingChange }[] = [];
     const sink: Sink = {
       overhead: 0,
-      writable: () => true,
-      onceWritable: () => undefined,
-      fail: () => undefined,
-      deliver(payloads) {
-        for (const { text } of payloads) {
-          const { data } = JSON.parse(text) as { data: { event: RankingChange } };
-          events.push({ at: clock.monotonic(), event: data.event });
-        }
+      outlet: {
+        writable: () => true,
+        onceWritable: () => undefined,
+        fail: () => undefined,
+        deliver(_sink, payloads) {
+          for (const { text } of payloads) {
+            const { data } = JSON.parse(text) as { data: { event: RankingChange } };
+            events.push({ at: clock.monotonic(), event: data.event });
+          }
+        },
       },
     };
     const begunAt = clock.monotonic();

@@ -8,7 +8,7 @@ import type { Delivery, Followed } from '../../../../src/lib/followed.ts';
 import { systemIds } from '../../../../src/lib/ids.ts';
 import { silentLogger, type Logger } from '../../../../src/lib/logger.ts';
 import { createMetrics } from '../../../../src/lib/metrics.ts';
-import type { Payload, Sink } from '../../../../src/graphql/shared/sink.ts';
+import type { Outlet, Payload, Sink } from '../../../../src/graphql/shared/sink.ts';
 import type { GraphQLError } from 'graphql';
 
 export interface CountEvent {
@@ -239,21 +239,11 @@ export type World = ReturnType<typeof createWorld>;
 /** A sink that keeps what it is given; `stallAfter` writes it is full until `drain`. */
 export function createListSink({ stallAfter = Number.POSITIVE_INFINITY } = {}) {
   const sink = {
-    overhead: 50,
     writes: [] as (readonly Payload[])[],
     errors: [] as GraphQLError[],
     stalled: false,
     left: stallAfter,
     waiting: [] as (() => void)[],
-    writable: () => !sink.stalled,
-    deliver(payloads: readonly Payload[]) {
-      if (sink.stalled) throw new Error('written while stalled');
-      sink.writes.push(payloads);
-      sink.left -= 1;
-      if (sink.left <= 0) sink.stalled = true;
-    },
-    onceWritable: (listener: () => void) => void sink.waiting.push(listener),
-    fail: (error: GraphQLError) => void sink.errors.push(error),
     stall() {
       sink.stalled = true;
     },
@@ -269,7 +259,18 @@ export function createListSink({ stallAfter = Number.POSITIVE_INFINITY } = {}) {
         .map(({ text }) => (JSON.parse(text) as { data: { counted: CountEvent } }).data.counted),
     numbers: () => sink.events().map(({ number }) => number),
   };
-  return sink satisfies Sink;
+  const outlet: Outlet<Sink> = {
+    writable: () => !sink.stalled,
+    deliver(_sink, payloads) {
+      if (sink.stalled) throw new Error('written while stalled');
+      sink.writes.push(payloads);
+      sink.left -= 1;
+      if (sink.left <= 0) sink.stalled = true;
+    },
+    onceWritable: (_sink, listener) => void sink.waiting.push(listener),
+    fail: (_sink, error) => void sink.errors.push(error),
+  };
+  return Object.assign(sink, { outlet, overhead: 50 });
 }
 
 export type ListSink = ReturnType<typeof createListSink>;
