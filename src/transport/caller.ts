@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { toGlobalId } from '../graphql/node.js';
 import { clientAddress } from '../lib/address.js';
 import type { Clock } from '../lib/clock.js';
+import { createDeadlines } from '../lib/deadlines.js';
 import { CodedError } from '../lib/coded-error.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { Viewer, Visitor } from '../visitors/visitor.js';
@@ -27,6 +28,8 @@ export interface SocketIdentity {
 
 /** How long the store may take for a name in an acknowledgement; then the made-up one is told. */
 const NAME_DEADLINE_MS = 1000;
+/** Sockets that open so close to each other give up waiting for their names together. */
+const DEADLINE_SLICE_MS = 20;
 const IDENTIFY_DEADLINE_MS = 5000;
 const BEARER = /^Bearer +(\S+) *$/i;
 
@@ -86,12 +89,13 @@ export function createCallers({
   trustProxyHops: number;
   identify?: Identify | undefined;
 }) {
+  const nameDeadline = createDeadlines({ clock, ms: NAME_DEADLINE_MS, sliceMs: DEADLINE_SLICE_MS });
   const visitorPayload = ({ id, displayName }: Visitor) => ({ id: toGlobalId('Visitor', id), displayName });
 
   /** A store that is away keeps nobody from connecting. */
   async function present(viewer: Viewer): Promise<Visitor> {
     try {
-      return await visitors.self(viewer, clock.deadline(NAME_DEADLINE_MS));
+      return await visitors.self(viewer, nameDeadline());
     } catch {
       return visitors.unnamed(viewer.id);
     }
@@ -145,7 +149,7 @@ export function createCallers({
     }
     const given = tokenOfParams(params);
     if (given === null) {
-      const made = await visitors.create(null, address, clock.deadline(NAME_DEADLINE_MS));
+      const made = await visitors.create(null, address, nameDeadline());
       if (!made.ok) {
         const [{ message, retryAfterMs }] = made.problems;
         throw new CodedError('RATE_LIMITED', message, retryAfterMs === undefined ? {} : { retryAfterMs });

@@ -10,6 +10,8 @@ const MAX_REASON_BYTES = 123;
 /** One operation of a socket, from its `subscribe` until nothing of it is left. */
 export interface Turn {
   readonly id: string;
+  /** How many were open with it when it came. */
+  readonly place: number;
   /** What it asks for, until it is begun. */
   asked: SubscribePayload | null;
   /** When it is over; never rejects. Null until it was begun, and for a subscription in force. */

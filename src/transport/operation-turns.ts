@@ -19,7 +19,7 @@ export function createOperationTurns({
   /** Ends a subscription in force. */
   end: (connection: Connection, turn: Turn) => void;
   /** Gives another message to graphql-ws. */
-  handle: (connection: Connection, message: Message) => Promise<void>;
+  handle: (connection: Connection, text: string) => Promise<void>;
   /** Hears of a `subscribe` under the id of an operation that its client has not completed. */
   onInUse: (connection: Connection, id: string) => void;
   /** Hears of a message whose handling failed. */
@@ -39,15 +39,16 @@ export function createOperationTurns({
   function subscribe(connection: Connection, { id, payload }: SubscribeMessage): void {
     const before = connection.turns.findLast((turn) => turn.id === id);
     if (before?.stopped === false) return onInUse(connection, id);
-    const turn: Turn = { id, asked: payload, over: null, stopped: false, leave: null };
+    connection.operations += 1;
+    const place = connection.operations;
+    const turn: Turn = { id, place, asked: payload, over: null, stopped: false, leave: null };
     // No longer than it must be: a list that grows by itself has room for sixteen more.
     connection.turns = connection.turns.concat(turn);
-    connection.operations += 1;
     turn.over = run(connection, turn, before?.over ?? null);
   }
 
-  /** Handles a message of the client. */
-  return (connection: Connection, message: Message): void => {
+  /** Handles a message of the client, which came as `text`. */
+  return (connection: Connection, message: Message, text: string): void => {
     if (message.type === MessageType.Subscribe) return subscribe(connection, message);
     const turn =
       message.type === MessageType.Complete
@@ -58,6 +59,6 @@ export function createOperationTurns({
       turn.stopped = true;
       connection.operations -= 1;
     }
-    handle(connection, message).catch((error: unknown) => onFailed(connection, error));
+    handle(connection, text).catch((error: unknown) => onFailed(connection, error));
   };
 }

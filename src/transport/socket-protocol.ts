@@ -161,14 +161,14 @@ export function createSocketProtocol({
       const { connection } = known.extra;
       const turn = connection.asked;
       connection.asked = null;
-      if (connection.operations > maxOperations) {
+      if (turn === null) throw new Error('An operation came without its turn.');
+      if (turn.place > maxOperations) {
         metrics.limitRejections.inc({ rule: 'operations', transport: 'ws' });
         const message = `A socket may have ${maxOperations} operations open. Close one first.`;
         return [codedGraphQLError('TOO_MANY_OPERATIONS', message)];
       }
       connection.operationsSeen += 1;
       connection.activeAt = clock.monotonic();
-      if (turn === null) throw new Error('An operation came without its turn.');
       const begun = await begin(known, turn);
       return 'outcome' in begun ? begun : [...begun];
     },
@@ -223,7 +223,8 @@ export function createSocketProtocol({
         await session.handle(text);
       } finally {
         session.busy -= 1;
-        if (session.busy === 0 && connection.viewer !== null) connection.session = null;
+        // Not before its first operation, which comes at once.
+        if (session.busy === 0 && turn !== null) connection.session = null;
       }
     },
 

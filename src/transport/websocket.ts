@@ -99,7 +99,7 @@ export function createWebSockets(options: {
       return protocol.handle(connection, JSON.stringify(message), turn);
     },
     end: protocol.end,
-    handle: (connection, message) => protocol.handle(connection, JSON.stringify(message), null),
+    handle: (connection, text) => protocol.handle(connection, text, null),
     onInUse: (connection, id) =>
       closeConnection(connection, CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`),
     onFailed: failed,
@@ -130,7 +130,7 @@ export function createWebSockets(options: {
     metrics.wsFramesIn.inc({ type: message?.type ?? 'invalid' });
     if (message === null)
       return closeConnection(connection, CloseCode.BadRequest, 'Invalid message received');
-    inTurn(connection, message);
+    inTurn(connection, message, text);
   }
 
   function receiveControl(connection: Connection): void {
@@ -178,7 +178,9 @@ export function createWebSockets(options: {
           if (isWritable(connection)) this.pong(Buffer.isBuffer(first) ? first : '');
           return true;
         case 'pong':
-          receiveControl(connection);
+          // The answer to our own ping is not counted: a count would be kept for each socket that does nothing.
+          if (connection.alive) receiveControl(connection);
+          connection.alive = true;
           return true;
         case 'error':
           // ws closes the socket with the right code by itself.

@@ -283,6 +283,49 @@ describe('an operation on a socket', () => {
     await socket.frame('complete', '5');
   });
 
+  it('counts against the cap only what came before it, also when all of them come at once', async () => {
+    const { url } = await startServer({ maxOperationsPerSocket: 3 });
+    const socket = openSocket(url);
+    await socket.init();
+    socket.subscribe('1', COUNT);
+    socket.subscribe('first', '{ hello }');
+    await socket.frame('complete', 'first');
+    for (const id of ['2', '3', '4', '5']) socket.subscribe(id, COUNT);
+    await Promise.all([socket.frame('error', '4'), socket.frame('error', '5')]);
+    expect(socket.frames.flatMap(({ type, id }) => (type === 'error' ? [id] : []))).toEqual(['4', '5']);
+  });
+
+  it('may come after a long silence, in which only a subscription was open: nothing is different', async () => {
+    const { url, source, calls } = await startServer();
+    const socket = openSocket(url);
+    await socket.init({ token: 'token-ann' });
+    socket.subscribe('live', COUNT);
+    await vi.waitFor(() => expect(calls.joins).toEqual(['ann']), patient);
+    socket.subscribe('q', '{ hello }');
+    await socket.frame('complete', 'q');
+    socket.send({ type: 'ping', payload: { at: 1 } });
+    expect((await socket.frame('pong')).payload).toEqual({ at: 1 });
+    socket.send({ type: 'complete', id: 'live' });
+    socket.subscribe('live', COUNT);
+    await vi.waitFor(() => expect(calls.joins).toEqual(['ann', 'ann']), patient);
+    source.append();
+    await socket.frame('next', 'live');
+    socket.subscribe('live', COUNT);
+    expect((await socket.closed()).code).toBe(4409);
+    expect(socket.frames.filter(({ type }) => type === 'connection_ack')).toHaveLength(1);
+    await vi.waitFor(() => expect(calls.leaves).toEqual(['ann', 'ann']), patient);
+  });
+
+  it('does not make a second init good', async () => {
+    const { url, calls } = await startServer();
+    const socket = openSocket(url);
+    await socket.init();
+    socket.subscribe('live', COUNT);
+    await vi.waitFor(() => expect(calls.joins).toHaveLength(1), patient);
+    socket.send({ type: 'connection_init' });
+    expect((await socket.closed()).code).toBe(4429);
+  });
+
   it('answers queries and mutations with their result and complete', async () => {
     const { url } = await startServer();
     const socket = openSocket(url);
