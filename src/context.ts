@@ -1,4 +1,5 @@
 import { createLoaders, type Loaders } from './graphql/loaders.js';
+import type { Ids } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
 import type { RateLimits } from './limits/rate-limits.js';
 import type { MessageService } from './messages/message-service.js';
@@ -41,20 +42,26 @@ export interface Context {
 
 /** What a context is made from. */
 export interface ContextParts extends Omit<Context, 'loaders' | 'requestId'> {
-  readonly newRequestId: () => string;
+  readonly ids: Pick<Ids, 'uuid'>;
 }
 
 /** Makes the context of one operation. What is often not needed is made on first use. */
-export function createContext({ newRequestId, ...known }: ContextParts): Context {
+export function createContext(parts: ContextParts): Context {
+  const { viewer, services, log, address, tokenIssued, signal } = parts;
   let loaders: Loaders | undefined;
   let requestId: string | undefined;
   return {
-    ...known,
+    viewer,
+    services,
+    log,
+    address,
+    tokenIssued,
+    signal,
     get loaders() {
-      return (loaders ??= createLoaders(known.services, known.signal));
+      return (loaders ??= createLoaders(services, signal));
     },
     get requestId() {
-      return (requestId ??= newRequestId());
+      return (requestId ??= parts.ids.uuid());
     },
   };
 }

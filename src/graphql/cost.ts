@@ -69,7 +69,10 @@ export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
   }
 
   return (operationName: string | undefined, variables: Readonly<Record<string, unknown>>) => {
-    const key = JSON.stringify([operationName, ...names.map((name) => variables[name])]);
+    const key =
+      names.length === 0
+        ? (operationName ?? '')
+        : JSON.stringify([operationName, ...names.map((name) => variables[name])]);
     const remembered = known.get(key);
     if (remembered !== undefined) return remembered.error;
     const error = check(operationName, variables);

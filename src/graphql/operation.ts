@@ -7,6 +7,7 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import { createContext, type Context, type Services } from '../context.js';
+import { createAbortWatch } from '../lib/abort-watch.js';
 import { unavailable } from '../lib/coded-error.js';
 import type { Clock } from '../lib/clock.js';
 import { isPromise } from '../lib/is-promise.js';
@@ -28,7 +29,7 @@ import { selectRootFields } from './root-fields.js';
  * MongoDB had their answers after 5.13 s.
  */
 const DEADLINE_MS = 4500;
-/** Then its answer is given up, whatever still runs. */
+/** So much later its answer is given up, whatever still runs. */
 const GRACE_MS = 250;
 /** Operations that begin so close to each other end their store calls together. */
 const DEADLINE_SLICE_MS = 20;
@@ -68,19 +69,12 @@ export function createOperations(options: OperationsOptions) {
   const { schema, services, log, clock, ids, metrics, tracing } = options;
   const documents = createDocuments({ schema, profile: options.profile });
 
+  const aborts = createAbortWatch();
   const deadline = createDeadlines({ clock, ms: DEADLINE_MS, sliceMs: DEADLINE_SLICE_MS });
 
   /** The context of one operation, which begins now. */
   const contextFor = ({ viewer, address, tokenIssued = nothing }: Caller): Context =>
-    createContext({
-      viewer,
-      services,
-      log,
-      address,
-      tokenIssued,
-      newRequestId: () => ids.uuid(),
-      signal: deadline(),
-    });
+    createContext({ viewer, services, log, ids, address, tokenIssued, signal: deadline() });
 
   const shared = createSharedExecution({ ...options, contextFor });
 
@@ -101,9 +95,8 @@ export function createOperations(options: OperationsOptions) {
     return { kind: operation.operation, checked, operation, variables, coerced: values.coerced };
   }
 
-  /** Why this caller may not run the operation now, or null. Mutations have limits of their own. */
+  /** Why this caller may not run the operation now, or null. */
   async function limited(prepared: Prepared, context: Context): Promise<GraphQLError | null> {
-    if (prepared.kind === OperationTypeNode.MUTATION) return null;
     const points = selectRootFields(schema, prepared).size;
     const caller = context.viewer?.id ?? context.address;
     const retryAfterMs = await services.limits.consume('queryPerCaller', caller, Math.max(points, 1));
@@ -123,13 +116,14 @@ export function createOperations(options: OperationsOptions) {
   }
 
   /** The result, or `UNAVAILABLE` when it takes longer than its store calls may. */
-  function inTime(running: PromiseLike<ExecutionResult>): Promise<ExecutionResult> {
+  function inTime(running: PromiseLike<ExecutionResult>, { signal }: Context): Promise<ExecutionResult> {
     return new Promise((resolve, reject) => {
-      const cancel = clock.after(DEADLINE_MS + GRACE_MS, () =>
-        resolve({ errors: [new GraphQLError('', { originalError: unavailable() })] }),
-      );
+      const late = (): void => resolve({ errors: [new GraphQLError('', { originalError: unavailable() })] });
+      const giveUp = (): void => void clock.after(GRACE_MS, late);
+      if (signal.aborted) giveUp();
+      else aborts.add(signal, giveUp);
       running.then((result) => {
-        cancel();
+        aborts.remove(signal, giveUp);
         resolve(result);
       }, reject);
     });
@@ -137,7 +131,8 @@ export function createOperations(options: OperationsOptions) {
 
   async function run(prepared: Prepared, context: Context): Promise<ExecutionResult> {
     try {
-      const refusal = await limited(prepared, context);
+      // Mutations have limits of their own.
+      const refusal = prepared.kind === OperationTypeNode.MUTATION ? null : await limited(prepared, context);
       if (refusal !== null) return { errors: [refusal] };
       const result = executeDocument({
         schema,
@@ -146,7 +141,7 @@ export function createOperations(options: OperationsOptions) {
         variableValues: prepared.variables,
         contextValue: context,
       });
-      return masked(isPromise(result) ? await inTime(result) : result, context);
+      return masked(isPromise(result) ? await inTime(result, context) : result, context);
     } catch (error) {
       return { errors: [toClientError(error, context)] };
     }

@@ -36,6 +36,7 @@ function mappedIpv4(groups: readonly number[]): string | null {
 
 /** The one form of an address that callers are counted by, or null when it is none. */
 function normalise(given: string): string | null {
+  if (isIPv4(given)) return given;
   const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(given);
   const plain = bracketed?.[1] ?? (/^[\d.]+:\d+$/.test(given) ? given.slice(0, given.indexOf(':')) : given);
   const address = plain.replace(/%.*$/s, '');

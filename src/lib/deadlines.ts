@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from './clock.js';
 
-/** Listeners of one signal are a list that is walked at each change, so few share one. */
-const MAX_SHARERS = 8;
+/** Some listen by themselves, and the listeners of one signal are a list that is walked at each change. */
+const MAX_SHARERS = 64;
 
 /**
  * Gives signals that abort `ms` from now, or up to `sliceMs` sooner. Some who ask one after the other share a

@@ -56,7 +56,8 @@ export function textProblems(value: string, rules: TextRules): Problem[] {
     invalid('is empty.');
     return problems;
   }
-  const length = codePoints(value);
+  // As many UTF-16 units are never more code points.
+  const length = value.length > rules.maxLength ? codePoints(value) : 0;
   if (length > rules.maxLength) invalid(`has ${length} characters, at most ${rules.maxLength} are allowed.`);
   if ((rules.kind === 'text' ? CONTROLS_IN_TEXT : CONTROLS_IN_NAME).test(value)) {
     invalid('holds control characters.');

@@ -1,6 +1,7 @@
 import {
   isSpanContextValid,
   type Link,
+  ProxyTracerProvider,
   SpanStatusCode,
   trace,
   TraceFlags,
@@ -14,13 +15,13 @@ export interface Tracing {
    * wrote but names of operations.
    *
    * @param run - is given how to say that it failed, with a code, though it does not throw.
-   * @param causes - the spans, as `current` gave them, that this one is linked to.
+   * @param causes - asked for the spans, as `current` gave them, that this one is linked to.
    */
   span<Value>(
     name: string,
     attributes: Attributes,
     run: (fail: (code: string) => void) => Promise<Value>,
-    causes?: readonly string[],
+    causes?: () => readonly string[],
   ): Promise<Value>;
   /** Runs something within a span that begins a trace of its own and is linked to `cause`, which another process may have told. */
   caused(name: string, cause: string, run: () => void): void;
@@ -40,12 +41,23 @@ function linksTo(causes: readonly string[]): Link[] {
   });
 }
 
+const nothing = (): void => undefined;
+const none = (): readonly string[] => [];
+
 /** @param version - this program's version, told as that of the instrumentation. */
 export function createTracing({ version }: { version: string }): Tracing {
   const tracer = trace.getTracer('madang', version);
+
+  /** Whether there is an SDK. Spans that nobody sees are not made: they would cost more than what they are about. */
+  function isTraced(): boolean {
+    const provider = trace.getTracerProvider();
+    return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('madang') !== undefined;
+  }
+
   return {
-    span: (name, attributes, run, causes = []) =>
-      tracer.startActiveSpan(name, { attributes, links: linksTo(causes) }, async (span) => {
+    span(name, attributes, run, causes = none) {
+      if (!isTraced()) return run(nothing);
+      return tracer.startActiveSpan(name, { attributes, links: linksTo(causes()) }, async (span) => {
         const fail = (code: string): void => {
           span.setAttribute('error.type', code);
           span.setStatus({ code: SpanStatusCode.ERROR });
@@ -58,7 +70,8 @@ export function createTracing({ version }: { version: string }): Tracing {
         } finally {
           span.end();
         }
-      }),
+      });
+    },
     caused: (name, cause, run) =>
       tracer.startActiveSpan(name, { root: true, links: linksTo([cause]) }, (span) => {
         try {
@@ -68,6 +81,7 @@ export function createTracing({ version }: { version: string }): Tracing {
         }
       }),
     current() {
+      if (!isTraced()) return null;
       const context = trace.getActiveSpan()?.spanContext();
       if (context === undefined || !isSpanContextValid(context)) return null;
       if ((context.traceFlags & TraceFlags.SAMPLED) === 0) return null;

@@ -19,23 +19,26 @@ export type Count = (key: string, points: number) => Promise<number | null>;
 /** Allows everything. */
 export const unlimited: RateLimits = { consume: () => Promise.resolve(null) };
 
-async function spend(limiter: RateLimiterAbstract, key: string, points: number): Promise<number | null> {
-  try {
-    await limiter.consume(key, points);
-    return null;
-  } catch (refusal) {
-    if (!(refusal instanceof RateLimiterRes)) throw refusal;
-    return Math.max(1, Math.ceil(refusal.msBeforeNext));
-  }
+const allowed = (): null => null;
+
+function waitOf(refusal: unknown): number {
+  if (!(refusal instanceof RateLimiterRes)) throw refusal;
+  return Math.max(1, Math.ceil(refusal.msBeforeNext));
 }
 
+const countWindow =
+  (limiter: RateLimiterAbstract): Count =>
+  (key, points) =>
+    limiter.consume(key, points).then(allowed, waitOf);
+
 function countRule(name: string, rule: Rule, make: MakeWindow): Count {
-  const steady = make(name, rule);
-  const burst = rule.burst === undefined ? null : make(`${name}-burst`, rule.burst);
+  const steady = countWindow(make(name, rule));
+  if (rule.burst === undefined) return steady;
+  const burst = countWindow(make(`${name}-burst`, rule.burst));
   return async (key, points) => {
-    const wait = await spend(steady, key, points);
-    if (wait === null || burst === null) return wait;
-    const burstWait = await spend(burst, key, points);
+    const wait = await steady(key, points);
+    if (wait === null) return null;
+    const burstWait = await burst(key, points);
     // Whichever comes back first.
     return burstWait === null ? null : Math.min(wait, burstWait);
   };
@@ -45,6 +48,8 @@ function countRule(name: string, rule: Rule, make: MakeWindow): Count {
 export function countRates(rates: Rates, make: MakeWindow): Readonly<Record<RateLimit, Count>> {
   const count = (limit: RateLimit): Count => {
     const rules = rates[limit].rules.map((rule, index) => countRule(`${limit}-${index}`, rule, make));
+    const [only, another] = rules;
+    if (only !== undefined && another === undefined) return only;
     return async (key, points) => {
       // One after the other: what one rule refuses must not use up the next one.
       for (const rule of rules) {
@@ -83,10 +88,10 @@ export function createMemoryRateLimits({
   if (factor === null) return unlimited;
   const counts = countInMemory(ratesFor({ maxSocketsPerAddress, factor }));
   return {
-    async consume(limit, key, points = 1) {
-      const wait = await counts[limit](key, points);
-      if (wait !== null) metrics.rateLimitRejected.inc({ limit });
-      return wait;
-    },
+    consume: (limit, key, points = 1) =>
+      counts[limit](key, points).then((wait) => {
+        if (wait !== null) metrics.rateLimitRejected.inc({ limit });
+        return wait;
+      }),
   };
 }

@@ -1,17 +1,52 @@
 import type { Clock } from '../lib/clock.js';
 import { unavailable } from '../lib/coded-error.js';
 
-/** A signal that aborts after `ms`, and whose timer ends with `end`. */
+/** Limits calls that are made one after the other; their signals are shared as far as that goes. */
 export interface CallLimit {
-  readonly signal: AbortSignal;
+  /** The signal of the call that begins now: it aborts when that takes too long. */
+  begin(): AbortSignal;
+  /** Aborts the signal of the call that is under way. */
   abort(): void;
+  /** The call is over. */
   end(): void;
 }
 
-export function limitCall(clock: Clock, ms: number): CallLimit {
-  const controller = new AbortController();
-  const cancel = clock.after(ms, () => controller.abort());
-  return { signal: controller.signal, abort: () => controller.abort(), end: cancel };
+/**
+ * Limits each call to `ms`. A signal and a timer of its own would cost a good part of what a small call does: one
+ * signal serves many calls, and one timer looks after them.
+ */
+export function createCallLimit(clock: Clock, ms: number): CallLimit {
+  let controller = new AbortController();
+  let isWorn = false;
+  let endsAt: number | null = null;
+  let isTimed = false;
+
+  function time(left: number): void {
+    isTimed = true;
+    clock.after(left, () => {
+      isTimed = false;
+      // What calls may have left hanging on it is let go.
+      isWorn = true;
+      if (endsAt === null) return;
+      const rest = endsAt - clock.monotonic();
+      if (rest > 0) time(rest);
+      else controller.abort();
+    });
+  }
+
+  return {
+    begin() {
+      if (isWorn || controller.signal.aborted) controller = new AbortController();
+      isWorn = false;
+      endsAt = clock.monotonic() + ms;
+      if (!isTimed) time(ms);
+      return controller.signal;
+    },
+    abort: () => controller.abort(),
+    end() {
+      endsAt = null;
+    },
+  };
 }
 
 /** Runs one call of the store under a limit of its own. */
@@ -20,11 +55,12 @@ export async function limited<Value>(
   ms: number,
   call: (signal: AbortSignal) => Promise<Value>,
 ): Promise<Value> {
-  const limit = limitCall(clock, ms);
+  const controller = new AbortController();
+  const cancel = clock.after(ms, () => controller.abort());
   try {
-    return await call(limit.signal);
+    return await call(controller.signal);
   } finally {
-    limit.end();
+    cancel();
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.js';
 import { unavailable } from '../lib/coded-error.js';
 import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import { createQueuesOfInstance, type Unnumbered } from './append-queue.js';
 import { createCursorCheck } from './cursor-check.js';
 import { createDenseRead } from './dense-read.js';
 import { createHeadRead } from './head-read.js';
@@ -13,7 +14,7 @@ import type { LogMetrics } from './log-metrics.js';
 import { createLogPages } from './log-pages.js';
 import type { LogPosition, LogRecord, LogStore } from './log-store.js';
 import { createLogSubscriber } from './log-subscriber.js';
-import { createLogWriter, type LogWriter, type QueueCount, type Unnumbered } from './log-writer.js';
+import { createLogWriter, type LogWriter } from './log-writer.js';
 import type { Log } from './log.js';
 import { createTailCheck } from './tail-check.js';
 
@@ -61,7 +62,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
   const { store, bus, clock, limits, metrics, log } = options;
   const held = new Map<string, Held<Record>>();
   const feeds = new Map<string, LogFeed<Record>>();
-  const instance: QueueCount = { waiting: 0 };
+  const instance = createQueuesOfInstance();
   let stopped = false;
   let cancelSweep: (() => void) | null = null;
 
@@ -188,8 +189,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     append(logId, entry, signal) {
       if (stopped) return Promise.reject(unavailable());
       const log = hold(logId);
-      log.writer ??= makeWriter(logId, log);
-      return log.writer.append(entry, signal);
+      return (log.writer ??= makeWriter(logId, log)).append(entry, signal);
     },
 
     byKey: (logId, authorId, key, signal) => store.byKey(logId, authorId, key, null, signal),

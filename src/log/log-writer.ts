@@ -1,23 +1,16 @@
 import { sleep, type Clock } from '../lib/clock.js';
-import { CodedError, unavailable } from '../lib/coded-error.js';
+import { unavailable } from '../lib/coded-error.js';
 import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
-import { limitCall, type CallLimit } from './call-limit.js';
+import { createAppendQueue, type QueuesOfInstance, type Unnumbered, type Waiting } from './append-queue.js';
+import { createCallLimit } from './call-limit.js';
 import { headOf, momentOf, type Head, type KnownHead } from './known-head.js';
 import type { LogEvent } from './log-bus.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
-import type { LogEntry, LogRecord, LogSession, LogStore } from './log-store.js';
+import type { LogRecord, LogSession, LogStore } from './log-store.js';
 import type { LogAppended } from './log.js';
 import { createTurns } from './turns.js';
-
-/** What is appended: a record that has no number yet. */
-export type Unnumbered<Record extends LogRecord> = Omit<Record, 'number'> & LogEntry;
-
-/** How many appends wait on this instance, over all its writers. */
-export interface QueueCount {
-  waiting: number;
-}
 
 interface WriterOptions<Record extends LogRecord> {
   readonly logId: string;
@@ -28,7 +21,7 @@ interface WriterOptions<Record extends LogRecord> {
   readonly limits: LogLimits;
   readonly log: Logger;
   readonly metrics: LogMetrics;
-  readonly instance: QueueCount;
+  readonly instance: QueuesOfInstance;
   /** Runs its argument when the input of this turn of the event loop was handled: sends of one turn are one batch. */
   readonly defer: (callback: () => void) => void;
   /** The record that an entry becomes under a number. */
@@ -43,14 +36,6 @@ interface WriterOptions<Record extends LogRecord> {
   readonly hearsOthers: () => boolean;
 }
 
-interface Waiting<Record extends LogRecord> {
-  readonly entry: Unnumbered<Record>;
-  readonly bytes: number;
-  /** Somebody still waits for the answer. */
-  open: boolean;
-  settle(act: (resolve: (value: LogAppended<Record>) => void, reject: (error: Error) => void) => void): void;
-}
-
 export type LogWriter<Record extends LogRecord> = ReturnType<typeof createLogWriter<Record>>;
 
 /**
@@ -59,60 +44,33 @@ export type LogWriter<Record extends LogRecord> = ReturnType<typeof createLogWri
  * same keys, for as long as somebody waits. One batch at a time.
  */
 export function createLogWriter<Record extends LogRecord>(options: WriterOptions<Record>) {
-  const { logId, store, head, clock, chance, limits, log, metrics, instance } = options;
-  let queue: Waiting<Record>[] = [];
-  let waiting = 0;
+  const { logId, store, head, clock, chance, limits, log, metrics } = options;
   let pumping = false;
-  let inFlight: { readonly batch: readonly Waiting<Record>[]; readonly limit: CallLimit } | null = null;
+  /** Those for whom the store is being asked. */
+  let asking: readonly Waiting<Record>[] = [];
+  const limit = createCallLimit(clock, limits.storeCallMs);
   const turns = createTurns(options);
   let failures = 0;
 
-  function append(entry: Unnumbered<Record>, signal: AbortSignal): Promise<LogAppended<Record>> {
-    if (signal.aborted) return Promise.reject(unavailable(signal.reason));
-    if (waiting >= limits.maxQueuedPerLog || instance.waiting >= limits.maxQueuedPerInstance) {
-      const retryAfterMs = limits.overloadedRetryAfterMs;
-      return Promise.reject(
-        new CodedError('OVERLOADED', 'Too many sends wait. Try again.', { retryAfterMs }),
-      );
-    }
-    return new Promise((resolve, reject) => {
-      const item: Waiting<Record> = {
-        entry,
-        bytes: options.sizeOf(entry),
-        open: true,
-        settle(act) {
-          if (!item.open) return;
-          item.open = false;
-          count(-1);
-          signal.removeEventListener('abort', giveUp);
-          act(resolve, reject);
-        },
-      };
-      const giveUp = (): void => {
-        item.settle((_, reject) => reject(unavailable(signal.reason)));
-        if (inFlight?.batch.every((other) => !other.open) === true) inFlight.limit.abort();
-      };
-      signal.addEventListener('abort', giveUp);
-      count(1);
-      queue.push(item);
-      if (!pumping) {
-        pumping = true;
-        options.defer(() => void pump());
-      }
-    });
-  }
+  const queue = createAppendQueue<Record>({
+    ...options,
+    onGivenUp() {
+      if (asking.length > 0 && asking.every((item) => !item.open)) limit.abort();
+    },
+  });
 
-  function count(change: 1 | -1): void {
-    waiting += change;
-    instance.waiting += change;
-    metrics.writerQueue(instance.waiting);
+  function append(entry: Unnumbered<Record>, signal: AbortSignal): Promise<LogAppended<Record>> {
+    const answer = queue.add(entry, signal);
+    if (!pumping) {
+      pumping = true;
+      options.defer(() => void pump());
+    }
+    return answer;
   }
 
   async function pump(): Promise<void> {
     let session = store.session();
-    for (;;) {
-      queue = queue.filter((item) => item.open);
-      if (queue.length === 0) break;
+    while (queue.open().length > 0) {
       await turns.mine();
       const outcome = await attempt(session);
       if (outcome === 'known') continue;
@@ -131,8 +89,8 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
   /** One insert. `failed`: nothing is known any more. */
   async function attempt(session: LogSession): Promise<'known' | 'failed'> {
     try {
-      const base = head.get() ?? (await call(queue, (signal) => readHead(session, 0, signal)));
-      const batch = takeBatch();
+      const base = head.get() ?? (await call(queue.open(), (signal) => readHead(session, 0, signal)));
+      const batch = queue.batch();
       const records = batch.map((item, index) => options.numbered(item.entry, base.number + 1 + index));
       if (records.length === 0) return 'known';
       metrics.writerBatch(records.length);
@@ -144,7 +102,7 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
       }
       failures = 0;
       if (result.landed > 0) turns.stored(clock.monotonic() - startedAt);
-      landed(base, batch.slice(0, result.landed), records.slice(0, result.landed));
+      landed(base, batch, result.landed === records.length ? records : records.slice(0, result.landed));
       const next = batch[result.landed];
       if (result.outcome === 'duplicate' && next !== undefined) await settleDuplicate(next, session);
       if (result.outcome === 'conflict') await afterConflict(base.number + result.landed, session);
@@ -166,12 +124,11 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
     items: readonly Waiting<Record>[],
     ask: (signal: AbortSignal) => Promise<Value>,
   ): Promise<Value> {
-    const limit = limitCall(clock, limits.storeCallMs);
-    inFlight = { batch: [...items], limit };
+    asking = items;
     try {
-      return await ask(limit.signal);
+      return await ask(limit.begin());
     } finally {
-      inFlight = null;
+      asking = [];
       limit.end();
     }
   }
@@ -183,22 +140,13 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
     return head.get() ?? read;
   }
 
-  function takeBatch(): Waiting<Record>[] {
-    queue = queue.filter((item) => item.open);
-    let bytes = 0;
-    const end = queue.findIndex((item, index) => {
-      bytes += item.bytes;
-      return index >= limits.maxBatchRecords || (index > 0 && bytes > limits.maxBatchBytes);
-    });
-    return queue.slice(0, end === -1 ? queue.length : end);
-  }
-
   function landed(base: Head<Record>, batch: readonly Waiting<Record>[], records: readonly Record[]): void {
     if (records.length === 0) return;
-    queue = queue.slice(records.length);
+    queue.removeFirst(records.length);
     head.proven(headOf(records.at(-1) ?? null), momentOf(clock));
     for (const [index, record] of records.entries()) {
-      batch[index]?.settle((resolve) => resolve({ outcome: 'stored', record, duplicate: false }));
+      const item = batch[index];
+      if (item !== undefined) queue.settle(item).resolve({ outcome: 'stored', record, duplicate: false });
     }
     let previousTag = base.tag;
     for (const record of records) {
@@ -218,18 +166,17 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
       return sleep(clock, chance() * limits.maxConflictPauseMs);
     }
     head.proven(headOf(stored), at);
-    queue = queue.filter((other) => other !== item);
-    if (!options.sameInput(stored, item.entry))
-      return item.settle((resolve) => resolve({ outcome: 'conflict' }));
+    queue.remove(item);
+    if (!options.sameInput(stored, item.entry)) return queue.settle(item).resolve({ outcome: 'conflict' });
     const own = stored.call === item.entry.call;
-    item.settle((resolve) => resolve({ outcome: 'stored', record: stored, duplicate: !own }));
+    queue.settle(item).resolve({ outcome: 'stored', record: stored, duplicate: !own });
     options.onFound(stored, own);
   }
 
   /** The number behind `number` was taken: goes on behind what the feed has released since, else behind what the store says. */
   async function afterConflict(number: number, session: LogSession): Promise<void> {
     metrics.writerConflict();
-    if (!(await turns.lost(number))) await call(queue, (signal) => readHead(session, number, signal));
+    if (!(await turns.lost(number))) await call(queue.open(), (signal) => readHead(session, number, signal));
   }
 
   return {
@@ -239,8 +186,8 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
     idle: (): boolean => !pumping,
     /** Answers everybody who still waits with `UNAVAILABLE`. */
     refuse(): void {
-      for (const item of queue) item.settle((_, reject) => reject(unavailable()));
-      inFlight?.limit.abort();
+      for (const item of queue.open()) queue.settle(item).reject(unavailable());
+      limit.abort();
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Ids } from '../lib/ids.js';
 import { type Problem, refuse, type Result, succeed } from '../lib/problem.js';
 import { normalizeText, textProblems } from '../lib/text.js';
 import type { Metrics } from '../lib/metrics.js';
-import type { RateLimit, RateLimits } from '../limits/rate-limits.js';
+import type { RateLimits } from '../limits/rate-limits.js';
 import type { Log, LogDelivery, LogPage, LogRange } from '../log/log.js';
 import type { LogPosition } from '../log/log-store.js';
 import type { RoomService } from '../rooms/room-service.js';
@@ -71,17 +71,12 @@ export function createMessageService({
 
   /** How long the viewer must wait before it may send to the room, in milliseconds; null: it may. */
   async function limited(viewer: Viewer, roomId: string, address: string): Promise<number | null> {
-    const budgets: readonly [RateLimit, string][] = [
-      ['sendPerVisitor', viewer.id],
-      ['sendPerAddress', address],
-      ['sendPerRoom', roomId],
-    ];
     // One after the other: a sender that is refused must not use up what the others in its room may send.
-    for (const [limit, key] of budgets) {
-      const wait = await limits.consume(limit, key);
-      if (wait !== null) return wait;
-    }
-    return null;
+    return (
+      (await limits.consume('sendPerVisitor', viewer.id)) ??
+      (await limits.consume('sendPerAddress', address)) ??
+      limits.consume('sendPerRoom', roomId)
+    );
   }
 
   async function attempt(

@@ -37,7 +37,7 @@ export function createMessageTraces({ tracing }: { tracing: Tracing }) {
     traced: (store: MessageStore): MessageStore => ({
       ...store,
       append(batch, session, signal) {
-        const of = batch.slice(0, MAX_CAUSES).flatMap((message) => causes.get(message) ?? []);
+        const of = () => batch.slice(0, MAX_CAUSES).flatMap((message) => causes.get(message) ?? []);
         const attributes = { 'chat.batch_size': batch.length };
         return tracing.span('append messages', attributes, () => store.append(batch, session, signal), of);
       },

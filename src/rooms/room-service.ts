@@ -92,7 +92,7 @@ export function createRoomService({
     /** A room that this instance has read before, without asking the store. */
     cached: (roomId: string): RoomRecord | undefined => known.get(roomId),
     async byId(roomId: string, signal: AbortSignal): Promise<RoomRecord | null> {
-      return (await byIds([roomId], signal)).get(roomId) ?? null;
+      return known.get(roomId) ?? (await byIds([roomId], signal)).get(roomId) ?? null;
     },
     /** The room of this name, compared as `create` compares it. */
     async byName(name: string, signal: AbortSignal): Promise<RoomRecord | null> {

@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { createAbortWatch } from '../lib/abort-watch.js';
 import { unavailable } from '../lib/coded-error.js';
 import type { Logger } from '../lib/logger.js';
 import type { FromWorker, GroupOutcome, ToWorker, Write, Written } from './write-protocol.js';
@@ -54,6 +55,7 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
   const worker = new Worker(new URL(`./commit-worker${extname(import.meta.url)}`, import.meta.url), {
     workerData: { file: deps.file },
   });
+  const aborts = createAbortWatch();
   const collecting = new Set<Waiting>();
   /** Oldest first: the first one is running. */
   let sent: (readonly Waiting[])[] = [];
@@ -132,16 +134,16 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
       const waiting: Waiting = {
         write,
         settle(outcome) {
-          signal.removeEventListener('abort', onAbort);
+          aborts.remove(signal, onAbort);
           if ('failed' in outcome) reject(new Error(outcome.failed));
           else resolve(outcome);
         },
         fail(error) {
-          signal.removeEventListener('abort', onAbort);
+          aborts.remove(signal, onAbort);
           reject(error);
         },
       };
-      signal.addEventListener('abort', onAbort, { once: true });
+      aborts.add(signal, onAbort);
       collecting.add(waiting);
       // Everything else that this turn writes goes along.
       if (sent.length < groupsInTurn()) schedule(sendGroups);

@@ -23,7 +23,11 @@ function readBody(request: IncomingMessage): Promise<string> {
       if (size > MAX_BODY_BYTES) reject(tooLarge());
       else chunks.push(chunk);
     });
-    request.on('end', () => resolve(Buffer.concat(chunks).toString()));
+    request.on('end', () => {
+      const [first, second] = chunks;
+      const body = first === undefined || second !== undefined ? Buffer.concat(chunks) : first;
+      resolve(body.toString());
+    });
     request.on('error', reject);
     request.on('close', () => {
       if (!request.complete) reject(new Error('The client went away.'));
@@ -33,29 +37,38 @@ function readBody(request: IncomingMessage): Promise<string> {
 
 const ANY: Negotiated = { mediaType: JSON_RESPONSE, legacy: false };
 
-function write(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
+function write(
+  response: ServerResponse,
+  { status, headers, body }: HttpAnswer,
+  before: readonly string[],
+): void {
   if (response.headersSent || response.destroyed) return;
-  response.writeHead(status, {
-    ...headers,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    // The rest of a body that is refused is not waited for.
-    ...(response.req.complete || response.req.method !== 'POST' ? {} : { connection: 'close' }),
-  });
+  const lines = [...before, 'content-length', String(Buffer.byteLength(body)), 'cache-control', 'no-store'];
+  for (const name in headers) lines.push(name, headers[name] ?? '');
+  // The rest of a body that is refused is not waited for.
+  const isLeft = !response.req.complete && response.req.method === 'POST';
+  if (isLeft && !before.includes('connection')) lines.push('connection', 'close');
+  response.writeHead(status, lines);
   // As text it goes out together with the headers, in one write.
   response.end(body);
 }
 
-/** Answers with an error that came before any operation. */
-export const refuse = (response: ServerResponse, error: GraphQLError): void =>
-  write(response, toHttpAnswer({ errors: [error] }, negotiate(response.req.headers.accept) ?? ANY));
+/** Answers with an error that came before any operation. For `before` see `createFront`. */
+export const refuse = (response: ServerResponse, error: GraphQLError, before: readonly string[]): void =>
+  write(response, toHttpAnswer({ errors: [error] }, negotiate(response.req.headers.accept) ?? ANY), before);
 
 /**
  * `POST` with a JSON body and a JSON answer, the way of most operations, without the cost of a general server:
  * the same `prepare` and `execute` as everywhere.
+ *
+ * Its `before`: headers that every answer has, names and values in turn. None may have been set on the response.
  */
 export function createFront(http: HttpOperations) {
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  return async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    before: readonly string[],
+  ): Promise<void> => {
     try {
       const { headers } = request;
       const problem = contentTypeProblem(headers['content-type'], headers['content-encoding']);
@@ -66,10 +79,10 @@ export function createFront(http: HttpOperations) {
       }
       if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
       const params = requestOfBody(await readBody(request));
-      write(response, toHttpAnswer(await http.run(request, params), negotiated));
+      write(response, toHttpAnswer(await http.run(request, params), negotiated), before);
     } catch (error) {
       if (!(error instanceof GraphQLError)) response.destroy();
-      else refuse(response, error);
+      else refuse(response, error, before);
     }
   };
 }

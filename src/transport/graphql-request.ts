@@ -30,6 +30,7 @@ export function contentTypeProblem(
   contentType: string | undefined | null,
   encoding: string | undefined | null,
 ): GraphQLError | null {
+  if (contentType === 'application/json' && encoding === undefined) return null;
   const remedy = 'Send a JSON body with `Content-Type: application/json`.';
   const { type, charset } = parseContentType(contentType ?? '');
   if (type !== 'application/json') {

@@ -4,6 +4,11 @@ import { codeOf, retryAfterMsOf } from '../graphql/errors.js';
 const GRAPHQL_RESPONSE = 'application/graphql-response+json';
 export const JSON_RESPONSE = 'application/json';
 
+const CONTENT_TYPE = {
+  [GRAPHQL_RESPONSE]: `${GRAPHQL_RESPONSE}; charset=utf-8`,
+  [JSON_RESPONSE]: `${JSON_RESPONSE}; charset=utf-8`,
+} as const;
+
 /** How an answer is to be written. */
 export interface Negotiated {
   readonly mediaType: typeof GRAPHQL_RESPONSE | typeof JSON_RESPONSE;
@@ -13,8 +18,9 @@ export interface Negotiated {
 
 /** Media types of an `Accept` header that are wanted at all, in lower case. */
 function accepted(header: string): readonly string[] {
-  return header
-    .toLowerCase()
+  const ranges = header.toLowerCase();
+  if (!/[,;]/.test(ranges)) return [ranges.trim()];
+  return ranges
     .split(',')
     .map((range) => range.split(';').map((part) => part.trim()))
     .filter(([, ...parameters]) => !parameters.some((each) => /^q=0(\.0*)?$/.test(each)))
@@ -23,7 +29,7 @@ function accepted(header: string): readonly string[] {
 
 /** Whether the client asks for server-sent events. */
 export const wantsEvents = (accept: string | undefined | null): boolean =>
-  accepted(accept ?? '').includes('text/event-stream');
+  accept !== undefined && accept !== null && accepted(accept).includes('text/event-stream');
 
 /** Chooses the form of a JSON answer; null when the client accepts none. */
 export function negotiate(accept: string | undefined | null): Negotiated | null {
@@ -105,7 +111,7 @@ export function toHttpAnswer(result: ExecutionResult, negotiated: Negotiated): H
   const http = first === undefined ? { status: 200, spec: false, headers: {} } : httpOf(first);
   return {
     status: http.spec && negotiated.legacy ? 200 : http.status,
-    headers: { ...http.headers, 'content-type': `${negotiated.mediaType}; charset=utf-8` },
+    headers: { ...http.headers, 'content-type': CONTENT_TYPE[negotiated.mediaType] },
     body: JSON.stringify(errors === undefined ? result : { ...result, errors: errors.map(forClient) }),
   };
 }

@@ -32,6 +32,16 @@ function isHost(host: string | undefined): boolean {
   return match !== null && Number(match[2] ?? 0) <= MAX_PORT;
 }
 
+/** On every answer, names and values in turn: given all together, headers cost less than set one by one. */
+const ALWAYS: readonly string[] = Object.entries(COMMON_HEADERS).flat();
+const ALWAYS_WHEN_DRAINING: readonly string[] = [...ALWAYS, 'connection', 'close'];
+
+function setHeaders(response: ServerResponse, headers: readonly string[]): void {
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    response.setHeader(headers[index] ?? '', headers[index + 1] ?? '');
+  }
+}
+
 function answerText(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' });
   response.end(response.req.method === 'HEAD' ? undefined : body);
@@ -67,25 +77,27 @@ export function createRequestHandler(options: {
   const client = createClientFiles({ folder: options.clientFolder, prefix: `${basePath}/client` });
   const sdl = profile === 'public' ? `${printSchema(schema)}\n` : null;
 
-  async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function graphql(
+    request: IncomingMessage,
+    response: ServerResponse,
+    always: readonly string[],
+  ): Promise<void> {
     const { method, headers } = request;
     const preflight =
       method === 'OPTIONS' ? (headers['access-control-request-headers'] ?? 'content-type') : undefined;
-    for (const [name, value] of Object.entries(corsHeaders(headers.origin, allowedOrigins, preflight))) {
-      response.setHeader(name, value);
-    }
+    const cors = Object.entries(corsHeaders(headers.origin, allowedOrigins, preflight)).flat();
+    const before = cors.length === 0 ? always : [...always, ...cors];
     const wait = headers.authorization === undefined ? options.overload.retryAfterMs() : null;
     if (wait !== null && method !== 'OPTIONS') {
-      refuse(
-        response,
-        codedGraphQLError('OVERLOADED', 'The server is too busy for newcomers. Try again.', wait),
-      );
-    } else if (method === 'OPTIONS') {
+      const words = 'The server is too busy for newcomers. Try again.';
+      return refuse(response, codedGraphQLError('OVERLOADED', words, wait), before);
+    }
+    if (method === 'POST' && !wantsEvents(headers.accept)) return front(request, response, before);
+    setHeaders(response, before);
+    if (method === 'OPTIONS') {
       response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
     } else if (method === 'GET' && profile === 'public' && headers.accept?.includes('text/html') === true) {
       await graphiql(request, response);
-    } else if (method === 'POST' && !wantsEvents(headers.accept)) {
-      await front(request, response);
     } else if (method === 'POST' || method === 'GET') {
       if (wantsEvents(headers.accept)) {
         streams.add(response);
@@ -93,7 +105,7 @@ export function createRequestHandler(options: {
       }
       await yoga(request, response);
     } else {
-      refuse(response, badRequest('Send a GET or a POST.', 405, { allow: 'GET, POST, OPTIONS' }));
+      refuse(response, badRequest('Send a GET or a POST.', 405, { allow: 'GET, POST, OPTIONS' }), []);
     }
   }
 
@@ -107,7 +119,6 @@ export function createRequestHandler(options: {
 
   async function route(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const { method } = request;
-    if (path === '/graphql') return graphql(request, response);
     if (method !== 'GET' && method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
       return answerText(response, 405, 'text/plain', 'Only GET is answered here.\n');
@@ -140,12 +151,13 @@ export function createRequestHandler(options: {
     /** Answers a request. Never throws or rejects. */
     async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
       try {
-        for (const [name, value] of Object.entries(COMMON_HEADERS)) response.setHeader(name, value);
-        if (options.draining()) response.setHeader('connection', 'close');
+        const always = options.draining() ? ALWAYS_WHEN_DRAINING : ALWAYS;
         const path = pathOf(request);
         if (!isHost(request.headers.host)) {
-          return refuse(response, badRequest('The Host header is not a host.'));
+          return refuse(response, badRequest('The Host header is not a host.'), always);
         }
+        if (path === '/graphql') return await graphql(request, response, always);
+        setHeaders(response, always);
         if (path === null) return answerText(response, 404, 'text/plain', 'There is nothing here.\n');
         return await route(request, response, path);
       } catch (error) {

@@ -73,7 +73,8 @@ export function createModelStore<Record extends LogRecord>(
       const give = (): void => reject(unavailable(signal.reason));
       if (signal.aborted) give();
       signal.addEventListener('abort', give, { once: true });
-      answer.then(resolve, reject);
+      const end = (): void => signal.removeEventListener('abort', give);
+      answer.then(resolve, reject).then(end, end);
     });
   }
 

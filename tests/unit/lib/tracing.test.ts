@@ -79,7 +79,12 @@ describe('spans', () => {
     const tracing = createTracing({ version: '1' });
     const cause = `00-${'a1'.repeat(16)}-${'b2'.repeat(8)}-01`;
     const nobody = [`00-${'0'.repeat(32)}-${'b2'.repeat(8)}-01`, `01-${'a1'.repeat(16)}-x`, '', 'x'];
-    await tracing.span('batch', {}, async () => undefined, [cause, ...nobody]);
+    await tracing.span(
+      'batch',
+      {},
+      async () => undefined,
+      () => [cause, ...nobody],
+    );
     let ran = 0;
     tracing.caused('delivery', cause, () => (ran += 1));
     expect(() =>

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { createCallLimit } from '../../../src/log/call-limit.js';
+import { createFakeClock } from '../../testkit/log/fake-clock.js';
+
+const LIMIT_MS = 1000;
+
+function world() {
+  const clock = createFakeClock();
+  return { clock, limit: createCallLimit(clock, LIMIT_MS) };
+}
+
+describe('the limit of calls made one after the other', () => {
+  it('gives each call its whole time, whenever the timer was set', async () => {
+    const { clock, limit } = world();
+    limit.begin();
+    await clock.pass(900);
+    limit.end();
+    const signal = limit.begin();
+    await clock.pass(999);
+    expect(signal.aborted).toBe(false);
+    await clock.pass(1);
+    expect(signal.aborted).toBe(true);
+  });
+
+  it('gives the next call after one that was aborted a fresh signal', async () => {
+    const { clock, limit } = world();
+    expect(limit.begin().aborted).toBe(false);
+    await clock.pass(LIMIT_MS);
+    limit.end();
+    const next = limit.begin();
+    expect(next.aborted).toBe(false);
+    limit.abort();
+    limit.end();
+    expect(next.aborted).toBe(true);
+    expect(limit.begin().aborted).toBe(false);
+  });
+
+  it('aborts nothing while no call is under way, and keeps no timer', async () => {
+    const { clock, limit } = world();
+    const signal = limit.begin();
+    limit.end();
+    await clock.pass(10 * LIMIT_MS);
+    expect(signal.aborted).toBe(false);
+    expect(clock.pending()).toBe(0);
+  });
+
+  it('keeps one signal for many calls, but none for ever', async () => {
+    const { clock, limit } = world();
+    const signals = new Set<AbortSignal>();
+    for (let call = 0; call < 100; call += 1) {
+      signals.add(limit.begin());
+      await clock.pass(50);
+      limit.end();
+    }
+    expect(signals.size).toBeGreaterThan(1);
+    expect(signals.size).toBeLessThan(10);
+  });
+});
