@@ -280,16 +280,21 @@ export function createManualTime() {
   let now = 1000;
   let timers: { at: number; callback: () => void }[] = [];
   let turns: (() => void)[] = [];
+  function after(ms: number, callback: () => void): () => void {
+    const timer = { at: now + ms, callback };
+    timers.push(timer);
+    return () => {
+      timers = timers.filter((each) => each !== timer);
+    };
+  }
   const clock: Clock = {
-    ...systemClock,
     now: () => now,
     monotonic: () => now,
-    after(ms, callback) {
-      const timer = { at: now + ms, callback };
-      timers.push(timer);
-      return () => {
-        timers = timers.filter((each) => each !== timer);
-      };
+    after,
+    deadline(ms) {
+      const controller = new AbortController();
+      after(ms, () => controller.abort(new DOMException('The deadline is over.', 'TimeoutError')));
+      return controller.signal;
     },
   };
   return {
