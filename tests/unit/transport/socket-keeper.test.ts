@@ -54,6 +54,25 @@ describe('the keeper of sockets', () => {
     expect([renewed.closes, fresh.closes]).toEqual([[], []]);
   });
 
+  it('pings each of many sockets once in a round, a few at a time', async () => {
+    const { clock, socket } = world();
+    const pings: { readonly at: number; readonly socket: number }[] = [];
+    const sockets = Array.from({ length: 1200 }, (_, index) => {
+      const one = socket();
+      one.connection.ws.ping = () => {
+        one.connection.alive = true;
+        pings.push({ at: clock.monotonic(), socket: index });
+      };
+      return one;
+    });
+    await clock.advance(PING_MS);
+    expect(new Set(pings.map((ping) => ping.socket)).size).toBe(sockets.length);
+    expect(pings).toHaveLength(sockets.length);
+    const together = new Map<number, number>();
+    for (const { at } of pings) together.set(at, (together.get(at) ?? 0) + 1);
+    expect(Math.max(...together.values())).toBe(10);
+  });
+
   it('closes with 4403 at the end of a token, not before', async () => {
     const { clock, keeper, socket } = world();
     const { connection, closes } = socket();
