@@ -24,56 +24,72 @@ export interface Loaders {
 const keyOf = ({ logId, number }: LogPosition): string => `${logId}:${number}`;
 const NO_VISITORS: RoomCounts = { recentVisitorCount: 0, onlineCount: 0 };
 
+interface Sources {
+  readonly rooms: RoomService;
+  readonly visitors: VisitorService;
+  readonly presence: PresenceService;
+  readonly messages: MessageService;
+}
+
+const batched = { maxBatchSize: MAX_BATCH };
+
 /**
  * Each loader is made when it is first asked for: most operations, and nearly all events of a shared execution,
- * need none.
+ * need none. A class for the reason that the context is one.
  */
-export function createLoaders(
-  {
-    rooms,
-    visitors,
-    presence,
-    messages,
-  }: { rooms: RoomService; visitors: VisitorService; presence: PresenceService; messages: MessageService },
-  signal: AbortSignal,
-): Loaders {
-  const batched = { maxBatchSize: MAX_BATCH };
-  const made: { -readonly [Name in keyof Loaders]?: Loaders[Name] } = {};
-  return {
-    get room() {
-      return (made.room ??= new DataLoader(async (ids) => {
-        const found = await rooms.byIds(ids, signal);
-        return ids.map((id) => found.get(id) ?? null);
-      }, batched));
-    },
-    get visitor() {
-      return (made.visitor ??= new DataLoader(async (ids) => {
-        const found = await visitors.byIds(ids, signal);
-        return ids.map((id) => found.get(id) ?? null);
-      }, batched));
-    },
-    get counts() {
-      return (made.counts ??= new DataLoader(async (ids) => {
-        const found = await presence.counts(ids);
-        return ids.map((id) => found.get(id) ?? NO_VISITORS);
-      }, batched));
-    },
-    get newestMessage() {
-      return (made.newestMessage ??= new DataLoader(
-        (ids) => Promise.all(ids.map((id) => messages.newest(id, signal))),
-        batched,
-      ));
-    },
-    get message() {
-      return (made.message ??= new DataLoader<LogPosition, Message | null, string>(
-        async (positions) => {
-          const found = new Map(
-            (await messages.at(positions, signal)).map((message) => [keyOf(message), message]),
-          );
-          return positions.map((position) => found.get(keyOf(position)) ?? null);
-        },
-        { ...batched, cacheKeyFn: keyOf },
-      ));
-    },
-  };
+class LazyLoaders implements Loaders {
+  readonly #sources: Sources;
+  readonly #signal: AbortSignal;
+  #room: Loaders['room'] | undefined;
+  #visitor: Loaders['visitor'] | undefined;
+  #counts: Loaders['counts'] | undefined;
+  #newestMessage: Loaders['newestMessage'] | undefined;
+  #message: Loaders['message'] | undefined;
+
+  constructor(sources: Sources, signal: AbortSignal) {
+    this.#sources = sources;
+    this.#signal = signal;
+  }
+
+  get room(): Loaders['room'] {
+    return (this.#room ??= new DataLoader(async (ids) => {
+      const found = await this.#sources.rooms.byIds(ids, this.#signal);
+      return ids.map((id) => found.get(id) ?? null);
+    }, batched));
+  }
+
+  get visitor(): Loaders['visitor'] {
+    return (this.#visitor ??= new DataLoader(async (ids) => {
+      const found = await this.#sources.visitors.byIds(ids, this.#signal);
+      return ids.map((id) => found.get(id) ?? null);
+    }, batched));
+  }
+
+  get counts(): Loaders['counts'] {
+    return (this.#counts ??= new DataLoader(async (ids) => {
+      const found = await this.#sources.presence.counts(ids);
+      return ids.map((id) => found.get(id) ?? NO_VISITORS);
+    }, batched));
+  }
+
+  get newestMessage(): Loaders['newestMessage'] {
+    return (this.#newestMessage ??= new DataLoader(
+      (ids) => Promise.all(ids.map((id) => this.#sources.messages.newest(id, this.#signal))),
+      batched,
+    ));
+  }
+
+  get message(): Loaders['message'] {
+    return (this.#message ??= new DataLoader<LogPosition, Message | null, string>(
+      async (positions) => {
+        const messages = await this.#sources.messages.at(positions, this.#signal);
+        const found = new Map(messages.map((message) => [keyOf(message), message]));
+        return positions.map((position) => found.get(keyOf(position)) ?? null);
+      },
+      { ...batched, cacheKeyFn: keyOf },
+    ));
+  }
 }
+
+export const createLoaders = (sources: Sources, signal: AbortSignal): Loaders =>
+  new LazyLoaders(sources, signal);
