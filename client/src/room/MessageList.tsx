@@ -6,8 +6,9 @@ import { useChat } from '../session/chat-context.js';
 import { useTexts } from '../ui/language.js';
 import { usePageVisible } from '../ui/use-page-visible.js';
 import { useReadable } from '../ui/use-readable.js';
+import { JumpToNewest } from './JumpToNewest.js';
 import { createLineElements } from './line-elements.js';
-import { listItems, type Item } from './listed.js';
+import { listItems, timeOf, type Item } from './listed.js';
 import { useContinuity } from './use-continuity.js';
 import { useKeptLines } from './use-kept-lines.js';
 import { useOpening } from './use-opening.js';
@@ -25,7 +26,6 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const { outbox, unread } = useChat();
   const state = useReadable(room.state);
   const entries = useReadable(outbox.entries);
-  const lastRead = useReadable(unread.lastRead);
   const visible = usePageVisible();
   const [{ data }] = useViewerQuery();
   const viewer = data?.viewer ?? null;
@@ -40,6 +40,10 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
     () => listItems(messages, notYetListed(entries, roomId, messages)),
     [messages, entries, roomId],
   );
+  const timeBefore = (index: number) => {
+    const before = items[index - 1];
+    return before === undefined ? null : timeOf(before);
+  };
   const { shift, edition } = useContinuity({ first, last, length: items.length });
 
   const wantOlder = useCallback(() => {
@@ -80,7 +84,6 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
           : hasOlder
             ? ''
             : texts.beginning;
-  const fresh = last - (lastRead.get(roomId) ?? last);
   return (
     <div className="messages">
       <div
@@ -106,7 +109,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
           >
             {(item, index) =>
               elementOf(item, {
-                before: items[index - 1],
+                timeBefore: timeBefore(index),
                 names,
                 viewer,
                 edge: index === 0 ? edge : null,
@@ -117,12 +120,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
           </Virtualizer>
         )}
       </div>
-      {!atEnd && opened && (
-        <button type="button" className="jump" onClick={toEnd}>
-          {texts.jumpToNewest}
-          {fresh > 0 && <span className="jump-count"> {texts.newMessages(fresh)}</span>}
-        </button>
-      )}
+      {!atEnd && opened && <JumpToNewest roomId={roomId} last={last} onJump={toEnd} />}
     </div>
   );
 }

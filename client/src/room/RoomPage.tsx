@@ -3,7 +3,7 @@ import { useRoomHeaderQuery } from '../__generated__/operations.js';
 import { useTexts } from '../ui/language.js';
 import { Name } from '../ui/Name.js';
 import { RoomLink } from '../ui/RoomLink.js';
-import { useReadable } from '../ui/use-readable.js';
+import { useSelected } from '../ui/use-readable.js';
 import { MessageComposer } from './MessageComposer.js';
 import { MessageList } from './MessageList.js';
 import { SendingPause } from './SendingPause.js';
@@ -14,7 +14,7 @@ import { useFreshCounts } from './use-fresh-counts.js';
 export function RoomPage({ roomId }: { roomId: string }) {
   const room = useFollowedRoom(roomId);
   const texts = useTexts();
-  const { phase } = useReadable(room.state);
+  const phase = useSelected(room.state, (state) => state.phase);
   const [{ data }] = useRoomHeaderQuery({
     variables: { id: roomId },
     requestPolicy: 'cache-and-network',

@@ -5,7 +5,8 @@ import { MessageLine } from './MessageLine.js';
 
 /** What a line shows besides its own message. */
 interface Surroundings {
-  readonly before: Item | undefined;
+  /** When the line above it was sent, and not that line: else each would keep all that ever came before it. */
+  readonly timeBefore: string | number | null;
   readonly names: RoomState['names'];
   readonly viewer: Viewer | null;
   readonly edge: string | null;
@@ -22,8 +23,8 @@ export function createLineElements() {
   return (item: Item, around: Surroundings): ReactElement => {
     const known = made.get(item);
     if (known !== undefined && same(known.around, around)) return known.element;
-    const { before, names, viewer, ...props } = around;
-    const line = lineOf(item, before, names, viewer);
+    const { timeBefore, names, viewer, ...props } = around;
+    const line = lineOf(item, timeBefore, names, viewer);
     const element = <MessageLine key={line.anchor} {...props} {...line} />;
     made.set(item, { around, element });
     return element;
@@ -31,7 +32,7 @@ export function createLineElements() {
 }
 
 const same = (a: Surroundings, b: Surroundings): boolean =>
-  a.before === b.before &&
+  a.timeBefore === b.timeBefore &&
   a.names === b.names &&
   a.viewer === b.viewer &&
   a.edge === b.edge &&

@@ -39,16 +39,23 @@ export function anchorOf(item: Item, viewer: Viewer | null): string {
   return item.idempotencyKey === null ? item.id : `${item.author.id}:${item.idempotencyKey}`;
 }
 
-/** What to show of one of them. Of thousands only those that are seen are asked for. */
+/** When it was accepted, or written: RFC 3339, or milliseconds since the Unix epoch. */
+export const timeOf = (item: Item): string | number => ('author' in item ? item.createdAt : item.writtenAt);
+
+/**
+ * What to show of one of them. Of thousands only those that are seen are asked for.
+ *
+ * @param timeBefore `timeOf` the one above it; null for the first one
+ */
 export function lineOf(
   item: Item,
-  before: Item | undefined,
+  timeBefore: string | number | null,
   names: RoomState['names'],
   viewer: Viewer | null,
 ): Listed {
   const anchor = anchorOf(item, viewer);
   const time = timeOf(item);
-  const dayBegins = before === undefined || dayKey(new Date(timeOf(before))) !== dayKey(new Date(time));
+  const dayBegins = timeBefore === null || dayKey(new Date(timeBefore)) !== dayKey(new Date(time));
   if ('author' in item) {
     const { number, author, text } = item;
     return {
@@ -76,5 +83,3 @@ export function lineOf(
     number,
   };
 }
-
-const timeOf = (item: Item): string | number => ('author' in item ? item.createdAt : item.writtenAt);

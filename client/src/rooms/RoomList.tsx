@@ -1,5 +1,4 @@
 import { useCallback, useRef, useState, type KeyboardEvent } from 'react';
-import { unreadCount } from '../../kit/index.js';
 import { useShownRoomsQuery, type RoomRowFragment } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { useTexts } from '../ui/language.js';
@@ -22,9 +21,8 @@ const NO_ROOMS: never[] = [];
 /** The rooms in the order of the ranking. It keeps still while a pointer or the keyboard's focus is in it. */
 export function RoomList() {
   const texts = useTexts();
-  const { unread, roomList } = useChat();
+  const { roomList } = useChat();
   const { roomId } = useRoute();
-  const lastRead = useReadable(unread.lastRead);
   const { phase } = useReadable(roomList.state);
   const [{ data }] = useShownRoomsQuery({ variables: { first: WATCHED_ROOMS }, requestPolicy: 'cache-only' });
   const [search, setSearch] = useState('');
@@ -76,12 +74,7 @@ export function RoomList() {
         onBlur={() => rest('focus', false)}
       >
         {shown.map((room) => (
-          <RoomRow
-            key={room.id}
-            room={room}
-            unread={unreadCount(lastRead, room.id, room.messageCount)}
-            current={room.id === roomId}
-          />
+          <RoomRow key={room.id} room={room} current={room.id === roomId} />
         ))}
       </ul>
       {shown.length === 0 && (

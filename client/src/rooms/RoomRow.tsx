@@ -1,21 +1,18 @@
 import { memo } from 'react';
+import { unreadCount } from '../../kit/index.js';
 import type { RoomRowFragment } from '../__generated__/operations.js';
+import { useChat } from '../session/chat-context.js';
 import { Avatar } from '../ui/Avatar.js';
 import { useTexts } from '../ui/language.js';
 import { Name } from '../ui/Name.js';
 import { RoomLink } from '../ui/RoomLink.js';
+import { useSelected } from '../ui/use-readable.js';
 
 /** One room of the list: its name, then visitors, unread, newest message; always of one height. */
-export const RoomRow = memo(function RoomRow({
-  room,
-  unread,
-  current,
-}: {
-  room: RoomRowFragment;
-  unread: number;
-  current: boolean;
-}) {
+export const RoomRow = memo(function RoomRow({ room, current }: { room: RoomRowFragment; current: boolean }) {
   const texts = useTexts();
+  const { lastRead } = useChat().unread;
+  const unread = useSelected(lastRead, (read) => unreadCount(read, room.id, room.messageCount));
   const { latestMessage } = room;
   return (
     <li>

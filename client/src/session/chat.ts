@@ -14,6 +14,7 @@ import type { Client } from 'urql';
 import { ViewerDocument, type ViewerQuery, type ViewerQueryVariables } from '../__generated__/operations.js';
 import { createGraphQLClient } from '../graphql/client.js';
 import { createKeptCache } from '../graphql/kept-cache.js';
+import { pacedRoom } from '../room/paced-room.js';
 import { createRoomKeeper, type RoomKeeper } from '../room/room-keeper.js';
 import { followRoomList } from '../rooms/follow-room-list.js';
 import { createBrowserStorage } from '../ui/browser-storage.js';
@@ -84,6 +85,6 @@ export function openChat(base: URL): Chat {
     roomList: followRoomList(client),
     router: createRouter(window, base.pathname),
     forget: () => keptCache.forget(),
-    rooms: createRoomKeeper((roomId) => followRoom({ connection: socket, roomId, kept })),
+    rooms: createRoomKeeper((roomId) => pacedRoom(followRoom({ connection: socket, roomId, kept }))),
   };
 }

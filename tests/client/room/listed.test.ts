@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { OutboxEntry, RoomMessage } from '../../../client/kit/index.js';
-import { lineOf, listItems } from '../../../client/src/room/listed.js';
+import { lineOf, listItems, timeOf } from '../../../client/src/room/listed.js';
 
 const ME = { id: 'me', displayName: 'Me' };
 const message = (number: number, part: Partial<RoomMessage> = {}): RoomMessage => ({
@@ -29,7 +29,10 @@ function linesOf(
   unlisted: readonly OutboxEntry[] = [],
 ) {
   const items = listItems(messages, unlisted);
-  return items.map((item, index) => lineOf(item, items[index - 1], names, ME));
+  return items.map((item, index) => {
+    const before = items[index - 1];
+    return lineOf(item, before === undefined ? null : timeOf(before), names, ME);
+  });
 }
 
 describe('the lines of a list', () => {

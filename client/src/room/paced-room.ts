@@ -1,0 +1,62 @@
+import { systemEnvironment, type Environment, type FollowedRoom, type RoomState } from '../../kit/index.js';
+
+/** New messages are shown at most this often, in milliseconds; those that come meanwhile are shown together. */
+const SHOW_EVERY_MS = 100;
+
+/**
+ * The room, with new messages of a busy one shown a few at once, so that the page has time for what its reader does.
+ * The first one after a pause, and every other change, is shown as soon as it comes.
+ */
+export function pacedRoom(room: FollowedRoom, environment: Environment = systemEnvironment): FollowedRoom {
+  const listeners = new Set<() => void>();
+  let shown = room.state.get();
+  let resting = false;
+  let cancelRest = () => {};
+
+  function show(): void {
+    shown = room.state.get();
+    if (!resting) {
+      resting = true;
+      cancelRest = environment.after(SHOW_EVERY_MS, rested);
+    }
+    for (const listener of Array.from(listeners)) listener();
+  }
+
+  function rested(): void {
+    resting = false;
+    if (shown !== room.state.get()) show();
+  }
+
+  const unwatch = room.state.watch(() => {
+    if (!resting || !isOnlyLonger(shown, room.state.get())) show();
+  });
+  return {
+    ...room,
+    state: {
+      get: () => shown,
+      watch(listener) {
+        // A wrapper of its own, so that the same listener may watch twice and leave once.
+        const entry = () => listener();
+        listeners.add(entry);
+        return () => void listeners.delete(entry);
+      },
+    },
+    stop() {
+      unwatch();
+      cancelRest();
+      room.stop();
+    },
+  };
+}
+
+/** Whether nothing but messages at the lower end, and names, are new. */
+function isOnlyLonger(before: RoomState, now: RoomState): boolean {
+  return (
+    now.messages.length > before.messages.length &&
+    now.messages[0] === before.messages[0] &&
+    now.phase === before.phase &&
+    now.hasOlder === before.hasOlder &&
+    now.loadingOlder === before.loadingOlder &&
+    now.problem === before.problem
+  );
+}

@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { FollowedRoom, RoomMessage, RoomState } from '../../../client/kit/index.js';
+import { createStore } from '../../../client/kit/store.js';
+import { pacedRoom } from '../../../client/src/room/paced-room.js';
+
+const EVERY_MS = 100;
+const messages = Array.from({ length: 100 }, (_, index): RoomMessage => ({
+  id: `m${index + 1}`,
+  number: index + 1,
+  text: '',
+  createdAt: '2026-01-01T12:00:00.000Z',
+  idempotencyKey: null,
+  author: { id: 'ana', displayName: 'Ana' },
+}));
+
+describe('a room at a pace', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  function start() {
+    const state = createStore<RoomState>({
+      phase: 'ready',
+      messages: messages.slice(0, 1),
+      hasOlder: true,
+      loadingOlder: false,
+      names: new Map(),
+      problem: null,
+    });
+    const stop = vi.fn();
+    const nothing = () => undefined;
+    const room: FollowedRoom = {
+      state,
+      stop,
+      loadOlder: nothing,
+      keepNewest: nothing,
+      rename: nothing,
+      restart: nothing,
+    };
+    const paced = pacedRoom(room);
+    /** How many messages each rendering would show. */
+    const shown: number[] = [];
+    const leave = paced.state.watch(() => shown.push(paced.state.get().messages.length));
+    const change = (part: Partial<RoomState>) => state.set({ ...state.get(), ...part });
+    const hold = (count: number) => change({ messages: messages.slice(0, count) });
+    return { paced, shown, change, hold, stop, leave };
+  }
+
+  it('shows a message at once, and those that follow on its heels together', async () => {
+    const { shown, hold } = start();
+    hold(2);
+    expect(shown).toEqual([2]);
+    hold(3);
+    hold(4);
+    expect(shown).toEqual([2]);
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    expect(shown).toEqual([2, 4]);
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    hold(5);
+    expect(shown).toEqual([2, 4, 5]);
+  });
+
+  it('shows fifty a second ten times a second, and all of them in the end', async () => {
+    const { shown, hold } = start();
+    for (let count = 2; count <= 51; count += 1) {
+      hold(count);
+      await vi.advanceTimersByTimeAsync(20);
+    }
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    expect(shown.length).toBeLessThanOrEqual(12);
+    expect(shown.at(-1)).toBe(51);
+  });
+
+  it('shows every other change at once, with what waited', () => {
+    const { paced, shown, change, hold } = start();
+    hold(2);
+    hold(3);
+    change({ loadingOlder: true });
+    expect(shown).toEqual([2, 3]);
+    change({ messages: messages.slice(1, 3) });
+    change({ phase: 'failed' });
+    change({ names: new Map([['ana', 'Ana Bell']]) });
+    expect(shown).toEqual([2, 3, 2, 2, 2]);
+    expect(paced.state.get()).toMatchObject({ phase: 'failed', loadingOlder: true });
+  });
+
+  it('shows nothing after it was stopped, or to one who left', async () => {
+    const { paced, shown, hold, stop, leave } = start();
+    hold(2);
+    hold(3);
+    leave();
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    expect(shown).toEqual([2]);
+    expect(paced.state.get().messages).toHaveLength(3);
+    hold(4);
+    paced.stop();
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    expect(paced.state.get().messages).toHaveLength(3);
+    expect(stop).toHaveBeenCalledOnce();
+  });
+});
