@@ -74,17 +74,28 @@ export const untilShown = (page: Page, href: string, text: string): Promise<numb
     [href, text] as const,
   );
 
-/** Types into the composer; for each key the milliseconds until what it changed is painted. */
+/**
+ * Types into the composer; for each key the milliseconds until what it changed is painted. Something small moves on the
+ * page meanwhile: where nothing else does, a browser starts a frame for the key at once, and the wait for the next
+ * frame would be taken for the work of whatever else goes on.
+ */
 export async function typingMs(page: Page, keys: number, everyMs: number): Promise<readonly number[]> {
   const notes = await page.evaluateHandle(() => {
     const latencies: number[] = [];
+    const dot = document.body.appendChild(document.createElement('div'));
+    dot.style.cssText = 'position: fixed; top: 0; left: 0; width: 2px; height: 2px; background: red';
+    const move = (now: number) => {
+      dot.style.opacity = String(0.5 + (now % 2) / 4);
+      if (dot.isConnected) requestAnimationFrame(move);
+    };
+    requestAnimationFrame(move);
     document.addEventListener(
       'keydown',
       ({ timeStamp }) =>
         requestAnimationFrame(() => setTimeout(() => latencies.push(performance.now() - timeStamp))),
       { capture: true },
     );
-    return latencies;
+    return { latencies, dot };
   });
   await page.getByRole('textbox', { name: 'Message', exact: true }).focus();
   for (let key = 0; key < keys; key += 1) {
@@ -92,7 +103,10 @@ export async function typingMs(page: Page, keys: number, everyMs: number): Promi
     await page.waitForTimeout(everyMs);
   }
   await page.getByRole('textbox', { name: 'Message', exact: true }).fill('');
-  return notes.evaluate((latencies) => latencies);
+  return notes.evaluate(({ latencies, dot }) => {
+    dot.remove();
+    return latencies;
+  });
 }
 
 /** For so long the milliseconds between each frame and the next. */
