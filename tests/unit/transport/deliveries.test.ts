@@ -12,15 +12,22 @@ const SEVERAL_SLICES = 700;
 const LARGE_BYTES = 100_000;
 const patient = { timeout: 20_000 };
 
-/** Calls by which frames of results reach the operating system, and the sockets of the server that made them. */
-function watchWrites(onWrite: (socket: Socket) => void = () => undefined) {
+/** Pings, pongs and the end of a connection: nothing of a delivery. */
+const isControl = (bytes: unknown): boolean => {
+  const first = typeof bytes === 'string' ? bytes.charCodeAt(0) : bytes instanceof Uint8Array ? bytes[0] : 0;
+  return ((first ?? 0) & 0xf8) === 0x88;
+};
+
+/** Every call by which sockets of the server at `url` hand something to the operating system, and who made it. */
+function watchWrites(url: string, onWrite: (socket: Socket) => void = () => undefined) {
+  const port = Number(new URL(url).port);
   const write = Socket.prototype.write;
   const written: Socket[] = [];
   const spy = vi.spyOn(Socket.prototype, 'write').mockImplementation(function (
     this: Socket,
     ...args: unknown[]
   ) {
-    if (typeof args[0] === 'string' && args[0].includes('"type":"next"')) {
+    if (this.localPort === port && !isControl(args[0])) {
       written.push(this);
       onWrite(this);
     }
@@ -42,7 +49,7 @@ describe('what a delivery costs', () => {
       for (const [index, socket] of sockets.entries()) expect(socket.of('1')).toHaveLength(SOCKETS - index);
     }, patient);
     calls.executions = 0;
-    const writes = watchWrites();
+    const writes = watchWrites(url);
     const stringify = vi.spyOn(JSON, 'stringify');
     try {
       source.append(EVENTS);
@@ -81,7 +88,7 @@ describe('a flush that goes on for several turns', () => {
     }, patient);
 
     const dead = new Set<Socket>();
-    const writes = watchWrites((socket) => {
+    const writes = watchWrites(url, (socket) => {
       // In the second slice, in the middle of what its socket is owed.
       if (writes.written.length !== 260) return;
       dead.add(socket);
