@@ -17,7 +17,7 @@ export interface LogLimits {
   readonly maxConflictPauseMs: number;
   /** How long the bus is then waited for, to say who; the store is asked otherwise. */
   readonly conflictNewsMs: number;
-  /** The longest that a writer which has just written waits for others to write. */
+  /** The longest that a writer waits for each of the others whose turn comes before its own. */
   readonly maxTurnMs: number;
   /** The longest pause after an outcome that is not known. */
   readonly maxFailurePauseMs: number;
@@ -57,7 +57,7 @@ export const LOG_LIMITS: Omit<LogLimits, 'maxReplayed'> = {
   storeCallMs: 5000,
   maxConflictPauseMs: 4,
   conflictNewsMs: 5,
-  maxTurnMs: 50,
+  maxTurnMs: 100,
   maxFailurePauseMs: 200,
   subscribeWaitMs: 300,
   maxAhead: 1024,

@@ -11,7 +11,7 @@ const TURN_INSERTS = 2;
 /** Who did not write for so many rounds of all writers is none of them any more. */
 const ACTIVE_ROUNDS = 2;
 /** More writers than this are not told apart. */
-const MAX_WRITERS = 32;
+const MAX_WRITERS = 16;
 /** So many inserts without a pause are made before others are waited for of whom nothing is known; more each time that nobody came. */
 const MIN_SOLO_INSERTS = 4;
 const MAX_SOLO_INSERTS = 32;
@@ -78,7 +78,7 @@ export function createTurns<Record extends LogRecord>({
 
   async function inOrder(): Promise<void> {
     for (let before = ahead(); before.length > 0; before = ahead()) {
-      const begins = Math.max(ownAt, heard.at) + Math.min(limits.maxTurnMs, before.length * turnMs());
+      const begins = Math.max(ownAt, heard.at) + before.length * turnMs();
       const left = begins - clock.monotonic();
       if (left > 0 && (await news(left))) continue;
       for (const other of before) others.delete(other);
