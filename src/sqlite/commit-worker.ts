@@ -1,5 +1,4 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { systemClock } from '../lib/clock.js';
 import {
   createStatementCache,
   isConstraintError,
@@ -62,9 +61,8 @@ function createGroupRunner(connection: Connection): (writes: readonly Write[]) =
     try {
       connection.exec('BEGIN IMMEDIATE');
       const outcomes = writes.map(runWrite);
-      const startedAt = systemClock.monotonic();
       connection.exec('COMMIT');
-      return { kind: 'committed', writes: outcomes, commitMs: systemClock.monotonic() - startedAt };
+      return { kind: 'committed', writes: outcomes };
     } catch (error) {
       endTransaction();
       return { kind: 'failed', reason: String(error) };

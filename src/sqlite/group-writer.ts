@@ -7,19 +7,6 @@ import type { FromWorker, GroupOutcome, ToWorker, Write, Written } from './write
 
 /** Rows of one transaction: more would make all of its writers wait longer than one commit is worth. */
 const MAX_GROUP_ROWS = 2000;
-/**
- * A group of so many writes may be sent while another one is running: there is enough to do that the thread
- * must not wait for this one. Fewer are better kept for a fuller group, which costs one wait for the disk.
- */
-const MIN_SECOND_GROUP_WRITES = 16;
-const MAX_GROUPS_SENT = 2;
-/**
- * About what the writers of a group take to be told and to come again. A disk that takes longer gets everything in
- * one group: two halves in turn would wait for it twice. A faster one gets two, so that it need not wait for them.
- */
-const COMING_AGAIN_MS = 2;
-/** How much the newest commit says about the next one. */
-const NEWEST_WEIGHT = 0.1;
 
 /** Writes to the database, many to a transaction. */
 export interface GroupWriter {
@@ -46,8 +33,8 @@ interface Waiting {
 }
 
 /**
- * Starts the thread that writes to `file`. While it commits one group, the next one collects. When many write to a
- * fast disk, there are two groups in turn: one is committed while the writers of the other are told and come again.
+ * Starts the thread that writes to `file`. While it commits one group, the next one collects: two at a time
+ * would be half as full, and wait for the disk twice.
  *
  * @throws Error when the thread cannot open the database.
  */
@@ -57,16 +44,14 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
   });
   const aborts = createAbortWatch();
   const collecting = new Set<Waiting>();
-  /** Oldest first: the first one is running. */
-  let sent: (readonly Waiting[])[] = [];
+  /** The group that the thread has. */
+  let sent: readonly Waiting[] = [];
   let scheduled = false;
-  let commitMs = 0;
   let onIdle: (() => void) | null = null;
   let stopped: Promise<void> | undefined;
   const state = { alive: false };
 
   const tell = (message: ToWorker): void => worker.postMessage(message);
-  const groupsInTurn = (): number => (commitMs > COMING_AGAIN_MS ? 1 : MAX_GROUPS_SENT);
 
   function schedule(send: () => void): void {
     if (scheduled) return;
@@ -74,37 +59,31 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
     setImmediate(send);
   }
 
-  function takeGroup(maxWrites: number): readonly Waiting[] {
+  function takeGroup(): readonly Waiting[] {
     const group: Waiting[] = [];
     let rows = 0;
     for (const waiting of collecting) {
       rows += waiting.write.rows.length;
-      if (group.length > 0 && (group.length >= maxWrites || rows > MAX_GROUP_ROWS)) break;
+      if (group.length > 0 && rows > MAX_GROUP_ROWS) break;
       group.push(waiting);
       collecting.delete(waiting);
     }
     return group;
   }
 
-  function sendGroups(): void {
+  function sendGroup(): void {
     scheduled = false;
-    while (state.alive && sent.length < groupsInTurn()) {
-      const fewest = sent.length === 0 ? 1 : MIN_SECOND_GROUP_WRITES;
-      if (collecting.size < fewest) break;
-      const share = collecting.size / (groupsInTurn() - sent.length);
-      const group = takeGroup(Math.max(MIN_SECOND_GROUP_WRITES, Math.ceil(share)));
-      sent.push(group);
-      tell({ kind: 'group', writes: group.map((waiting) => waiting.write) });
-    }
+    if (!state.alive || sent.length > 0) return;
+    sent = takeGroup();
     if (sent.length === 0) onIdle?.();
+    else tell({ kind: 'group', writes: sent.map((waiting) => waiting.write) });
   }
 
   function finishGroup(outcome: GroupOutcome): void {
-    const group = sent.shift() ?? [];
-    if (outcome.kind === 'committed') commitMs += (outcome.commitMs - commitMs) * NEWEST_WEIGHT;
-    // Who is told now and comes again goes along; or else the next group goes out before, so that the thread never idles.
-    if (groupsInTurn() === 1) schedule(() => setImmediate(sendGroups));
-    else sendGroups();
+    const group = sent;
+    sent = [];
+    // Who is told now and comes again in the next turn goes along.
+    schedule(() => setImmediate(sendGroup));
     if (outcome.kind === 'failed') {
       deps.log.error({ writes: group.length, reason: outcome.reason }, 'a transaction failed');
       for (const waiting of group) waiting.fail(unavailable(new Error(outcome.reason)));
@@ -117,7 +96,7 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
 
   function giveUp(reason: Error): void {
     state.alive = false;
-    for (const waiting of [...sent.flat(), ...collecting]) waiting.fail(unavailable(reason));
+    for (const waiting of [...sent, ...collecting]) waiting.fail(unavailable(reason));
     sent = [];
     collecting.clear();
     onIdle?.();
@@ -146,7 +125,7 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
       aborts.add(signal, onAbort);
       collecting.add(waiting);
       // Everything else that this turn writes goes along.
-      if (sent.length < groupsInTurn()) schedule(sendGroups);
+      if (sent.length === 0) schedule(sendGroup);
     });
   }
 

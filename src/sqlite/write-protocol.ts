@@ -18,12 +18,7 @@ export interface Written {
 
 /** The fate of each write of a group, or of the whole group when its transaction failed. */
 export type GroupOutcome =
-  | {
-      readonly kind: 'committed';
-      readonly writes: readonly (Written | { readonly failed: string })[];
-      /** How long the disk took, in milliseconds. */
-      readonly commitMs: number;
-    }
+  | { readonly kind: 'committed'; readonly writes: readonly (Written | { readonly failed: string })[] }
   | { readonly kind: 'failed'; readonly reason: string };
 
 export type ToWorker =
