@@ -8,8 +8,8 @@ import type { LogRecord } from './log-store.js';
 const NEWEST_WEIGHT = 0.25;
 /** Who did not write within so many inserts does not want to. */
 const TURN_INSERTS = 2;
-/** Who did not write for so many rounds of all writers is none of them any more. */
-const ACTIVE_ROUNDS = 2;
+/** Who did not write for so many rounds of all writers does not want to at present: few inserts are waited for in vain. */
+const ACTIVE_ROUNDS = 1;
 /** More writers than this are not told apart. */
 const MAX_WRITERS = 16;
 /** So many inserts without a pause are made before others are waited for of whom nothing is known; more each time that nobody came. */
