@@ -14,6 +14,31 @@ const MAX_KEY_LENGTH = 256;
 
 const SIZE_ARGUMENTS = new Set(['first', 'last', 'ids']);
 
+/** Items in the lists of introspection, on average; of `types` there are as many as the schema has. */
+const INTROSPECTION_SIZES: ReadonlyMap<string, number> = new Map([
+  ['directives', 6],
+  ['locations', 3],
+  ['fields', 5],
+  ['inputFields', 3],
+  ['enumValues', 6],
+]);
+/** What the schema says of itself is at hand: so many of its fields cost as much as one of the store's. */
+const INTROSPECTION_SHARE = 12;
+const INTROSPECTION_ROOTS = new Set(['__schema', '__type']);
+
+/**
+ * For the fields of introspection alone: a document of a few hundred tokens can ask for a schema many times over.
+ * The usual query of tools may stand twice in an operation.
+ */
+const introspection =
+  (schema: GraphQLSchema): ComplexityEstimator =>
+  ({ type, field: { name }, childComplexity }) => {
+    if (INTROSPECTION_ROOTS.has(name)) return 1 + Math.ceil(childComplexity / INTROSPECTION_SHARE);
+    if (!type.name.startsWith('__')) return undefined;
+    const types = Object.keys(schema.getTypeMap()).length;
+    return 1 + (name === 'types' ? types : (INTROSPECTION_SIZES.get(name) ?? 1)) * childComplexity;
+  };
+
 /** One for the field, plus its selection once for every item that the field may give. */
 const bySize: ComplexityEstimator = ({ args, childComplexity, field }) => {
   const asked: unknown = args['first'] ?? args['last'] ?? args['ids'];
@@ -53,7 +78,7 @@ export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
         query: document,
         variables: { ...variables },
         ...(operationName === undefined ? {} : { operationName }),
-        estimators: [bySize],
+        estimators: [introspection(schema), bySize],
       });
       if (cost <= MAX_COST) return null;
       return codedGraphQLError(

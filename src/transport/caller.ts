@@ -7,7 +7,7 @@ import { CodedError } from '../lib/coded-error.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { Viewer, Visitor } from '../visitors/visitor.js';
 import type { Standing } from '../visitors/visitor-token.js';
-import type { VisitorService } from '../visitors/visitor-service.js';
+import type { Identity, VisitorService } from '../visitors/visitor-service.js';
 
 /** A host's own idea of who is calling; null for nobody in particular. */
 export type Identify = (request: IncomingMessage) => HostIdentity | null | Promise<HostIdentity | null>;
@@ -113,22 +113,21 @@ export function createCallers({
     }
   }
 
-  async function identified(request: IncomingMessage): Promise<Viewer | null> {
+  async function identified(request: IncomingMessage): Promise<Identity | null> {
     const host = (await identify?.(request)) ?? null;
     if (host === null) return null;
-    const signal = clock.deadline(IDENTIFY_DEADLINE_MS);
-    return (await visitors.identify(host.subject, host.displayName ?? null, signal)).viewer;
+    return visitors.identify(host.subject, host.displayName ?? null, clock.deadline(IDENTIFY_DEADLINE_MS));
   }
 
   /**
-   * The visitor of an HTTP request, null without a token.
+   * Who sends an HTTP request, null without a token.
    *
    * @throws CodedError `UNAUTHENTICATED` for a token that is not valid.
    */
-  async function ofRequest(request: IncomingMessage): Promise<Viewer | null> {
+  async function ofRequest(request: IncomingMessage): Promise<Identity | null> {
     if (identify !== undefined) return identified(request);
     const token = bearerToken(request.headers.authorization);
-    return token === null ? null : (await visitors.authenticate(token)).viewer;
+    return token === null ? null : visitors.authenticate(token);
   }
 
   /**
@@ -143,8 +142,9 @@ export function createCallers({
     address: string,
   ): Promise<SocketIdentity> {
     if (identify !== undefined) {
-      const viewer = await identified(request);
-      if (viewer === null) throw refused('The host of this chat does not know you.');
+      const identity = await identified(request);
+      if (identity === null) throw refused('The host of this chat does not know you.');
+      const { viewer } = identity;
       return { viewer, standing: null, ack: { visitor: visitorPayload(await present(viewer)) } };
     }
     const given = tokenOfParams(params);

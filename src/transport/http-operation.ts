@@ -5,6 +5,7 @@ import type { Operations } from '../graphql/operation.js';
 import type { Caller, OperationRequest, Prepared } from '../graphql/prepared.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import type { Standing } from '../visitors/visitor-token.js';
 import type { Callers } from './caller.js';
 import { badRequest } from './graphql-request.js';
 
@@ -12,6 +13,8 @@ import { badRequest } from './graphql-request.js';
 export interface Admitted {
   readonly prepared: Prepared;
   readonly caller: Caller;
+  /** For how long the caller's token holds; null without one, or for ever. */
+  readonly standing: Standing | null;
 }
 
 /**
@@ -36,7 +39,7 @@ export function createHttpOperations({
     events: boolean,
   ): Promise<Admitted | { errors: readonly GraphQLError[] }> {
     try {
-      const viewer = await callers.ofRequest(request);
+      const identity = await callers.ofRequest(request);
       const prepared = operations.prepare(params, events ? 'sse' : 'http');
       if ('errors' in prepared) return prepared;
       if (request.method === 'GET' && prepared.kind === OperationTypeNode.MUTATION) {
@@ -46,7 +49,8 @@ export function createHttpOperations({
         const remedy = 'Subscribe over WebSocket, or with `Accept: text/event-stream`.';
         return { errors: [badRequest(`A subscription has more than one result. ${remedy}`)] };
       }
-      return { prepared, caller: { viewer, address: callers.address(request) } };
+      const caller = { viewer: identity?.viewer ?? null, address: callers.address(request) };
+      return { prepared, caller, standing: identity?.standing ?? null };
     } catch (error) {
       return { errors: [toClientError(error, { log, requestId: ids.uuid() })] };
     }

@@ -14,6 +14,7 @@ import { createGraphiql } from './graphiql.js';
 import { createHttpOperations } from './http-operation.js';
 import { corsHeaders } from './origins.js';
 import { COMMON_HEADERS } from './security-headers.js';
+import type { StreamKeeper } from './stream-keeper.js';
 import { createYogaHandler } from './yoga.js';
 
 /** How the server is: `ready` decides the status of `/readyz`, `details` are told with it. */
@@ -68,6 +69,7 @@ export function createRequestHandler(options: {
   readonly draining: () => boolean;
   readonly overload: Pick<Overload, 'active' | 'retryAfterMs'>;
   readonly streams: Set<ServerResponse>;
+  readonly streamKeeper: StreamKeeper;
 }) {
   const { basePath, allowedOrigins, log, profile, schema, streams } = options;
   const http = createHttpOperations(options);

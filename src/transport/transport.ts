@@ -15,6 +15,8 @@ import { createCallers, type Identify } from './caller.js';
 import { createDrain, type DrainOptions } from './drain.js';
 import { createHttpServer } from './http-server.js';
 import { createRequestHandler, type Health } from './http.js';
+import { createPlaces } from './places.js';
+import { createStreamKeeper } from './stream-keeper.js';
 import { createWebSockets } from './websocket.js';
 
 /** Connections that wait to be accepted, as in a storm of reconnects. */
@@ -54,16 +56,25 @@ export function createTransport(options: TransportOptions) {
   const streams = new Set<ServerResponse>();
   const callers = createCallers({ ...options, visitors: services.visitors });
   const path = `${basePath}/graphql`;
+  const places = createPlaces(options);
+  const streamKeeper = createStreamKeeper({ clock, places });
   let watched: ReturnType<typeof watchDescriptors> | undefined;
   const sockets = createWebSockets({
     ...options,
     callers,
     limits: services.limits,
+    places,
     path,
     refusing: () => drain.refusing(),
   });
   const drain = createDrain({ clock, log, server, ownsServer, connections: sockets.connections, streams });
-  const handler = createRequestHandler({ ...options, callers, streams, draining: () => drain.draining() });
+  const handler = createRequestHandler({
+    ...options,
+    callers,
+    streams,
+    streamKeeper,
+    draining: () => drain.draining(),
+  });
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     if (ownsServer || handler.isOurs(request)) void handler.handle(request, response);
@@ -82,6 +93,7 @@ export function createTransport(options: TransportOptions) {
       server.on('request', onRequest);
       server.on('upgrade', onUpgrade);
       sockets.start();
+      streamKeeper.start();
     },
 
     /**
@@ -113,6 +125,7 @@ export function createTransport(options: TransportOptions) {
       await drain.drain(drainOptions);
       watched?.stop();
       sockets.stop();
+      streamKeeper.stop();
       server.off('request', onRequest);
       server.off('upgrade', onUpgrade);
     },

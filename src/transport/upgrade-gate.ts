@@ -5,6 +5,7 @@ import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
 import type { Overload } from '../lib/overload.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { originAllowed } from './origins.js';
+import type { NoPlace, Places } from './places.js';
 
 /** Why an upgrade was refused, or that it was not; the values of the metric. */
 export type UpgradeResult =
@@ -18,6 +19,16 @@ interface Refusal {
 }
 
 const MS_PER_SECOND = 1000;
+
+const NO_PLACE: Readonly<Record<NoPlace, Refusal>> = {
+  capacity: { result: 'capacity', status: 503, message: 'No room for more sockets.', retryAfterSeconds: 5 },
+  address: {
+    result: 'address',
+    status: 429,
+    message: 'Too many sockets from this address.',
+    retryAfterSeconds: 5,
+  },
+};
 
 /** Answers an upgrade with plain HTTP and closes. */
 export function refuseUpgrade(socket: Duplex, { status, message, retryAfterSeconds }: Refusal): void {
@@ -45,23 +56,18 @@ export function createUpgradeGate({
   path,
   allowedOrigins,
   limits,
-  maxSockets,
-  maxSocketsPerAddress,
+  places,
   refusing,
   overload,
 }: {
   path: string;
   allowedOrigins: readonly string[] | null;
   limits: RateLimits;
-  maxSockets: number;
-  maxSocketsPerAddress: number;
+  places: Places;
   /** Whether the server is going away. */
   refusing: () => boolean;
   overload: Pick<Overload, 'retryAfterMs'>;
 }) {
-  const perAddress = new Map<string, number>();
-  let sockets = 0;
-
   function byRequest(request: IncomingMessage): Refusal | null {
     const [target] = (request.url ?? '').split('?', 1);
     if (target !== path) return { result: 'path', status: 404, message: `Sockets are at ${path}.` };
@@ -75,6 +81,7 @@ export function createUpgradeGate({
     return null;
   }
 
+  /** Takes a place when there is no reason against it. */
   function byCapacity(address: string): Refusal | null {
     if (refusing()) {
       return { result: 'drain', status: 503, message: 'Going away; connect again.', retryAfterSeconds: 1 };
@@ -84,14 +91,8 @@ export function createUpgradeGate({
       const retryAfterSeconds = Math.ceil(wait / MS_PER_SECOND);
       return { result: 'overload', status: 503, message: 'Too busy for more sockets.', retryAfterSeconds };
     }
-    if (sockets >= maxSockets) {
-      return { result: 'capacity', status: 503, message: 'No room for more sockets.', retryAfterSeconds: 5 };
-    }
-    if ((perAddress.get(address) ?? 0) >= maxSocketsPerAddress) {
-      const message = 'Too many sockets from this address.';
-      return { result: 'address', status: 429, message, retryAfterSeconds: 5 };
-    }
-    return null;
+    const full = places.take(address);
+    return full === null ? null : NO_PLACE[full];
   }
 
   async function byRate(address: string): Promise<Refusal | null> {
@@ -106,26 +107,17 @@ export function createUpgradeGate({
     };
   }
 
-  function leave(address: string): void {
-    sockets -= 1;
-    const left = (perAddress.get(address) ?? 1) - 1;
-    if (left <= 0) perAddress.delete(address);
-    else perAddress.set(address, left);
-  }
-
   return {
     /** Takes a place for a socket and gives null, or why there is none. */
     async enter(request: IncomingMessage, address: string): Promise<Refusal | null> {
+      // The place is taken before anything is awaited, or a hundred at once would all find the last one free.
       const refusal = byRequest(request) ?? byCapacity(address);
       if (refusal !== null) return refusal;
-      // Taken before anything is awaited, or a hundred at once would all find the last place free.
-      sockets += 1;
-      perAddress.set(address, (perAddress.get(address) ?? 0) + 1);
       const limited = await byRate(address);
-      if (limited !== null) leave(address);
+      if (limited !== null) places.leave(address);
       return limited;
     },
     /** Gives a place back, once for each that was taken. */
-    leave,
+    leave: (address: string) => places.leave(address),
   };
 }

@@ -21,6 +21,7 @@ import type { Overload } from '../lib/overload.js';
 import type { Callers } from './caller.js';
 import { closeConnection, createConnection, isOpen, isWritable, type Connection } from './connection.js';
 import { createOperationTurns } from './operation-turns.js';
+import type { Places } from './places.js';
 import { createSocketKeeper } from './socket-keeper.js';
 import { createSocketProtocol } from './socket-protocol.js';
 import { createUpgradeGate, refuseUpgrade } from './upgrade-gate.js';
@@ -77,8 +78,7 @@ export function createWebSockets(options: {
   readonly metrics: Metrics;
   readonly path: string;
   readonly allowedOrigins: readonly string[] | null;
-  readonly maxSockets: number;
-  readonly maxSocketsPerAddress: number;
+  readonly places: Places;
   readonly maxOperationsPerSocket: number;
   readonly refusing: () => boolean;
   readonly overload: Pick<Overload, 'retryAfterMs'>;

@@ -8,12 +8,14 @@ import type { HttpOperations } from './http-operation.js';
 import { createErrorMask, useCodedErrors } from './plugins/use-coded-errors.js';
 import { useJsonRequests } from './plugins/use-json-requests.js';
 import { useOperations, type NodeContext } from './plugins/use-operations.js';
+import type { StreamKeeper } from './stream-keeper.js';
 
 /** Yoga, for GET, server-sent events and everything unusual. It knows HTTP; operations are ours. */
 export function createYogaHandler(options: {
   readonly schema: GraphQLSchema;
   readonly operations: Operations;
   readonly http: HttpOperations;
+  readonly streamKeeper: StreamKeeper;
   readonly profile: 'public' | 'hardened';
   readonly path: string;
   readonly log: Logger;

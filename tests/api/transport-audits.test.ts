@@ -8,6 +8,8 @@ import { createMetrics } from '../../src/lib/metrics.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { createCallers } from '../../src/transport/caller.ts';
 import { createHttpOperations } from '../../src/transport/http-operation.ts';
+import { createPlaces } from '../../src/transport/places.js';
+import { createStreamKeeper } from '../../src/transport/stream-keeper.js';
 import { createYogaHandler } from '../../src/transport/yoga.ts';
 import { createWorld } from '../unit/graphql/kit/world.ts';
 import { startServer } from '../unit/transport/kit/server.ts';
@@ -45,6 +47,10 @@ describe('the audits of GraphQL over HTTP', () => {
       schema,
       operations,
       http,
+      streamKeeper: createStreamKeeper({
+        clock: systemClock,
+        places: createPlaces({ maxSockets: 10, maxSocketsPerAddress: 10 }),
+      }),
       profile: 'public',
       path: '/graphql',
       ...common,

@@ -6,9 +6,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, useServer } from '../api/world.ts';
 import { foundation } from '../testkit/foundation.ts';
 import { ask, request } from '../testkit/graphql-client.ts';
-import { createRoom, createVisitor, readLog, sendMessage } from '../testkit/seed.ts';
+import { createRoom, createVisitor, MESSAGE_ADDED, readLog, sendMessage } from '../testkit/seed.ts';
 import { startServerChild } from '../testkit/server-child.ts';
 import { openSocket } from '../testkit/bare-socket.ts';
+import { openEvents } from './support/event-stream.ts';
 import { report } from './support/table.ts';
 
 const KID = 'first';
@@ -204,6 +205,34 @@ describe('S9 the end of a token', () => {
     expect((await renewing.frame('next', 'me')).payload).toEqual({ data: { viewer: { id: visitor.id } } });
     expect((await renewing.closed()).code).toBe(4403);
   });
+
+  it('cuts its event streams without completing them, and those who come back with it are refused', async () => {
+    const { url } = server;
+    const other = await createVisitor(url);
+    const roomId = await createRoom(url, other);
+    const { data } = await request<{ createVisitor: { token: string; expiresAt: string } }>(
+      url,
+      CREATE_VISITOR,
+    );
+    const { token = '', expiresAt = '' } = data?.createVisitor ?? {};
+    const [mine, nobodys] = [
+      await openEvents(url, MESSAGE_ADDED, { roomId }, { token }),
+      await openEvents(url, MESSAGE_ADDED, { roomId }),
+    ];
+    onTestFinished(() => nobodys.abort());
+    expect([mine.status, nobodys.status]).toEqual([200, 200]);
+    expect(await mine.ended).toBe('cut');
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(expiresAt));
+    expect(mine.text()).not.toContain('complete');
+    expect((await openEvents(url, MESSAGE_ADDED, { roomId }, { token })).status).toBe(401);
+    // Reading needs no token, so a stream without one goes on.
+    const sender = await createVisitor(url);
+    await sendMessage(url, sender, { roomId, text: 'still here' });
+    await eventually(
+      () => nobodys.text(),
+      (text) => text.includes('still here'),
+    );
+  });
 });
 
 describe('S9 rotation of the keys', () => {
@@ -222,6 +251,8 @@ describe('S9 rotation of the keys', () => {
     const before = await createVisitor(url);
     const socket = openSocket(`${url}/graphql`);
     await socket.init({ token: before.token });
+    const roomId = await createRoom(url, before);
+    const stream = await openEvents(url, MESSAGE_ADDED, { roomId }, { token: before.token });
 
     async function reload(content: string, line: string) {
       const told = server.output().split(line).length;
@@ -259,8 +290,19 @@ describe('S9 rotation of the keys', () => {
     socket.subscribe('me', '{ viewer { id } }');
     expect((await socket.frame('next', 'me')).payload).toEqual({ data: { viewer: { id: before.id } } });
 
+    const staying = await openEvents(url, MESSAGE_ADDED, { roomId }, { token: after.token });
+    onTestFinished(() => staying.abort());
     await reload(entry('fresh', fresh), READ_AGAIN);
     expect([await status(before.token), await status(after.token)]).toEqual([401, 200]);
+    // What was opened under it ends as well; what another key signed goes on.
+    expect((await socket.closed()).code).toBe(4403);
+    expect(await stream.ended).toBe('cut');
+    expect(stream.text()).not.toContain('complete');
+    await sendMessage(url, after, { roomId, text: 'still here' });
+    await eventually(
+      () => staying.text(),
+      (text) => text.includes('still here'),
+    );
   });
 });
 

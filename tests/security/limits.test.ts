@@ -6,6 +6,7 @@ import { startServerChild } from '../testkit/server-child.ts';
 import { startRedis } from '../testkit/services/index.ts';
 import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage, type TestVisitor } from '../testkit/seed.ts';
 import { openSocket, refusedUpgrade } from '../testkit/bare-socket.ts';
+import { openEvents } from './support/event-stream.ts';
 import { openRaw, type RawSocket } from './support/raw-socket.ts';
 import { LONG, scaled } from './support/scale.ts';
 import { percentile, report } from './support/table.ts';
@@ -61,6 +62,44 @@ describe('S5 caps through real sockets', () => {
     caps += tries;
   });
 
+  it('event streams are counted with them, and a place given back is free', async () => {
+    const { url } = server;
+    const address = { headers: { 'x-forwarded-for': '198.51.100.60' } };
+    const roomId = await createRoom(url, await createVisitor(url));
+    const socket = openSocket(`${url}/graphql`, address);
+    await socket.init();
+    const follow = (options: RequestOptions) => openEvents(url, MESSAGE_ADDED, { roomId }, options);
+    const streams = await Promise.all(Array.from({ length: 49 }, () => follow(address)));
+    expect(new Set(streams.map(({ status }) => status))).toEqual(new Set([200]));
+    const tries = 10;
+    for (let at = 0; at < tries; at += 1) {
+      const refused = await follow(address);
+      expect([refused.status, refused.headers.get('retry-after'), await refused.ended]).toEqual([
+        429,
+        '5',
+        'complete',
+      ]);
+      expect(refused.text()).toContain('"RATE_LIMITED"');
+    }
+    expect((await refusedUpgrade(portOf(url), '/graphql', address.headers)).status).toBe(429);
+    const neighbour = await follow({ headers: { 'x-forwarded-for': '198.51.100.61' } });
+    expect(neighbour.status).toBe(200);
+    neighbour.abort();
+    // Those who are in are not disturbed.
+    await sendMessage(url, await createVisitor(url), { roomId, text: 'heard by all' });
+    await eventually(
+      () => streams.filter((stream) => stream.text().includes('heard by all')).length,
+      (heard) => heard === 49,
+    );
+    streams[0]?.abort();
+    const again = await eventually(
+      () => follow(address),
+      ({ status }) => status === 200,
+    );
+    for (const stream of [...streams, again]) stream.abort();
+    caps += tries + 1;
+  });
+
   it('50 operations of one socket; the rest are errors of their own, and a place given back is free', async () => {
     const { url } = server;
     const roomId = await createRoom(url, await createVisitor(url));
@@ -113,7 +152,12 @@ describe('S5 the cap of an instance', () => {
     const refused = await refusedUpgrade(portOf(server.url), '/graphql');
     expect([refused.status, refused.headers['retry-after']]).toEqual([503, '5']);
     expect((await request(server.url, '{ __typename }')).status).toBe(200);
-    caps += 1;
+    const roomId = await createRoom(server.url, await createVisitor(server.url));
+    const stream = await openEvents(server.url, MESSAGE_ADDED, { roomId });
+    expect([stream.status, stream.headers.get('retry-after')]).toEqual([503, '5']);
+    await stream.ended;
+    expect(stream.text()).toContain('"OVERLOADED"');
+    caps += 2;
   });
 });
 

@@ -6,6 +6,7 @@ import { checkParameters } from '../graphql-request.js';
 import { wantsEvents, withHttp } from '../graphql-response.js';
 import type { HttpOperations } from '../http-operation.js';
 import { createEventSink } from '../event-sink.js';
+import type { StreamKeeper } from '../stream-keeper.js';
 
 /** What Yoga's Node handler knows of a request. */
 export interface NodeContext {
@@ -20,9 +21,11 @@ export interface NodeContext {
 export function useOperations({
   http,
   operations,
+  streamKeeper,
 }: {
   http: HttpOperations;
   operations: Operations;
+  streamKeeper: StreamKeeper;
 }): Plugin<object, NodeContext> {
   const refused = (errors: readonly GraphQLError[]): ExecutionResult => ({ errors: errors.map(withHttp) });
 
@@ -31,11 +34,14 @@ export function useOperations({
       setParamsHandler(async ({ params }) => {
         const admitted = await http.admit(req, checkParameters(params), wantsEvents(req.headers.accept));
         if ('errors' in admitted) return refused(admitted.errors);
-        const operationContext = operations.contextFor(admitted.caller);
+        const { caller, standing } = admitted;
+        const operationContext = operations.contextFor(caller);
         if (admitted.prepared.kind !== OperationTypeNode.SUBSCRIPTION) {
           const result = await operations.execute(admitted.prepared, operationContext);
           return result.data === undefined ? refused(result.errors ?? []) : result;
         }
+        const noPlace = streamKeeper.add(res, caller.address, standing);
+        if (noPlace !== null) return refused([noPlace]);
         const sink = createEventSink();
         const joined = await operations.subscribe(admitted.prepared, operationContext, sink);
         if ('errors' in joined) return refused(joined.errors);

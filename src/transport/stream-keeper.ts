@@ -1,0 +1,68 @@
+import type { ServerResponse } from 'node:http';
+import type { GraphQLError } from 'graphql';
+import { codedGraphQLError } from '../graphql/errors.js';
+import type { Clock } from '../lib/clock.js';
+import type { Standing } from '../visitors/visitor-token.js';
+import type { Places } from './places.js';
+
+/** A part of the streams is looked at each second, one after the other, so that they do not all end in one moment. */
+const LOOK_INTERVAL_MS = 1000;
+/** So each stream is looked at every five seconds. */
+const PARTS = 5;
+/** A place may be free again after this, as for sockets. */
+const RETRY_AFTER_MS = 5000;
+
+const FULL = {
+  capacity: { code: 'OVERLOADED', message: 'No room for more event streams.' },
+  address: { code: 'RATE_LIMITED', message: 'Too many event streams and sockets from this address.' },
+} as const;
+
+/**
+ * Looks after the streams of events that stay open, with one timer: they take a place as sockets do, and end with
+ * the token that they were opened with. Such a stream is cut, never completed: its client comes back and is told
+ * `UNAUTHENTICATED`, as one of a socket is by 4403.
+ */
+export function createStreamKeeper({ clock, places }: { clock: Clock; places: Places }) {
+  const parts = Array.from({ length: PARTS }, () => new Map<ServerResponse, Standing>());
+  let part = 0;
+  let placed = 0;
+  let cancel: () => void = () => undefined;
+
+  const holds = ({ expiresAt, inForce }: Standing): boolean => expiresAt.getTime() > clock.now() && inForce();
+
+  function look(): void {
+    for (const [stream, standing] of parts[part] ?? []) if (!holds(standing)) stream.destroy();
+    part = (part + 1) % PARTS;
+    cancel = clock.after(LOOK_INTERVAL_MS, look);
+  }
+
+  return {
+    start: () => void (cancel = clock.after(LOOK_INTERVAL_MS, look)),
+    stop: () => cancel(),
+
+    /**
+     * Takes a place for a stream until it is closed, and gives null, or why there is none.
+     *
+     * @param standing - for how long its token holds; null: for ever.
+     */
+    add(stream: ServerResponse, address: string, standing: Standing | null): GraphQLError | null {
+      const full = places.take(address);
+      if (full !== null) {
+        const { code, message } = FULL[full];
+        return codedGraphQLError(code, message, RETRY_AFTER_MS);
+      }
+      const own = parts[placed % PARTS];
+      placed += 1;
+      if (standing !== null) own?.set(stream, standing);
+      const leave = (): void => {
+        own?.delete(stream);
+        places.leave(address);
+      };
+      if (stream.closed) leave();
+      else stream.once('close', leave);
+      return null;
+    },
+  };
+}
+
+export type StreamKeeper = ReturnType<typeof createStreamKeeper>;
