@@ -15,9 +15,10 @@ import type { Logger } from './lib/logger.js';
 import { createMetrics } from './lib/metrics.js';
 import { startMetricsServer } from './lib/metrics-server.js';
 import { createOverload } from './lib/overload.js';
-import { processorMs, watchProcessLoad } from './lib/process-load.js';
+import { watchProcessLoad } from './lib/process-load.js';
 import { StartError } from './lib/start-error.js';
 import { createTracing } from './lib/tracing.js';
+import { createWaitingLine } from './lib/waiting-line.js';
 import { createServices } from './services.js';
 import type { Identify } from './transport/caller.js';
 import { createTransport } from './transport/transport.js';
@@ -122,8 +123,7 @@ export function createApp(config: Config, options: AppOptions): App {
     const onChange = (overloaded: boolean) => metrics.overloadState.set(overloaded ? 1 : 0);
     const overload = createOverload({
       read: () => load.read(),
-      processorMs,
-      afterTurn: setImmediate,
+      line: createWaitingLine({ clock, nextTurn: setImmediate }),
       clock,
       chance,
       log,

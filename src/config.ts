@@ -101,7 +101,7 @@ const settings = z.object({
   MONGODB_URL: mongodbUrl.optional(),
   REDIS_URL: text
     .transform(list)
-    .pipe(z.array(url('redis:', 'rediss:')))
+    .pipe(z.array(url('redis:', 'rediss:')).min(1, 'must name a URL'))
     .optional(),
   REDIS_PREFIX: text
     .refine(
@@ -125,7 +125,7 @@ const settings = z.object({
   MAX_DISPLAY_NAME_LENGTH: integer(1, 200).default(40),
   RATE_LIMITS: text
     .refine(
-      (value) => value === 'on' || value === 'off' || Number(value) > 0,
+      (value) => value === 'on' || value === 'off' || (Number(value) > 0 && Number.isFinite(Number(value))),
       'must be on, off, or a factor such as 1000',
     )
     .transform((value) => (value === 'on' ? 1 : value === 'off' ? null : Number(value)))
@@ -149,10 +149,10 @@ const settings = z.object({
 export function parseAuthKeys(variable: string, value: string): readonly AuthKey[] {
   const problems: string[] = [];
   const keys = list(value).map((entry, index) => {
-    const [kid = '', encoded = ''] = entry.split(':', 2);
+    const [kid = '', encoded = '', ...more] = entry.split(':');
     const secret = Buffer.from(encoded, 'base64url');
     const at = `${variable}: key ${index + 1}`;
-    if (!/^[A-Za-z0-9_.-]{1,64}$/.test(kid) || !/^[A-Za-z0-9_-]+=*$/.test(encoded)) {
+    if (!/^[A-Za-z0-9_.-]{1,64}$/.test(kid) || !/^[A-Za-z0-9_-]+=*$/.test(encoded) || more.length > 0) {
       problems.push(`${at} must be written kid:base64url`);
     } else if (secret.length < MIN_KEY_BYTES) {
       problems.push(`${at} has ${secret.length} bytes, ${MIN_KEY_BYTES} are needed; "madang key" makes one`);

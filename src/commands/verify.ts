@@ -1,13 +1,13 @@
 import type { Config } from '../config.js';
 import { roomIdOf } from '../graphql/node.js';
 import { systemClock } from '../lib/clock.js';
-import { silentLogger } from '../lib/logger.js';
+import { silentLogger, type Logger } from '../lib/logger.js';
 import { StartError } from '../lib/start-error.js';
 import type { LogStore } from '../log/log-store.js';
 import type { Message } from '../messages/message.js';
 import { createMongoMessageStore } from '../messages/message-store.mongo.js';
 import { createSqliteMessageStore } from '../messages/message-store.sqlite.js';
-import { openMongo } from '../mongo/mongo.js';
+import { openMongo, type Mongo } from '../mongo/mongo.js';
 import { openSqliteReader } from '../sqlite/sqlite.js';
 
 /** Records that are read at once: what the port takes. */
@@ -21,19 +21,34 @@ interface OpenStore {
   close(): void | Promise<void>;
 }
 
+/** @throws StartError with the last reason when MongoDB cannot be had in time. */
+async function reach(url: string, keepVisitsMs: number): Promise<Mongo> {
+  const signal = systemClock.deadline(CONNECT_LIMIT_MS);
+  let reason = 'no answer';
+  const warn: Logger['warn'] = (fields) => {
+    if ('reason' in fields) reason = String(fields.reason);
+  };
+  try {
+    return await openMongo({
+      url,
+      keepVisitsMs,
+      clock: systemClock,
+      log: { ...silentLogger, warn },
+      signal,
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new StartError(`MONGODB_URL: MongoDB cannot be reached: ${reason}`, { cause: error });
+  }
+}
+
 async function open(config: Config): Promise<OpenStore> {
   if (config.mongodbUrl === null) {
     const reader = openSqliteReader(config.dataDir);
     const write = () => Promise.reject(new Error('verify writes nothing'));
     return { messages: createSqliteMessageStore({ sqlite: { ...reader, write } }), close: reader.close };
   }
-  const mongo = await openMongo({
-    url: config.mongodbUrl,
-    keepVisitsMs: config.recentVisitWindowSeconds * MS_PER_SECOND,
-    clock: systemClock,
-    log: silentLogger,
-    signal: systemClock.deadline(CONNECT_LIMIT_MS),
-  });
+  const mongo = await reach(config.mongodbUrl, config.recentVisitWindowSeconds * MS_PER_SECOND);
   return { messages: createMongoMessageStore({ mongo }), close: mongo.stop };
 }
 

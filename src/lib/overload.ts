@@ -3,6 +3,7 @@ import { every } from './every.js';
 import type { Chance } from './ids.js';
 import type { Logger } from './logger.js';
 import type { Load } from './process-load.js';
+import type { WaitingLine } from './waiting-line.js';
 
 const INTERVAL_MS = 1000;
 
@@ -40,12 +41,13 @@ const CALM_HEAP = 0.7;
 const isCalm = ({ delayMs, heap }: Load): boolean => delayMs < NOTICEABLE_DELAY_MS && heap < CALM_HEAP;
 const CALM_READINGS = 3;
 /**
- * While it is overloaded this instance serves newcomers for so long in each turn of the event loop, in processor
- * time, and turns the others of that turn away. To refuse all would leave it idle until it is calm, and to let all in
- * again would bring back what it was overloaded by. More than a calm loop may be late, so that it stays overloaded
- * for as long as they come.
+ * Newcomers wait for each other (waiting-line.ts); when the first of them has waited for so long already, the next one
+ * is told to come back. More than a calm instance lets anybody wait, so that it stays overloaded for as long as they
+ * come.
  */
-const TURN_BUDGET_MS = 120;
+const PATIENCE_MS = 250;
+/** The same before it is known that this is an overload, and not a moment in which others have the processors. */
+const PATIENCE_AT_FIRST_MS = 4000;
 const MIN_RETRY_MS = 1000;
 const MAX_RETRY_MS = 5000;
 
@@ -53,10 +55,11 @@ const MAX_RETRY_MS = 5000;
 export interface Overload {
   active(): boolean;
   /**
-   * Null for a newcomer that may come in, always while there is no overload; else how long it is asked to wait, in
-   * milliseconds: each a different time, so that they do not all come back in one moment.
+   * Resolves with null when a newcomer may come in, which may take a while when many come at once; else with how long
+   * it is asked to stay away, in milliseconds: each a different time, so that they do not all come back in one moment.
+   * Null at once when nobody is before it.
    */
-  retryAfterMs(): number | null;
+  admit(): Promise<number | null> | null;
   stop(): void;
 }
 
@@ -67,23 +70,19 @@ export interface Overload {
  */
 export function createOverload(deps: {
   readonly read: () => Load;
-  /** Processor time of this process so far, in milliseconds. */
-  readonly processorMs: () => number;
-  /** Runs its argument when the input of this turn of the event loop was handled. */
-  readonly afterTurn: (callback: () => void) => void;
+  /** The newcomers that wait. */
+  readonly line: WaitingLine;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Logger;
   readonly onChange: (overloaded: boolean) => void;
 }): Overload {
-  const { read, processorMs, afterTurn, clock, chance, log, onChange } = deps;
+  const { read, line, clock, chance, log, onChange } = deps;
   const shown = SIGNS.map(() => 0);
   let overloaded = false;
   let calm = 0;
   /** Whether memory is short: whoever is let in would take more of it. */
   let isHeavy = false;
-  /** Processor time when the first newcomer of this turn came; null before. */
-  let turnBeganMs: number | null = null;
 
   function change(to: boolean, load: Load): void {
     overloaded = to;
@@ -99,13 +98,15 @@ export function createOverload(deps: {
     if (to)
       log.warn(
         fields,
-        'overloaded: new sockets and callers without a token are refused, but for as many as can be served',
+        'overloaded: new sockets and callers without a token are refused, but as many as can be served',
       );
     else log.info(fields, 'no longer overloaded');
   }
 
   function look(): void {
-    const load = read();
+    const measured = read();
+    // Newcomers that wait are work that is late: the loop itself is on time, because they wait.
+    const load = { ...measured, delayMs: Math.max(measured.delayMs, line.waitedMs()) };
     const over = SIGNS.map(({ shows, readings }, index) => {
       const inARow = shows(load) ? (shown[index] ?? 0) + 1 : 0;
       shown[index] = inARow;
@@ -117,14 +118,9 @@ export function createOverload(deps: {
     else if (overloaded && calm >= CALM_READINGS) change(false, load);
   }
 
-  /** Whether this turn has used up what newcomers may take of it. */
-  function turnIsFull(): boolean {
-    const used = processorMs();
-    if (turnBeganMs === null) {
-      turnBeganMs = used;
-      afterTurn(() => (turnBeganMs = null));
-    }
-    return used - turnBeganMs >= TURN_BUDGET_MS;
+  function isFull(): boolean {
+    if (overloaded && isHeavy) return true;
+    return line.waitedMs() > (overloaded ? PATIENCE_MS : PATIENCE_AT_FIRST_MS);
   }
 
   const stop = every(clock, INTERVAL_MS, look, (error) =>
@@ -132,9 +128,10 @@ export function createOverload(deps: {
   );
   return {
     active: () => overloaded,
-    retryAfterMs() {
-      if (!overloaded || (!isHeavy && !turnIsFull())) return null;
-      return Math.round(MIN_RETRY_MS + chance() * (MAX_RETRY_MS - MIN_RETRY_MS));
+    admit() {
+      if (isFull())
+        return Promise.resolve(Math.round(MIN_RETRY_MS + chance() * (MAX_RETRY_MS - MIN_RETRY_MS)));
+      return line.join()?.then(() => null) ?? null;
     },
     stop,
   };

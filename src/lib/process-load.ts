@@ -19,7 +19,7 @@ const NS_PER_MS = 1_000_000;
 const US_PER_MS = 1000;
 
 /** Processor time of this process so far, in milliseconds. */
-export function processorMs(): number {
+function processorMs(): number {
   const { user, system } = cpuUsage();
   return (user + system) / US_PER_MS;
 }

@@ -9,6 +9,8 @@ const MUTATION_WAIT_MS = 1000;
 const LAST_WAIT_MS = 5000;
 /** The same when everything ends at once: somebody waits at a terminal. */
 const HASTY_WAIT_MS = 500;
+/** Whatever delay and window are, everybody has been sent away by then: a drain ends within 25 s. */
+const LIMIT_MS = 20_000;
 const CLOSE_RESTART = 1012;
 
 export interface DrainOptions {
@@ -75,6 +77,7 @@ export function createDrain({
 
   async function run({ delayMs, windowMs }: DrainOptions): Promise<void> {
     state.draining = true;
+    const cancelLimit = clock.after(LIMIT_MS, hurry);
     const startedAt = clock.monotonic();
     const tell = (stage: string): void => {
       const passedMs = Math.round(clock.monotonic() - startedAt);
@@ -100,6 +103,7 @@ export function createDrain({
     for (const stream of streams) stream.destroy();
     if (ownsServer) server.closeAllConnections();
     await closed;
+    cancelLimit();
     tell('drain: over');
   }
 

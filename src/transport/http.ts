@@ -67,7 +67,7 @@ export function createRequestHandler(options: {
   readonly clientFolder: string;
   readonly health: () => Health;
   readonly draining: () => boolean;
-  readonly overload: Pick<Overload, 'active' | 'retryAfterMs'>;
+  readonly overload: Pick<Overload, 'active' | 'admit'>;
   readonly streams: Set<ServerResponse>;
   readonly streamKeeper: StreamKeeper;
 }) {
@@ -89,8 +89,11 @@ export function createRequestHandler(options: {
       method === 'OPTIONS' ? (headers['access-control-request-headers'] ?? 'content-type') : undefined;
     const cors = Object.entries(corsHeaders(headers.origin, allowedOrigins, preflight)).flat();
     const before = cors.length === 0 ? always : [...always, ...cors];
-    const wait = headers.authorization === undefined ? options.overload.retryAfterMs() : null;
-    if (wait !== null && method !== 'OPTIONS') {
+    const isNewcomer = headers.authorization === undefined && method !== 'OPTIONS';
+    const wait = isNewcomer ? await options.overload.admit() : null;
+    // Who went away while it waited is not served.
+    if (response.destroyed) return;
+    if (wait !== null) {
       const words = 'The server is too busy for newcomers. Try again.';
       return refuse(response, codedGraphQLError('OVERLOADED', words, wait), before);
     }

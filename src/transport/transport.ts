@@ -45,7 +45,7 @@ export interface TransportOptions {
   /** Where the built web client lies. */
   readonly clientFolder: string;
   readonly health: () => Health;
-  readonly overload: Pick<Overload, 'active' | 'retryAfterMs'>;
+  readonly overload: Pick<Overload, 'active' | 'admit'>;
 }
 
 /** HTTP, server-sent events and WebSocket, on one server. */

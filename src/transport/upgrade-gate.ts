@@ -66,7 +66,7 @@ export function createUpgradeGate({
   places: Places;
   /** Whether the server is going away. */
   refusing: () => boolean;
-  overload: Pick<Overload, 'retryAfterMs'>;
+  overload: Pick<Overload, 'admit'>;
 }) {
   function byRequest(request: IncomingMessage): Refusal | null {
     const [target] = (request.url ?? '').split('?', 1);
@@ -81,15 +81,17 @@ export function createUpgradeGate({
     return null;
   }
 
-  /** Takes a place when there is no reason against it. */
+  async function byLoad(): Promise<Refusal | null> {
+    const wait = await overload.admit();
+    if (wait === null) return null;
+    const retryAfterSeconds = Math.ceil(wait / MS_PER_SECOND);
+    return { result: 'overload', status: 503, message: 'Too busy for more sockets.', retryAfterSeconds };
+  }
+
+  /** Takes a place when there is one. */
   function byCapacity(address: string): Refusal | null {
     if (refusing()) {
       return { result: 'drain', status: 503, message: 'Going away; connect again.', retryAfterSeconds: 1 };
-    }
-    const wait = overload.retryAfterMs();
-    if (wait !== null) {
-      const retryAfterSeconds = Math.ceil(wait / MS_PER_SECOND);
-      return { result: 'overload', status: 503, message: 'Too busy for more sockets.', retryAfterSeconds };
     }
     const full = places.take(address);
     return full === null ? null : NO_PLACE[full];
@@ -110,8 +112,10 @@ export function createUpgradeGate({
   return {
     /** Takes a place for a socket and gives null, or why there is none. */
     async enter(request: IncomingMessage, address: string): Promise<Refusal | null> {
-      // The place is taken before anything is awaited, or a hundred at once would all find the last one free.
-      const refusal = byRequest(request) ?? byCapacity(address);
+      const early = byRequest(request) ?? (await byLoad());
+      if (early !== null) return early;
+      // The place is taken before the rates are awaited, or a hundred at once would all find the last one free.
+      const refusal = byCapacity(address);
       if (refusal !== null) return refusal;
       const limited = await byRate(address);
       if (limited !== null) places.leave(address);

@@ -81,7 +81,7 @@ export function createWebSockets(options: {
   readonly places: Places;
   readonly maxOperationsPerSocket: number;
   readonly refusing: () => boolean;
-  readonly overload: Pick<Overload, 'retryAfterMs'>;
+  readonly overload: Pick<Overload, 'admit'>;
 }) {
   const { callers, clock, ids, limits, log, metrics } = options;
   const connections = new Set<Connection>();

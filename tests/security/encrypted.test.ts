@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,6 +16,7 @@ import {
   sendMessage,
 } from '../testkit/seed.ts';
 import { spawnServer, startServerChild } from '../testkit/server-child.ts';
+import { builtEntryPoint } from '../testkit/services/index.ts';
 import { openSocket } from '../testkit/socket-client.ts';
 
 /** A certificate for 127.0.0.1 that only those trust who are given it. */
@@ -51,6 +52,19 @@ function makeCertificate() {
     { stdio: 'ignore' },
   );
   return { key: readFileSync(key), cert: readFileSync(certificate), file: certificate };
+}
+
+/** What the program printed, and how it ended. */
+async function madang(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const child = spawn(process.execPath, [await builtEntryPoint(), ...args], {
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  }
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, said };
 }
 
 /** Ends TLS in front of a server that knows none; the number of its port, and how many came through. */
@@ -113,6 +127,18 @@ describe('MongoDB and Redis behind TLS', () => {
     expect(await (await fetch(`${one}/readyz`)).json()).toMatchObject({ status: 'ready', redis: 'ok' });
     expect(Math.min(mongo.connections(), redis.connections())).toBeGreaterThan(2);
     socket.close();
+    // The commands of the program speak TLS too.
+    expect(await madang(['check'], trusting)).toMatchObject({
+      code: 0,
+      said: expect.stringContaining('the configuration is valid'),
+    });
+    expect(await madang(['verify', roomId], trusting)).toMatchObject({
+      code: 0,
+      said: expect.stringContaining('messages 1 to 1: dense'),
+    });
+    const distrusted = await madang(['verify', roomId], env);
+    expect(distrusted).toMatchObject({ code: 1, said: expect.stringContaining('certificate') });
+    expect(distrusted.said).not.toMatch(/\n\s+at /);
 
     const stranger = await spawnServer({ env });
     await eventually(

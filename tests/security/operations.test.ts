@@ -300,6 +300,20 @@ describe('O6 being stopped', () => {
     stops += 1;
   });
 
+  // Without a short form: it takes its twenty seconds.
+  if (LONG) {
+    it('by SIGTERM with a delay and a window that no orchestrator would wait for', async () => {
+      const server = await start('embedded', { DRAIN_DELAY_MS: '8000', DRAIN_WINDOW_MS: '120000' });
+      const sockets = Array.from({ length: 20 }, () => openSocket(`${server.url()}/graphql`));
+      for (const socket of sockets) await socket.init();
+      const began = performance.now();
+      expect(await server.stop()).toEqual({ code: 0, signal: null });
+      expect(performance.now() - began).toBeLessThanOrEqual(25_000);
+      for (const socket of sockets) expect((await socket.closed()).code).toBe(1012);
+      stops += 1;
+    });
+  }
+
   it('by SIGINT: at once, whatever its drain is set to', async () => {
     const server = await start('embedded', { DRAIN_DELAY_MS: '60000', DRAIN_WINDOW_MS: '60000' });
     const socket = openSocket(`${server.url()}/graphql`);
@@ -362,6 +376,9 @@ describe('O7 a setting that is wrong', () => {
       ['MONGODB_URL', { MONGODB_URL: `http://${SECRET}@x`, AUTH_KEYS: `a:${'A'.repeat(43)}` }],
       ['TRUST_PROXY_HOPS', { TRUST_PROXY_HOPS: '-1' }],
       ['RATE_LIMITS', { RATE_LIMITS: 'some' }],
+      ['RATE_LIMITS', { RATE_LIMITS: '1e999' }],
+      ['REDIS_URL', { ...MONGO, AUTH_KEYS: `a:${'A'.repeat(43)}`, REDIS_URL: ',' }],
+      ['AUTH_KEYS', { AUTH_KEYS: `a:${'A'.repeat(43)}:${SECRET}` }],
       ['MAX_SOCKETS', { MAX_SOCKETS: '0' }],
       ['MAX_MESSAGE_LENGTH', { MAX_MESSAGE_LENGTH: '4001' }],
       ['API_PROFILE', { API_PROFILE: 'open' }],

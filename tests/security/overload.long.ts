@@ -1,10 +1,9 @@
-import { Agent, request as httpRequest } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { eventually, useServer } from '../api/world.ts';
 import { createRoom, createVisitor, MESSAGE_ADDED, type MessageAdded, readPage } from '../testkit/seed.ts';
 import { sendMessage } from '../testkit/seed.ts';
 import { openSocket } from '../testkit/socket-client.ts';
-import { refusedUpgrade } from '../testkit/bare-socket.ts';
+import { flood, type Flood } from './support/flood.ts';
 import { percentile, report } from './support/table.ts';
 
 /** Messages of the room that the load reads: with them an answer takes the server far longer than the client. */
@@ -21,12 +20,6 @@ const SPEAKERS = 10;
 const SPEECH_EVERY_MS = 100;
 /** The clients of this test have the same two processors. */
 const SLACK = 2;
-
-interface Answer {
-  readonly status: number;
-  readonly retryAfter: number;
-  readonly at: number;
-}
 
 let figures = { capacity: 0, goodput: 0, refused: 0, connects: 0, before: 0, during: 0, recoveryMs: 0 };
 let offered = 0;
@@ -60,27 +53,13 @@ describe('O2 three times what can be answered', () => {
         Array.from({ length: 20 }, () => sendMessage(url, visitor, { roomId, text: 'x'.repeat(200) })),
       );
     }
-    const agent = new Agent({ keepAlive: true, maxSockets: 1000 });
-    const body = JSON.stringify({ query: QUERY, variables: { id: roomId } });
-    const ask = () =>
-      new Promise<Answer>((resolve) => {
-        const done = (status: number, retryAfter: number) =>
-          resolve({ status, retryAfter, at: performance.now() });
-        const made = httpRequest(
-          { agent, port, host: '127.0.0.1', path: '/graphql', method: 'POST', timeout: 20_000 },
-          (response) => {
-            response.resume();
-            response.once('end', () =>
-              done(response.statusCode ?? 0, Number(response.headers['retry-after'] ?? 0)),
-            );
-            response.once('error', () => done(0, 0));
-          },
-        );
-        made.setHeader('content-type', 'application/json');
-        made.once('timeout', () => made.destroy());
-        made.once('error', () => done(0, 0));
-        made.end(body);
-      });
+    const load = {
+      port,
+      body: JSON.stringify({ query: QUERY, variables: { id: roomId } }),
+      connections: 0,
+      requestsPerSecond: 0,
+      connectsPerSecond: 0,
+    };
 
     // Those who are connected: each says something now and then, and hears it.
     const talk: { readonly at: number; readonly ms: number }[] = [];
@@ -121,64 +100,46 @@ describe('O2 three times what can be answered', () => {
         0.99,
       );
 
-    // What it can answer: some callers who ask again as soon as they are answered.
-    const rate = (answers: readonly Answer[], from: number, until: number) =>
-      answers.filter(({ status, at }) => status === 200 && at >= from && at < until).length /
-      ((until - from) / 1000);
-    const calm: Answer[] = [];
+    // What it can answer: some callers who ask again as soon as they are answered. First until all is compiled.
+    const rate = ({ answers }: Flood, fromMs: number, untilMs: number) =>
+      answers.filter(({ status, at }) => status === 200 && at >= fromMs && at < untilMs).length /
+      ((untilMs - fromMs) / 1000);
+    await flood({ ...load, connections: CALLERS, ms: CAPACITY_MS });
     const calmFrom = performance.now();
-    await Promise.all(
-      Array.from({ length: CALLERS }, async () => {
-        while (performance.now() - calmFrom < CAPACITY_MS) calm.push(await ask());
-      }),
-    );
-    const warmFrom = calmFrom + CAPACITY_MS / 4;
-    const capacity = rate(calm, warmFrom, calmFrom + CAPACITY_MS);
+    const calm = await flood({ ...load, connections: CALLERS, ms: CAPACITY_MS });
+    const before = p99(calmFrom, performance.now());
+    const capacity = rate(calm, 1000, CAPACITY_MS);
 
     // Three times as many, whether they are answered or not.
-    const answers: Answer[] = [];
-    const upgrades: { readonly status: number; readonly retryAfter: number; readonly at: number }[] = [];
-    const under: Promise<unknown>[] = [];
     const floodFrom = performance.now();
-    let asked = 0;
-    let connected = 0;
     const states: string[] = [];
-    let probed = 0;
-    const probe = async (): Promise<void> => {
-      const [ready, live] = await Promise.all([fetch(`${url}/readyz`), fetch(`${url}/livez`)]);
-      const { status } = (await ready.json()) as { status: string };
-      states.push(`${status} ${ready.status} ${live.status}`);
-    };
-    while (performance.now() - floodFrom < FLOOD_MS) {
-      const passed = (performance.now() - floodFrom) / 1000;
-      for (; asked < passed * capacity * TIMES_CAPACITY; asked += 1) {
-        under.push(ask().then((answer) => answers.push(answer)));
+    let flooding = true;
+    const probing = (async () => {
+      while (flooding) {
+        const [ready, live] = await Promise.all([fetch(`${url}/readyz`), fetch(`${url}/livez`)]);
+        const { status } = (await ready.json()) as { status: string };
+        states.push(`${status} ${ready.status} ${live.status}`);
+        await wait(1000);
       }
-      for (; connected < passed * CONNECTS_PER_SECOND; connected += 1) {
-        under.push(
-          refusedUpgrade(port, '/graphql').then(
-            ({ status, headers }) =>
-              upgrades.push({ status, retryAfter: Number(headers['retry-after']), at: performance.now() }),
-            () => undefined,
-          ),
-        );
-      }
-      for (; probed < passed; probed += 1) under.push(probe());
-      await wait(10);
-    }
+    })();
+    const { asked, answers, upgrades } = await flood({
+      ...load,
+      requestsPerSecond: capacity * TIMES_CAPACITY,
+      connectsPerSecond: CONNECTS_PER_SECOND,
+      ms: FLOOD_MS,
+    });
     const floodEnd = performance.now();
+    flooding = false;
     await eventually(
       async () => (await fetch(`${url}/readyz`)).status,
       (status) => status === 200,
     );
     const recoveryMs = performance.now() - floodEnd;
     talking = false;
-    await talked;
-    await Promise.all(under);
+    await Promise.all([talked, probing]);
 
     offered = asked;
-    const from = floodFrom + NOTICED_MS;
-    const goodput = (rate(answers, from, floodEnd) / capacity) * 100;
+    const goodput = (rate({ asked, answers, upgrades }, NOTICED_MS, FLOOD_MS) / capacity) * 100;
     const refusals = answers.filter(({ status }) => status === 503);
     const refusedConnects = upgrades.filter(({ status }) => status === 503);
     figures = {
@@ -186,11 +147,11 @@ describe('O2 three times what can be answered', () => {
       goodput,
       refused: refusals.length,
       connects: refusedConnects.length,
-      before: p99(warmFrom, calmFrom + CAPACITY_MS),
-      during: p99(from, floodEnd),
+      before,
+      // From the beginning: nobody who is connected waits until the overload is noticed.
+      during: p99(floodFrom, floodEnd),
       recoveryMs,
     };
-    console.log(JSON.stringify(figures), states.join(', '));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 503]));
     expect(states).toContain('overloaded 503 200');
     expect(refusals.length).toBeGreaterThan(0);
@@ -203,6 +164,5 @@ describe('O2 three times what can be answered', () => {
     expect(figures.during).toBeLessThanOrEqual(2 * figures.before * SLACK);
     expect(recoveryMs).toBeLessThanOrEqual(RECOVERY_MS * SLACK);
     for (const socket of sockets) socket.close();
-    agent.destroy();
   });
 });

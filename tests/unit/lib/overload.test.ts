@@ -9,13 +9,11 @@ const CALM: Load = { delayMs: 5, utilization: 0.1, processor: 1, heap: 0.3 };
 function world(chance = 0) {
   const clock = createManualClock();
   let load = CALM;
-  let usedMs = 0;
-  let endTurn = (): void => undefined;
+  let waitedMs = 0;
   const changes: boolean[] = [];
   const overload = createOverload({
     read: () => load,
-    processorMs: () => usedMs,
-    afterTurn: (callback) => (endTurn = callback),
+    line: { join: () => (waitedMs === 0 ? null : Promise.resolve()), waitedMs: () => waitedMs },
     clock,
     chance: () => chance,
     log: silentLogger,
@@ -29,16 +27,13 @@ function world(chance = 0) {
       for (let second = 0; second < seconds; second += 1) await clock.advance(1000);
       return overload.active();
     },
-    /** How many of the newcomers of one turn are let in, when each takes so much processor time. */
-    letIn(newcomers: number, eachMs: number) {
-      let admitted = 0;
-      for (let index = 0; index < newcomers; index += 1) {
-        if (overload.retryAfterMs() !== null) continue;
-        admitted += 1;
-        usedMs += eachMs;
-      }
-      endTurn();
-      return admitted;
+    /** What a newcomer is told while the first of those before it has waited for so long. */
+    admit(firstHasWaitedMs: number) {
+      waitedMs = firstHasWaitedMs;
+      return overload.admit();
+    },
+    waiting(ms: number) {
+      waitedMs = ms;
     },
   };
 }
@@ -85,21 +80,31 @@ describe('overload', () => {
     expect(changes).toEqual([true, false]);
   });
 
-  it('serves newcomers for 120 ms of each turn and turns the rest of it away', async () => {
-    const { after, letIn } = world();
-    expect(letIn(100, 10)).toBe(100);
+  it('is newcomers that wait for each other: the loop is on time because they do', async () => {
+    const { after, waiting } = world();
+    waiting(300);
+    expect(await after(4, {})).toBe(false);
+    expect(await after(1, {})).toBe(true);
+    waiting(101);
+    expect(await after(10, {})).toBe(true);
+    waiting(50);
+    expect(await after(3, {})).toBe(false);
+  });
+
+  it('lets newcomers wait for 250 ms and sends the others away; for 4 s as long as it may be a moment', async () => {
+    const { after, admit } = world();
+    expect([admit(0), await admit(4000), await admit(4001)]).toEqual([null, null, 1000]);
+    await admit(0);
     await after(5, { delayMs: 300 });
-    expect([letIn(100, 10), letIn(100, 10), letIn(5, 10)]).toEqual([12, 12, 5]);
-    await after(3, {});
-    expect(letIn(100, 10)).toBe(100);
+    expect([admit(0), await admit(250), await admit(251)]).toEqual([null, null, 1000]);
   });
 
   it('lets nobody in while memory is short', async () => {
-    const { after, letIn } = world();
+    const { after, admit } = world();
     await after(2, { heap: 0.9 });
-    expect(letIn(10, 1)).toBe(0);
+    expect(await admit(0)).toBe(1000);
     await after(1, { heap: 0.69 });
-    expect(letIn(10, 1)).toBe(10);
+    expect(admit(0)).toBeNull();
   });
 
   it('asks newcomers to wait between 1 and 5 s', async () => {
@@ -110,7 +115,7 @@ describe('overload', () => {
     ] as const) {
       const { after, overload } = world(chance);
       await after(2, { heap: 0.9 });
-      expect(overload.retryAfterMs()).toBe(wait);
+      expect(await overload.admit()).toBe(wait);
     }
   });
 

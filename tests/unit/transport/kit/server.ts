@@ -88,7 +88,10 @@ export async function startServer(
     maxOperationsPerSocket: 50,
     clientFolder: '/nowhere',
     health: () => health,
-    overload: { active: () => load.retryAfterMs !== null, retryAfterMs: () => load.retryAfterMs },
+    overload: {
+      active: () => load.retryAfterMs !== null,
+      admit: () => (load.retryAfterMs === null ? null : Promise.resolve(load.retryAfterMs)),
+    },
     ...options,
   });
   transport.start();
