@@ -23,6 +23,7 @@ export async function startMetricsServer(options: {
 }): Promise<MetricsServer> {
   const { host, port, registry } = options;
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
+    response.setHeader('X-Content-Type-Options', 'nosniff');
     const [path] = (request.url ?? '').split('?', 1);
     if (path !== '/metrics' || (request.method !== 'GET' && request.method !== 'HEAD')) {
       response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Metrics are at /metrics.\n');

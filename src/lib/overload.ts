@@ -98,7 +98,7 @@ export function createOverload(deps: {
     if (to)
       log.warn(
         fields,
-        'overloaded: new sockets and callers without a token are refused, but as many as can be served',
+        'overloaded: new sockets and callers without a token wait, and are refused when too many do',
       );
     else log.info(fields, 'no longer overloaded');
   }

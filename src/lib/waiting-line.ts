@@ -1,7 +1,14 @@
 import type { Clock } from './clock.js';
 
-/** So much of a turn of the event loop is for newcomers while nobody waits, in milliseconds. */
+/** So much of a turn of the event loop is for newcomers, in milliseconds; one of them always comes in. */
 const SLICE_MS = 10;
+/** As many at once of those who wait, if they take so little time. */
+const MAX_AT_ONCE = 16;
+/**
+ * Those who wait come in in every fourth turn. Node accepts no more than one connection in a turn: if each were as long
+ * as an answer, those who are to be told to come back would wait for that in the kernel's queue.
+ */
+const TURNS_EACH = 4;
 
 interface Waiting {
   readonly since: number;
@@ -12,7 +19,7 @@ interface Waiting {
 export interface WaitingLine {
   /**
    * Null for whoever may come in at once. Else a promise that resolves at its turn: they come in in the order in
-   * which they came, one in each turn of the event loop.
+   * which they came.
    */
   join(): Promise<void> | null;
   /** For how long the first in the line has waited, in milliseconds; 0 when nobody waits. */
@@ -38,35 +45,53 @@ export function createWaitingLine({
   let first = 0;
   /** When the first newcomer of this turn came in; null before. */
   let began: number | null = null;
+  /** Whether `endTurn` is due. */
+  let isTurning = false;
+  let turnsLeft = TURNS_EACH;
 
-  function endTurn(): void {
-    began = null;
+  function letIn(): void {
     const next = line[first];
     if (next === undefined) return;
+    const now = clock.monotonic();
+    began ??= now;
+    if (began !== now && now - began >= SLICE_MS) return;
     first += 1;
     if (first === line.length) {
       line = [];
       first = 0;
     }
-    begin();
     next.enter();
   }
 
-  function begin(): void {
-    began = clock.monotonic();
+  function endTurn(): void {
+    began = null;
+    isTurning = line.length > 0;
+    if (!isTurning) return;
+    turnsLeft -= 1;
+    if (turnsLeft === 0) {
+      turnsLeft = TURNS_EACH;
+      const count = Math.min(line.length - first, MAX_AT_ONCE);
+      for (let each = 0; each < count; each += 1) nextTurn(letIn);
+    }
+    nextTurn(endTurn);
+  }
+
+  function turn(): void {
+    if (isTurning) return;
+    isTurning = true;
+    turnsLeft = TURNS_EACH;
     nextTurn(endTurn);
   }
 
   return {
     join() {
+      turn();
+      const now = clock.monotonic();
       if (line.length === 0) {
-        if (began === null) {
-          begin();
-          return null;
-        }
-        if (clock.monotonic() - began < SLICE_MS) return null;
+        began ??= now;
+        if (began === now || now - began < SLICE_MS) return null;
       }
-      return new Promise((enter) => line.push({ since: clock.monotonic(), enter }));
+      return new Promise((enter) => line.push({ since: now, enter }));
     },
     waitedMs() {
       const next = line[first];

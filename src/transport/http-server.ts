@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, ServerResponse, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { COMMON_HEADERS } from './security-headers.js';
 
 const HEADERS_TIMEOUT_MS = 5000;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -16,6 +17,14 @@ const STATUS_OF: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
+/** Some requests are answered by Node itself, one without `Host` for instance: with these headers like all others. */
+class GuardedResponse extends ServerResponse {
+  constructor(...parts: ConstructorParameters<typeof ServerResponse>) {
+    super(...parts);
+    for (const [name, value] of Object.entries(COMMON_HEADERS)) this.setHeader(name, value);
+  }
+}
+
 /** A plain HTTP server that does not wait for clients that drip, and answers what it cannot read. */
 export function createHttpServer(): Server {
   const server = createServer({
@@ -25,6 +34,7 @@ export function createHttpServer(): Server {
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     highWaterMark: BUFFER_BYTES,
+    ServerResponse: GuardedResponse,
   });
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {

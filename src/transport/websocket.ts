@@ -195,6 +195,12 @@ export function createWebSockets(options: {
     }
   }
   const server = new WebSocketServer({ ...SOCKET_OPTIONS, WebSocket: ChatSocket });
+  // Without a listener ws answers by itself, without our headers.
+  server.on('wsClientError', ({ message }, socket, request) => {
+    metrics.wsConnects.inc({ result: 'protocol' });
+    const status = request.method === 'GET' ? 400 : 405;
+    refuseUpgrade(socket, { result: 'protocol', status, message: `${message}.` });
+  });
 
   function opened(ws: ChatSocket, socket: Socket, request: IncomingMessage, address: string): void {
     const openedAt = clock.monotonic();

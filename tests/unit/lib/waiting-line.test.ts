@@ -27,14 +27,16 @@ function world() {
         else void wait.then(serve);
       }
     },
-    async endTurn() {
-      const due = ends;
-      ends = [];
-      for (const callback of due) {
-        callback();
-        // What was let in runs before anything else does, as after a callback of the event loop.
-        await Promise.resolve();
-        await Promise.resolve();
+    async endTurns(count: number) {
+      for (let turn = 0; turn < count; turn += 1) {
+        const due = ends;
+        ends = [];
+        for (const callback of due) {
+          callback();
+          // What was let in runs before anything else does, as after a callback of the event loop.
+          await Promise.resolve();
+          await Promise.resolve();
+        }
       }
     },
     isIdle: () => ends.length === 0,
@@ -43,12 +45,12 @@ function world() {
 
 describe('a line of newcomers', () => {
   it('lets everybody in at once who comes alone, turn for turn', async () => {
-    const { come, endTurn, served, isIdle } = world();
+    const { come, endTurns, served, isIdle } = world();
     await come(1, 500);
-    await endTurn();
+    await endTurns(1);
     await come(1, 500);
     expect(served).toEqual([1, 2]);
-    await endTurn();
+    await endTurns(1);
     expect(isIdle()).toBe(true);
   });
 
@@ -58,31 +60,45 @@ describe('a line of newcomers', () => {
     expect(served).toHaveLength(10);
   });
 
-  it('lets the others in one by one, in the order in which they came, one in each turn', async () => {
-    const { come, endTurn, served, isIdle } = world();
+  it('lets the others in in the order in which they came, one in every fourth turn', async () => {
+    const { come, endTurns, served, isIdle } = world();
     await come(3, 20);
+    await endTurns(4);
     expect(served).toEqual([1]);
-    await endTurn();
+    await endTurns(1);
     expect(served).toEqual([1, 2]);
-    await come(1, 1);
+    await come(1, 20);
+    await endTurns(3);
     expect(served).toEqual([1, 2]);
-    await endTurn();
-    await endTurn();
+    await endTurns(1);
+    expect(served).toEqual([1, 2, 3]);
+    await endTurns(4);
     expect(served).toEqual([1, 2, 3, 4]);
-    await endTurn();
     expect(isIdle()).toBe(true);
     await come(1, 1);
     expect(served).toHaveLength(5);
   });
 
+  it('lets those who take little in together', async () => {
+    const { come, endTurns, served, isIdle } = world();
+    await come(10, 1);
+    await come(100, 0.1);
+    expect(served).toHaveLength(10);
+    await endTurns(5);
+    expect(served).toHaveLength(26);
+    await endTurns(4 * 6);
+    expect(served).toEqual(Array.from({ length: 110 }, (_, index) => index + 1));
+    expect(isIdle()).toBe(true);
+  });
+
   it('says for how long the first one has waited', async () => {
-    const { come, endTurn, line } = world();
+    const { come, endTurns, line } = world();
     expect(line.waitedMs()).toBe(0);
     await come(3, 20);
     expect(line.waitedMs()).toBe(0);
-    await endTurn();
+    await endTurns(5);
     expect(line.waitedMs()).toBe(20);
-    await endTurn();
+    await endTurns(4);
     expect(line.waitedMs()).toBe(0);
   });
 });

@@ -342,6 +342,39 @@ describe('the edge', () => {
     expect((await raw(port, 'nonsense\r\n\r\n')).toLowerCase()).toContain('x-content-type-options: nosniff');
   });
 
+  const upgrade = (lines: readonly string[], method = 'GET') =>
+    [
+      `${method} /graphql HTTP/1.1`,
+      'Host: x',
+      'Connection: Upgrade',
+      'Sec-WebSocket-Protocol: graphql-transport-ws',
+      ...lines,
+      '',
+      '',
+    ].join('\r\n');
+  const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+  it.each([
+    ['without a Host', 400, 'GET /livez HTTP/1.1\r\n\r\n'],
+    [
+      'that expects what nobody gives',
+      417,
+      'GET /livez HTTP/1.1\r\nHost: x\r\nExpect: x\r\nConnection: close\r\n\r\n',
+    ],
+    ['to upgrade without a key', 400, upgrade(['Upgrade: websocket', 'Sec-WebSocket-Version: 13'])],
+    ['to upgrade to another version', 400, upgrade(['Upgrade: websocket', 'Sec-WebSocket-Version: 99', KEY])],
+    ['to upgrade to something else', 400, upgrade(['Upgrade: h2c', 'Sec-WebSocket-Version: 13', KEY])],
+    [
+      'to upgrade with another method',
+      405,
+      upgrade(['Upgrade: websocket', 'Sec-WebSocket-Version: 13', KEY], 'HEAD'),
+    ],
+  ])('answers a request %s with %i and nosniff', async (_name, status, request) => {
+    const { port } = await startServer();
+    const [head = ''] = (await raw(port, request)).split('\r\n\r\n', 1);
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(head.toLowerCase()).toContain('x-content-type-options: nosniff');
+  });
+
   it('closes a client that drips its headers within 10 s', async () => {
     const { port } = await startServer();
     expect(await raw(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nX-Drip: ')).toMatch(/^HTTP\/1.1 408 |^$/);
