@@ -95,7 +95,7 @@ const settings = z.object({
   HOST: text.pipe(z.string().min(1, 'must not be empty')).default('127.0.0.1'),
   BASE_PATH: text
     .transform((value) => value.replace(/\/+$/, ''))
-    .refine((value) => /^(\/[A-Za-z0-9._~-]+)*$/.test(value), 'must be a path such as /chat')
+    .refine((value) => /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*$/.test(value), 'must be a path such as /chat')
     .default(''),
   DATA_DIR: text.pipe(z.string().min(1, 'must not be empty')).default('./data'),
   MONGODB_URL: mongodbUrl.optional(),

@@ -1,8 +1,10 @@
 import type { Clock } from './clock.js';
 
-/** So much of a turn of the event loop is for newcomers, in milliseconds; one of them always comes in. */
+/** So much of a turn of the event loop is for newcomers while nobody waits, in milliseconds; one always comes in. */
 const SLICE_MS = 10;
-/** As many at once of those who wait, if they take so little time. */
+/** So much of a turn is for those who wait; one of them always comes in. */
+const SLICE_OF_LINE_MS = 2;
+/** No more of them in one turn, however little they take. */
 const MAX_AT_ONCE = 16;
 /**
  * Those who wait come in in every fourth turn. Node accepts no more than one connection in a turn: if each were as long
@@ -54,7 +56,7 @@ export function createWaitingLine({
     if (next === undefined) return;
     const now = clock.monotonic();
     began ??= now;
-    if (began !== now && now - began >= SLICE_MS) return;
+    if (began !== now && now - began >= SLICE_OF_LINE_MS) return;
     first += 1;
     if (first === line.length) {
       line = [];

@@ -25,6 +25,8 @@ const CONNECT_MS = 5000;
 /** How often the driver looks at the server: bounds how long a recovery goes unnoticed. */
 const HEARTBEAT_MS = 2000;
 const MAX_CONNECTIONS = 50;
+/** An acknowledged write survives the loss of a member and of power. */
+const DURABLE = { w: 'majority', journal: true } as const;
 /** Between two tries to reach MongoDB at start. */
 const RETRY_MS = 500;
 /** Between two lines that say so. */
@@ -83,7 +85,9 @@ async function start(
   if (hello['isWritablePrimary'] !== true) throw new NoPrimaryError('no primary yet');
   const isReplicated = hello['setName'] !== undefined || hello['msg'] === 'isdbgrid';
   // A standalone has no majority to read from.
-  const db = client.db(database, { readConcern: new ReadConcern(isReplicated ? 'majority' : 'local') });
+  const readConcern = new ReadConcern(isReplicated ? 'majority' : 'local');
+  // Said again here: for the client, `journal=false` in the URL would count more.
+  const db = client.db(database, { readConcern, writeConcern: DURABLE });
   await prepareDatabase(db, keepVisitsMs);
   return {
     db,
@@ -112,7 +116,7 @@ function newClient(url: string): MongoClient {
       retryWrites: true,
       retryReads: true,
       readPreference: 'primary',
-      writeConcern: { w: 'majority', journal: true },
+      writeConcern: DURABLE,
       serverSelectionTimeoutMS: SELECTION_MS,
       connectTimeoutMS: CONNECT_MS,
       heartbeatFrequencyMS: HEARTBEAT_MS,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AuthKey, type Config, MIN_KEY_BYTES, parseAuthKeys } from '../config.js';
+import { type AuthKey, type Config, ConfigError, MIN_KEY_BYTES, parseAuthKeys } from '../config.js';
 import { StartError } from '../lib/start-error.js';
 
 /** Where the embedded mode keeps the key that it made. */
@@ -35,6 +35,9 @@ function readKeysFile(file: string): readonly AuthKey[] {
   }
 }
 
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+
 /** The embedded mode's own key: made once, readable by its owner alone. */
 function embeddedKeys(dataDir: string): readonly AuthKey[] {
   const file = join(dataDir, KEY_FILE);
@@ -43,10 +46,16 @@ function embeddedKeys(dataDir: string): readonly AuthKey[] {
     // `wx` fails when the file is there, so that two starts cannot overwrite each other's key.
     writeFileSync(file, `${makeAuthKey()}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const code = codeOf(error);
     if (code !== 'EEXIST') throw new StartError(`DATA_DIR ${dataDir} is not writable: ${code}`);
   }
-  return parseAuthKeys(file, readFileSync(file, 'utf8'));
+  try {
+    return parseAuthKeys(file, readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    // What is there may be a file where the folder should be, or somebody else's.
+    throw new StartError(`DATA_DIR ${dataDir}: ${KEY_FILE} cannot be read: ${codeOf(error)}`);
+  }
 }
 
 /** @throws ConfigError or StartError when there is no usable key. */

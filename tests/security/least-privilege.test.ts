@@ -51,9 +51,13 @@ describe('a MongoDB user with the role of the handbook', () => {
     onTestFinished(() => ground.dispose());
     const recorder = await recordMongo(ground.env['MONGODB_URL'] ?? '');
     onTestFinished(() => recorder.close());
+    // What the address asks for beside must not make an acknowledged message less than durable.
+    const careless = new URL(recorder.url);
+    careless.searchParams.set('w', '1');
+    careless.searchParams.set('journal', 'false');
     const env: Record<string, string> = {
       ...ground.env,
-      MONGODB_URL: recorder.url,
+      MONGODB_URL: careless.href,
       RANKING_INTERVAL_MS: '100',
       RECENT_VISIT_WINDOW_SECONDS: '3',
     };
@@ -88,6 +92,11 @@ describe('a MongoDB user with the role of the handbook', () => {
     }
     const asked = recorder.commands.filter(({ name }) => !FREE.has(name));
     expect(asked.filter(({ name }) => ACTIONS[name] === undefined).map(({ name }) => name)).toEqual([]);
+    const stored = asked.filter(({ name, body }) => name === 'insert' && body['insert'] === 'messages');
+    expect(stored.length).toBeGreaterThan(0);
+    expect(stored.map(({ body }) => body['writeConcern'])).toEqual(
+      stored.map(() => ({ w: 'majority', j: true })),
+    );
     const needed = new Set(asked.flatMap(({ name }) => ACTIONS[name] ?? []));
     expect([...needed].sort()).toEqual([...documentedActions()].sort());
     const database = new URL(recorder.url).pathname.slice(1);

@@ -366,7 +366,10 @@ describe('O7 a setting that is wrong', () => {
 
   it('ends the start with words that name it, all of them at once, and shows no secret', async () => {
     const wrong: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
+      ['DATA_DIR', { DATA_DIR: '/dev/null' }],
       ['AUTH_KEYS', MONGO],
+      ['AUTH_KEYS', { AUTH_KEYS: `a:${'A'.repeat(43)}:${SECRET}` }],
+      ['REDIS_URL', { ...MONGO, AUTH_KEYS: `a:${'A'.repeat(43)}`, REDIS_URL: ',' }],
       ['AUTH_KEYS', { AUTH_KEYS: `short:${SECRET.slice(0, 12)}` }],
       ['AUTH_KEYS', { AUTH_KEYS: SECRET }],
       ['AUTH_KEYS_FILE', { ...MONGO, AUTH_KEYS_FILE: '/nowhere/keys' }],
@@ -377,8 +380,6 @@ describe('O7 a setting that is wrong', () => {
       ['TRUST_PROXY_HOPS', { TRUST_PROXY_HOPS: '-1' }],
       ['RATE_LIMITS', { RATE_LIMITS: 'some' }],
       ['RATE_LIMITS', { RATE_LIMITS: '1e999' }],
-      ['REDIS_URL', { ...MONGO, AUTH_KEYS: `a:${'A'.repeat(43)}`, REDIS_URL: ',' }],
-      ['AUTH_KEYS', { AUTH_KEYS: `a:${'A'.repeat(43)}:${SECRET}` }],
       ['MAX_SOCKETS', { MAX_SOCKETS: '0' }],
       ['MAX_MESSAGE_LENGTH', { MAX_MESSAGE_LENGTH: '4001' }],
       ['API_PROFILE', { API_PROFILE: 'open' }],
@@ -387,6 +388,7 @@ describe('O7 a setting that is wrong', () => {
       ['PORT', { PORT: '70000' }],
       ['METRICS_PORT', { METRICS_PORT: 'x' }],
       ['BASE_PATH', { BASE_PATH: 'chat' }],
+      ['BASE_PATH', { BASE_PATH: '/chat/..' }],
     ];
     const ground = await foundation('embedded');
     onTestFinished(() => ground.dispose());
@@ -401,7 +403,7 @@ describe('O7 a setting that is wrong', () => {
     for (let from = 0; from < wrong.length; from += 4) {
       await Promise.all(wrong.slice(from, from + 4).map(refused));
     }
-    const several = Object.assign({}, ...wrong.slice(8).map(([, env]) => env)) as Record<string, string>;
+    const several = Object.assign({}, ...wrong.slice(11).map(([, env]) => env)) as Record<string, string>;
     const server = await spawnServer({ env: { ...ground.env, ...several } });
     await server.exited();
     expect(Object.keys(several).filter((name) => !server.output().includes(name))).toEqual([]);
