@@ -83,10 +83,17 @@ async function serve(): Promise<void> {
   );
 }
 
+/** A command that waits for MongoDB does so on timers that keep no process alive, as a start does. */
+async function run(command: string, operands: readonly string[]): Promise<void> {
+  const waiting = setInterval(() => undefined, STOP_LIMIT_MS);
+  process.exitCode = await runCommand(command, operands, process.env, console.log);
+  clearInterval(waiting);
+}
+
 const [command, ...operands] = process.argv.slice(2);
 try {
   if (command === undefined) await serve();
-  else process.exitCode = await runCommand(command, operands, process.env, console.log);
+  else await run(command, operands);
 } catch (error) {
   refuse(error);
 }
