@@ -1,4 +1,4 @@
-import { createServer, ServerResponse, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { COMMON_HEADERS } from './security-headers.js';
 
@@ -12,18 +12,12 @@ const MAX_REQUESTS_PER_SOCKET = 1000;
 /** What a stalled socket may hold in our memory. Node 22 and newer would take 64 KiB. */
 const BUFFER_BYTES = 16_384;
 
+const EXPECTATION_FAILED = 417;
+
 const STATUS_OF: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
-
-/** Some requests are answered by Node itself, one without `Host` for instance: with these headers like all others. */
-class GuardedResponse extends ServerResponse {
-  constructor(...parts: ConstructorParameters<typeof ServerResponse>) {
-    super(...parts);
-    for (const [name, value] of Object.entries(COMMON_HEADERS)) this.setHeader(name, value);
-  }
-}
 
 /** A plain HTTP server that does not wait for clients that drip, and answers what it cannot read. */
 export function createHttpServer(): Server {
@@ -34,9 +28,13 @@ export function createHttpServer(): Server {
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     highWaterMark: BUFFER_BYTES,
-    ServerResponse: GuardedResponse,
+    // Node's own refusal lacks our headers (http.ts has one).
+    requireHostHeader: false,
   });
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
+  server.on('checkExpectation', (_request, response) =>
+    response.writeHead(EXPECTATION_FAILED, COMMON_HEADERS).end(),
+  );
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();

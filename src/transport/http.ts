@@ -26,9 +26,9 @@ export interface Health {
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::(\d{1,5}))?$/i;
 const MAX_PORT = 65_535;
 
-/** A `Host` that can be put into an address; other software would fail on it later, with a 500. */
-function isHost(host: string | undefined): boolean {
-  if (host === undefined) return true;
+/** Whether there is a `Host` that can be put into an address; other software would fail on it later, with a 500. */
+function isHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
+  if (host === undefined) return httpVersion !== '1.1';
   const match = HOST.exec(host);
   return match !== null && Number(match[2] ?? 0) <= MAX_PORT;
 }
@@ -158,7 +158,7 @@ export function createRequestHandler(options: {
       try {
         const always = options.draining() ? ALWAYS_WHEN_DRAINING : ALWAYS;
         const path = pathOf(request);
-        if (!isHost(request.headers.host)) {
+        if (!isHost(request)) {
           return refuse(response, badRequest('The Host header is not a host.'), always);
         }
         if (path === '/graphql') return await graphql(request, response, always);
