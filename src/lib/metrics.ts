@@ -156,6 +156,7 @@ export function createMetrics({ version }: { version: string }) {
         'createRoomPerVisitor',
         'createVisitorPerAddress',
         'queryPerCaller',
+        'refusedPerCaller',
         'connectPerAddress',
         'upgradePerInstance',
         'framePerSocket',

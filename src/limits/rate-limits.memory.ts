@@ -66,6 +66,7 @@ export function countRates(rates: Rates, make: MakeWindow): Readonly<Record<Rate
     createRoomPerVisitor: count('createRoomPerVisitor'),
     createVisitorPerAddress: count('createVisitorPerAddress'),
     queryPerCaller: count('queryPerCaller'),
+    refusedPerCaller: count('refusedPerCaller'),
     connectPerAddress: count('connectPerAddress'),
     upgradePerInstance: count('upgradePerInstance'),
     framePerSocket: count('framePerSocket'),

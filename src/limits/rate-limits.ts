@@ -6,6 +6,7 @@ export type RateLimit =
   | 'createRoomPerVisitor'
   | 'createVisitorPerAddress'
   | 'queryPerCaller'
+  | 'refusedPerCaller'
   | 'connectPerAddress'
   | 'upgradePerInstance'
   | 'framePerSocket';

@@ -49,6 +49,8 @@ export function ratesFor({
       burst: window(20, 10 * MINUTE_SECONDS),
     }),
     queryPerCaller: shared(window(60, 10)),
+    // Documents that cannot be run, by HTTP: a socket has its frames.
+    refusedPerCaller: shared(window(300, 10)),
     connectPerAddress: shared(window(maxSocketsPerAddress, 10)),
     upgradePerInstance: local(window(200, 1)),
     // 120 a minute with bursts of 60 at most.

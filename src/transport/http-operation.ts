@@ -3,11 +3,14 @@ import { OperationTypeNode, type ExecutionResult, type GraphQLError } from 'grap
 import { toClientError } from '../graphql/errors.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Caller, OperationRequest, Prepared } from '../graphql/prepared.js';
+import type { Clock } from '../lib/clock.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import type { RateLimits } from '../limits/rate-limits.js';
 import type { Standing } from '../visitors/visitor-token.js';
 import type { Callers } from './caller.js';
 import { badRequest } from './graphql-request.js';
+import { createRefusedCallers } from './refused-callers.js';
 
 /** What an HTTP request may do once it is known who asks and what. */
 export interface Admitted {
@@ -25,14 +28,20 @@ export interface Admitted {
 export function createHttpOperations({
   operations,
   callers,
+  limits,
+  clock,
   log,
   ids,
 }: {
   operations: Operations;
   callers: Callers;
+  limits: RateLimits;
+  clock: Clock;
   log: Logger;
   ids: Ids;
 }) {
+  const refused = createRefusedCallers({ limits, clock });
+
   async function admit(
     request: IncomingMessage,
     params: OperationRequest,
@@ -40,8 +49,15 @@ export function createHttpOperations({
   ): Promise<Admitted | { errors: readonly GraphQLError[] }> {
     try {
       const identity = await callers.ofRequest(request);
+      const caller = { viewer: identity?.viewer ?? null, address: callers.address(request) };
+      const key = caller.viewer?.id ?? caller.address;
+      const unread = refused.check(key);
+      if (unread !== null) return { errors: [unread] };
       const prepared = operations.prepare(params, events ? 'sse' : 'http');
-      if ('errors' in prepared) return prepared;
+      if ('errors' in prepared) {
+        const tooMany = await refused.add(key);
+        return tooMany === null ? prepared : { errors: [tooMany] };
+      }
       if (request.method === 'GET' && prepared.kind === OperationTypeNode.MUTATION) {
         return { errors: [badRequest('A mutation must be sent by POST.', 405, { allow: 'POST' })] };
       }
@@ -49,7 +65,6 @@ export function createHttpOperations({
         const remedy = 'Subscribe over WebSocket, or with `Accept: text/event-stream`.';
         return { errors: [badRequest(`A subscription has more than one result. ${remedy}`)] };
       }
-      const caller = { viewer: identity?.viewer ?? null, address: callers.address(request) };
       return { prepared, caller, standing: identity?.standing ?? null };
     } catch (error) {
       return { errors: [toClientError(error, { log, requestId: ids.uuid() })] };

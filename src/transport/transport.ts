@@ -71,6 +71,7 @@ export function createTransport(options: TransportOptions) {
   const handler = createRequestHandler({
     ...options,
     callers,
+    limits: services.limits,
     streams,
     streamKeeper,
     draining: () => drain.draining(),

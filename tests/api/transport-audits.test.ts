@@ -42,7 +42,13 @@ describe('the audits of GraphQL over HTTP', () => {
       metrics: createMetrics({ version: 'test' }),
       trustProxyHops: 0,
     });
-    const http = createHttpOperations({ operations, callers, ...common });
+    const http = createHttpOperations({
+      operations,
+      callers,
+      limits: services.limits,
+      clock: systemClock,
+      ...common,
+    });
     const yoga = createYogaHandler({
       schema,
       operations,

@@ -40,6 +40,7 @@ export function describeRateLimits(name: string, open: OpenRateLimits): void {
       ['createRoomPerVisitor', 3],
       ['createVisitorPerAddress', 30],
       ['queryPerCaller', 60],
+      ['refusedPerCaller', 300],
       ['connectPerAddress', MAX_SOCKETS_PER_ADDRESS],
       ['upgradePerInstance', 200],
       ['framePerSocket', 60],

@@ -335,6 +335,37 @@ describe('S6 floods', () => {
     });
   });
 
+  it('of documents that cannot be run: 300 are told why, and then none is read for a while', async () => {
+    const { url } = server;
+    await during('203.0.119', async () => {
+      const { token } = await createVisitor(url, from('198.51.100.7'));
+      const options = from('198.51.100.7', token);
+      const started = performance.now();
+      const codes = new Map<string, number>();
+      let waits = true;
+      const count = scaled(600, 3000);
+      for (let sent = 0; sent < count; sent += 20) {
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, (_, at) => request(url, `{ unknown${sent + at} }`, {}, options)),
+        );
+        for (const { status, errors } of answers) {
+          const { code = '', retryAfterMs = 0 } = errors[0]?.extensions ?? {};
+          codes.set(`${status} ${code}`, (codes.get(`${status} ${code}`) ?? 0) + 1);
+          if (code === 'RATE_LIMITED') waits &&= retryAfterMs > 0;
+        }
+      }
+      const windows = Math.floor((performance.now() - started) / 10_000) + 2;
+      expect([...codes.keys()]).toEqual(['400 GRAPHQL_VALIDATION_FAILED', '429 RATE_LIMITED']);
+      expect(codes.get('400 GRAPHQL_VALIDATION_FAILED')).toBeGreaterThanOrEqual(300);
+      expect(codes.get('400 GRAPHQL_VALIDATION_FAILED')).toBeLessThanOrEqual(300 * windows);
+      expect(waits).toBe(true);
+      // What could be run is not read either; others of the same address are.
+      expect((await request(url, '{ viewer { id } }', {}, options)).status).toBe(429);
+      expect((await request(url, '{ unknown }', {}, from('198.51.100.7'))).status).toBe(400);
+      floods += count;
+    });
+  });
+
   it('of connects from one address: 50 pass, then 429 with Retry-After', async () => {
     const { url } = server;
     await during('203.0.117', async () => {

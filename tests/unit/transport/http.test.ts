@@ -354,7 +354,7 @@ describe('the edge', () => {
     ].join('\r\n');
   const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
   it.each([
-    ['without a Host', 400, 'GET /livez HTTP/1.1\r\n\r\n'],
+    ['without a Host', 400, 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n'],
     [
       'that expects what nobody gives',
       417,
