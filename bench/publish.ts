@@ -28,6 +28,10 @@ const PLOTS: Readonly<Record<string, Plot | null>> = {
   'hot-room': { title: 'HTTP p99 in ms beside a room of 5,000', metric: 'httpP99Ms' },
   writers: { title: 'One room, messages stored a second', metric: 'storedPerSecond' },
   instances: { title: 'One room of 1,000: deliveries a second, closed loop', metric: 'deliveriesPerSecond' },
+  pipeline: {
+    title: 'sendMessage over HTTP, with and without what protects and watches it: a second',
+    metric: 'mutationsPerSecond',
+  },
   stalled: { title: 'KB of resident memory per stalled subscriber', metric: 'rssKbPerStalled' },
 };
 
