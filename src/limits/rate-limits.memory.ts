@@ -1,7 +1,7 @@
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Metrics } from '../lib/metrics.js';
-import type { RateLimit, RateLimits } from './rate-limits.js';
-import { type Rates, type Rule, type Window, ratesFor } from './rates.js';
+import type { RateLimit, RateLimits, Window } from './rate-limits.js';
+import { framesPerSocket, type Rates, type Rule, ratesFor } from './rates.js';
 
 export interface RateLimitsOptions {
   /** Multiplies every rate; null allows everything. */
@@ -17,7 +17,7 @@ export type MakeWindow = (name: string, window: Window) => RateLimiterAbstract;
 export type Count = (key: string, points: number) => Promise<number | null>;
 
 /** Allows everything. */
-export const unlimited: RateLimits = { consume: () => Promise.resolve(null) };
+export const unlimited: RateLimits = { consume: () => Promise.resolve(null), framesPerSocket: null };
 
 const allowed = (): null => null;
 
@@ -69,7 +69,6 @@ export function countRates(rates: Rates, make: MakeWindow): Readonly<Record<Rate
     refusedPerCaller: count('refusedPerCaller'),
     connectPerAddress: count('connectPerAddress'),
     upgradePerInstance: count('upgradePerInstance'),
-    framePerSocket: count('framePerSocket'),
   };
 }
 
@@ -89,6 +88,7 @@ export function createMemoryRateLimits({
   if (factor === null) return unlimited;
   const counts = countInMemory(ratesFor({ maxSocketsPerAddress, factor }));
   return {
+    framesPerSocket: framesPerSocket(factor),
     consume: (limit, key, points = 1) =>
       counts[limit](key, points).then((wait) => {
         if (wait !== null) metrics.rateLimitRejected.inc({ limit });

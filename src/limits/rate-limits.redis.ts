@@ -5,7 +5,7 @@ import type { RedisConnection } from '../redis/connection.js';
 import { createBreaker } from './breaker.js';
 import { type RateLimitsOptions, countInMemory, countRates, unlimited } from './rate-limits.memory.js';
 import type { RateLimits } from './rate-limits.js';
-import { ratesFor } from './rates.js';
+import { framesPerSocket, ratesFor } from './rates.js';
 
 /**
  * The port over Redis: all instances count together. While Redis does not answer, each instance counts by itself
@@ -40,6 +40,7 @@ export function createRedisRateLimits(
     },
   });
   return {
+    framesPerSocket: framesPerSocket(factor),
     async consume(limit, key, points = 1) {
       const alike = () => alone[limit](key, points);
       const wait = await (rates[limit].shared

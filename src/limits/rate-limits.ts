@@ -8,11 +8,18 @@ export type RateLimit =
   | 'queryPerCaller'
   | 'refusedPerCaller'
   | 'connectPerAddress'
-  | 'upgradePerInstance'
-  | 'framePerSocket';
+  | 'upgradePerInstance';
+
+/** So many points in each window of so many seconds. */
+export interface Window {
+  readonly points: number;
+  readonly seconds: number;
+}
 
 /** Counts what callers do, over all instances where that is possible; never waits for a store that hangs. */
 export interface RateLimits {
+  /** Frames of one socket, counted by who holds it: a count lives as long as its socket. Null: any number. */
+  readonly framesPerSocket: Window | null;
   /**
    * Takes `points` from the caller's budget. What is refused uses nothing up that others share, so ask for one
    * limit after the other, the narrowest first, and stop at the first refusal.

@@ -1,10 +1,4 @@
-import type { RateLimit } from './rate-limits.js';
-
-/** So many points in each window of so many seconds. */
-export interface Window {
-  readonly points: number;
-  readonly seconds: number;
-}
+import type { RateLimit, Window } from './rate-limits.js';
 
 /** One rule of a limit: a window, and what may be spent beyond it when it is empty. */
 export interface Rule extends Window {
@@ -14,7 +8,7 @@ export interface Rule extends Window {
 /** Every rule of a limit must allow; they are asked in this order, the shortest window first. */
 export interface Rate {
   readonly rules: readonly [Rule, ...Rule[]];
-  /** Whether instances count together; what is about one socket or one instance is counted where it is. */
+  /** Whether instances count together; what is about one instance is counted where it is. */
   readonly shared: boolean;
 }
 
@@ -53,7 +47,11 @@ export function ratesFor({
     refusedPerCaller: shared(window(300, 10)),
     connectPerAddress: shared(window(maxSocketsPerAddress, 10)),
     upgradePerInstance: local(window(200, 1)),
-    // 120 a minute with bursts of 60 at most.
-    framePerSocket: local(window(60, MINUTE_SECONDS / 2)),
   };
 }
+
+/** 120 a minute with bursts of 60 at most. */
+export const framesPerSocket = (factor: number): Window => ({
+  points: Math.max(1, Math.round(60 * factor)),
+  seconds: MINUTE_SECONDS / 2,
+});

@@ -56,6 +56,9 @@ export interface Connection {
   activeAt: number;
   /** With which part of all sockets it is visited. */
   part: number;
+  /** Frames of its present window, and when that ends, in whole milliseconds of the monotonic clock. */
+  frames: number;
+  framesUntil: number;
   /** Whether it was heard of since the last ping. */
   alive: boolean;
   /** What graphql-ws is just being told to run. */
@@ -96,6 +99,8 @@ export const createConnection = ({
   inForce: always,
   activeAt: openedAt,
   part: 0,
+  frames: 0,
+  framesUntil: 0,
   alive: true,
   asked: null,
   session: null,

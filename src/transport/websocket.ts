@@ -39,6 +39,7 @@ const CLIENT_MESSAGES: ReadonlySet<MessageType> = new Set([
 /** Stands for the payload of a `subscribe` in what graphql-ws reads and keeps for as long as the operation runs. */
 const ELSEWHERE = { query: '' };
 const CLOSE_TRY_AGAIN = 1013;
+const MS_PER_SECOND = 1000;
 
 /** `maxFragments` and its siblings are newer than the type definitions. */
 const SOCKET_OPTIONS: ServerOptions & Record<string, unknown> = {
@@ -116,15 +117,25 @@ export function createWebSockets(options: {
   }
 
   /** Counts a frame; a socket that sends too many is closed. */
-  async function count(connection: Connection): Promise<void> {
-    const wait = await limits.consume('framePerSocket', connection.id);
-    if (wait !== null) closeConnection(connection, CLOSE_TRY_AGAIN, 'Too many frames');
+  function count(connection: Connection): void {
+    const { framesPerSocket } = limits;
+    if (framesPerSocket === null) return;
+    const now = Math.floor(clock.monotonic());
+    if (now >= connection.framesUntil) {
+      connection.frames = 0;
+      connection.framesUntil = now + framesPerSocket.seconds * MS_PER_SECOND;
+    }
+    connection.frames += 1;
+    if (connection.frames <= framesPerSocket.points) return;
+    metrics.rateLimitRejected.inc({ limit: 'framePerSocket' });
+    closeConnection(connection, CLOSE_TRY_AGAIN, 'Too many frames');
   }
 
   function receive(connection: Connection, data: unknown, isBinary: boolean): void {
     connection.alive = true;
     if (!isOpen(connection)) return;
-    void count(connection);
+    count(connection);
+    if (!isOpen(connection)) return;
     const text = isBinary || !Buffer.isBuffer(data) ? '' : data.toString();
     const message = clientMessage(text);
     metrics.wsFramesIn.inc({ type: message?.type ?? 'invalid' });
@@ -135,7 +146,7 @@ export function createWebSockets(options: {
 
   function receiveControl(connection: Connection): void {
     connection.alive = true;
-    void count(connection);
+    count(connection);
   }
 
   function ended(connection: Connection, code: number, reason: string): void {

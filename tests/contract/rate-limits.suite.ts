@@ -43,7 +43,6 @@ export function describeRateLimits(name: string, open: OpenRateLimits): void {
       ['refusedPerCaller', 300],
       ['connectPerAddress', MAX_SOCKETS_PER_ADDRESS],
       ['upgradePerInstance', 200],
-      ['framePerSocket', 60],
     ])('of %s allows %i at once', async (limit, expected) => {
       const limits = await make();
       const waits: (number | null)[] = [];

@@ -235,11 +235,14 @@ describe('abuse', () => {
     const socket = openSocket(url);
     const pinging = openSocket(url);
     await Promise.all([socket.init(), pinging.init()]);
-    limits.refuse.set('framePerSocket', 1000);
-    socket.send({ type: 'ping' });
-    pinging.ws.ping();
+    limits.framesPerSocket = { points: 3, seconds: 3600 };
+    for (let sent = 0; sent < 10; sent += 1) {
+      socket.send({ type: 'ping' });
+      pinging.ws.ping();
+    }
     expect((await socket.closed()).code).toBe(1013);
     expect((await pinging.closed()).code).toBe(1013);
+    expect(socket.frames.filter(({ type }) => type === 'pong').length).toBeLessThanOrEqual(3);
   });
 });
 

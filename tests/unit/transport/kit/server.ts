@@ -5,6 +5,7 @@ import { refuse, succeed } from '../../../../src/lib/problem.ts';
 import { systemClock } from '../../../../src/lib/clock.ts';
 import { systemIds } from '../../../../src/lib/ids.ts';
 import { silentLogger } from '../../../../src/lib/logger.ts';
+import type { Window } from '../../../../src/limits/rate-limits.ts';
 import { createMetrics } from '../../../../src/lib/metrics.ts';
 import { createTransport, type TransportOptions } from '../../../../src/transport/transport.ts';
 import { createWorld } from '../../graphql/kit/world.ts';
@@ -46,7 +47,7 @@ function fakeVisitors(state: { refuseNew: boolean; expiresInMs: number; renew: b
   };
 }
 
-const limitState = () => ({ refuse: new Map<string, number>() });
+const limitState = () => ({ refuse: new Map<string, number>(), framesPerSocket: null as Window | null });
 
 /** The real transport over the small schema of the graphql tests, on a free port; closed when the test ends. */
 export async function startServer(
@@ -58,7 +59,12 @@ export async function startServer(
   const load = { retryAfterMs: null as number | null };
   const services = {
     visitors: fakeVisitors(visitors),
-    limits: { consume: async (limit: string) => limits.refuse.get(limit) ?? null },
+    limits: {
+      consume: async (limit: string) => limits.refuse.get(limit) ?? null,
+      get framesPerSocket() {
+        return limits.framesPerSocket;
+      },
+    },
   } as unknown as Services;
   const metrics = createMetrics({ version: 'test' });
   const profile = options.profile ?? 'public';
