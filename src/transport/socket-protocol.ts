@@ -224,7 +224,7 @@ export function createSocketProtocol({
       } finally {
         session.busy -= 1;
         // Not before its first operation, which comes at once.
-        if (session.busy === 0 && turn !== null) connection.session = null;
+        if (session.busy === 0 && connection.operationsSeen > 0) connection.session = null;
       }
     },
 
