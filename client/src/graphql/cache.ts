@@ -18,8 +18,15 @@ export function cache(kept: StorageAdapter): Exchange {
     storage: kept,
     keys: Object.fromEntries(EMBEDDED.map((typename) => [typename, () => null])),
     resolvers: {
-      // A room of the list is known already when it is opened.
-      Query: { room: (_query, { id }: { id: string }) => ({ __typename: 'Room', id }) },
+      Query: {
+        // A room of the list is known already when it is opened.
+        room: (_query, { id }: { id: string }) => ({ __typename: 'Room', id }),
+        // And those of its pages, wherever they were read; one that nothing links to any more is forgotten.
+        nodes: (_query, { ids }: { ids: string[] }, store) =>
+          ids
+            .map((id) => ({ __typename: 'Room', id }))
+            .map((room) => (store.resolve(room, 'name') === undefined ? null : room)),
+      },
     },
     updates: {
       Subscription: {

@@ -3,23 +3,25 @@ import { useClient } from 'urql';
 import {
   MoreRoomsDocument,
   RoomsAgainDocument,
+  useShownBelowQuery,
   type MoreRoomsQuery,
   type MoreRoomsQueryVariables,
   type RoomRowFragment,
   type RoomsAgainQuery,
   type RoomsAgainQueryVariables,
+  type ShownBelowQuery,
 } from '../__generated__/operations.js';
 import { WATCHED_ROOMS } from './watched-rooms.js';
 
-/** What was read of the list, page by page, in the order of that time. */
+/** Which rooms were read of the list, page by page, in the order of that time. The rooms themselves are the cache's. */
 interface Held {
-  readonly rooms: readonly RoomRowFragment[];
+  readonly ids: string[];
   /** Null before the first page. */
   readonly cursor: string | null;
   readonly more: boolean;
 }
 
-const NOTHING: Held = { rooms: [], cursor: null, more: true };
+const NOTHING: Held = { ids: [], cursor: null, more: true };
 
 /** So many rooms are read again at once. */
 const GROUP_SIZE = 25;
@@ -33,6 +35,10 @@ export function useMoreRooms(watched: readonly RoomRowFragment[]) {
   const client = useClient();
   const [held, setHeld] = useState(NOTHING);
   const reading = useRef(false);
+  const [{ data: below }] = useShownBelowQuery({
+    variables: { ids: held.ids },
+    requestPolicy: 'cache-only',
+  });
 
   const read = useCallback(
     async (before: Held): Promise<Held> => {
@@ -45,9 +51,8 @@ export function useMoreRooms(watched: readonly RoomRowFragment[]) {
       // Without an answer the order that the cursor is of is gone: the next try begins with the first page.
       if (data?.rooms == null) return { ...before, cursor: null };
       const { nodes, pageInfo } = data.rooms;
-      const known = new Set(before.rooms.map(({ id }) => id));
       return {
-        rooms: [...before.rooms, ...nodes.filter(({ id }) => !known.has(id))],
+        ids: [...new Set([...before.ids, ...nodes.map(({ id }) => id)])],
         cursor: pageInfo.endCursor,
         more: pageInfo.hasNextPage,
       };
@@ -68,29 +73,28 @@ export function useMoreRooms(watched: readonly RoomRowFragment[]) {
   }, [held, watched.length, read]);
 
   const above = new Set(watched.map(({ id }) => id));
-  const below = held.rooms.filter(({ id }) => !above.has(id));
 
   /** Reads those of these rooms again that are not watched, with their neighbours. */
   async function readAgain(ids: readonly string[]): Promise<void> {
     const asked = new Set(ids);
-    for (let start = 0; start < held.rooms.length; start += GROUP_SIZE) {
-      const group = held.rooms.slice(start, start + GROUP_SIZE);
-      if (!group.some(({ id }) => asked.has(id) && !above.has(id))) continue;
-      const variables = { ids: group.map(({ id }) => id) };
-      const { data } = await client
-        .query<RoomsAgainQuery, RoomsAgainQueryVariables>(RoomsAgainDocument, variables, {
-          requestPolicy: 'network-only',
-        })
+    for (let start = 0; start < held.ids.length; start += GROUP_SIZE) {
+      const group = held.ids.slice(start, start + GROUP_SIZE);
+      if (!group.some((id) => asked.has(id) && !above.has(id))) continue;
+      await client
+        .query<RoomsAgainQuery, RoomsAgainQueryVariables>(
+          RoomsAgainDocument,
+          { ids: group },
+          { requestPolicy: 'network-only' },
+        )
         .toPromise();
-      const now = new Map(data?.nodes?.flatMap((room) => (isRoom(room) ? [[room.id, room]] : [])));
-      setHeld((before) => ({ ...before, rooms: before.rooms.map((room) => now.get(room.id) ?? room) }));
     }
   }
 
-  return { rooms: [...watched, ...below], wantMore, readAgain };
+  const rooms = (below?.nodes ?? []).filter(isRoom).filter(({ id }) => !above.has(id));
+  return { rooms: [...watched, ...rooms], wantMore, readAgain };
 }
 
 /** Nothing, and an object without fields, stand for what is no room, or none any more. */
-function isRoom(node: NonNullable<RoomsAgainQuery['nodes']>[number]): node is RoomRowFragment {
+function isRoom(node: NonNullable<ShownBelowQuery['nodes']>[number]): node is RoomRowFragment {
   return node !== null && 'name' in node;
 }
