@@ -27,8 +27,8 @@ const LANES = 2;
 /** Long enough for a slow machine to have told all visits before the first of them ends. */
 const EXPIRY_MS = 15_000;
 /**
- * So long before them Redis is kept busy with pings: after seconds of silence the first command of all, a ping too,
- * took up to 42 ms on a virtual machine.
+ * So long before them Redis is kept busy with pings: after seconds of silence commands that do nothing took up to
+ * 42 ms, too, on a virtual machine.
  */
 const AWAKE_MS = 1000;
 const INSTANCES = 2;
