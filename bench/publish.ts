@@ -1,11 +1,13 @@
 /**
- * Puts measured figures into docs/PERFORMANCE.md, as tables and plots:
+ * Puts measured figures into docs/PERFORMANCE.md, as tables and plots, and what follows from them into
+ * docs/SCALING.md:
  *
  *     npm run bench -- NAME --json bench/results/NAME.json
  *     npm run bench:publish
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { capacityTables } from './lib/capacity.js';
 import { barsOf, tablesOf, type Plot } from './lib/plot.js';
 import type { Report } from './lib/report.js';
 
@@ -32,23 +34,34 @@ const PLOTS: Readonly<Record<string, Plot | null>> = {
     title: 'sendMessage over HTTP, with and without what protects and watches it: a second',
     metric: 'mutationsPerSecond',
   },
+  services: null,
   stalled: { title: 'KB of resident memory per stalled subscriber', metric: 'rssKbPerStalled' },
 };
 
 const path = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
-const document = path('docs/PERFORMANCE.md');
-let text = readFileSync(document, 'utf8');
 
-for (const [name, plot] of Object.entries(PLOTS)) {
+function reportOf(name: string): Report | undefined {
   const file = path(`bench/results/${name}.json`);
-  if (!existsSync(file)) continue;
-  const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined;
+}
+
+/** Puts each text between its marks. */
+function fill(document: string, texts: Readonly<Record<string, string>>): void {
+  let text = readFileSync(path(document), 'utf8');
+  for (const [name, between] of Object.entries(texts)) {
+    const section = new RegExp(`(<!-- ${name} -->)[^]*?(<!-- end -->)`);
+    text = text.replace(section, (_match, begin: string, end: string) => `${begin}\n\n${between}\n\n${end}`);
+  }
+  writeFileSync(path(document), text);
+}
+
+const sections: Record<string, string> = {};
+for (const [name, plot] of Object.entries(PLOTS)) {
+  const report = reportOf(name);
+  if (report === undefined) continue;
   if (plot !== null) writeFileSync(path(`docs/performance/${name}.svg`), barsOf(report, plot));
   const picture = plot === null ? '' : `![${plot.title}](performance/${name}.svg)\n\n`;
-  const section = new RegExp(`(<!-- ${name} -->)[^]*?(<!-- end -->)`);
-  text = text.replace(
-    section,
-    (_match, begin: string, end: string) => `${begin}\n\n${picture}${tablesOf(report)}\n\n${end}`,
-  );
+  sections[name] = `${picture}${tablesOf(report)}`;
 }
-writeFileSync(document, text);
+fill('docs/PERFORMANCE.md', sections);
+fill('docs/SCALING.md', capacityTables(reportOf));

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 const hasTaskset = spawnSync('taskset', ['--version']).status === 0;
@@ -19,4 +20,19 @@ export const machine = { cores, node: process.version, pinned: pins };
 /** Keeps this process, and what it starts from now on, away from the server's core. */
 export function leaveServerCore(): void {
   if (pins) spawnSync('taskset', ['-acp', String(LOAD_CORE), String(process.pid)]);
+}
+
+const MEMORY_FOLDER = '/dev/shm';
+
+/**
+ * From now on all stores lie in memory, where the system has such a folder: for benchmarks that are not about the
+ * disk. A server of MongoDB's protocol that syncs each document of a batch keeps everybody waiting for seconds.
+ */
+export function leaveDisk(): void {
+  try {
+    accessSync(MEMORY_FOLDER, constants.W_OK);
+    process.env['TMPDIR'] = MEMORY_FOLDER;
+  } catch {
+    console.log(`There is no ${MEMORY_FOLDER} here, so the stores lie on the disk.`);
+  }
 }

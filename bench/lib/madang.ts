@@ -91,12 +91,23 @@ export async function sendMessage(url: string, token: string, roomId: string, te
 /** Rooms, and in each as many messages as it will have subscribers, so that each can begin behind another one. */
 export async function seedMadang(
   url: string,
-  { rooms: roomCount, subscribers, visitors = 0 }: { rooms: number; subscribers: number; visitors?: number },
+  {
+    rooms: roomCount,
+    subscribers,
+    visitors = 0,
+    replayed = MAX_REPLAYED,
+  }: {
+    rooms: number;
+    subscribers: number;
+    visitors?: number;
+    /** How far behind a subscriber may begin at most. */
+    replayed?: number;
+  },
 ): Promise<Seeded> {
   const owners = await forEachNumber(Math.max(visitors, AT_ONCE), () => createVisitor(url));
   const owner = (index: number): string => owners[index % owners.length] ?? '';
   const rooms = await forEachNumber(roomCount, (index) => createRoom(url, `Room ${index}`, owner(index)));
-  const perRoom = Math.min(Math.ceil(subscribers / roomCount), MAX_REPLAYED);
+  const perRoom = Math.min(Math.ceil(subscribers / roomCount), replayed);
   const cursors = await forEachNumber(perRoom * roomCount, (index) =>
     sendMessage(url, owner(index), rooms[index % roomCount] ?? '', `before ${index}`),
   );

@@ -187,7 +187,9 @@ static void until_quiet(void) {
   while (now_ns() - last_frame_ns < QUIET_MS * 1000000ull) turn(20);
 }
 
+/* Subscribers come all at once, or with `pause-us` between each and the next. */
 void chat_subscribe(void) {
+  uint64_t pause_ns = (uint64_t)number("pause-us", 0) * 1000u, started_ns = now_ns();
   for (int i = 0; i < members_count; i++) {
     struct member *self = &members[i];
     size_t length;
@@ -196,7 +198,8 @@ void chat_subscribe(void) {
     connection_queue(&self->connection, text, length);
     connection_flush(&self->connection);
     free(text);
-    turn(0);
+    do turn(0);
+    while (now_ns() < started_ns + (uint64_t)(i + 1) * pause_ns);
   }
   until_quiet();
 }

@@ -9,6 +9,7 @@ import { severalInstances } from './instances.js';
 import { mutations } from './mutations.js';
 import { pipeline } from './pipeline.js';
 import { ranking } from './ranking.js';
+import { services } from './services.js';
 import { smallRooms } from './small-rooms.js';
 import { stalled } from './stalled.js';
 import { writers } from './writers.js';
@@ -27,5 +28,6 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   pipeline,
   writers,
   instances: severalInstances,
+  services,
   client,
 };

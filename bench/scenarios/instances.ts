@@ -1,6 +1,7 @@
 import { startCluster, type Cluster } from '../lib/cluster.js';
 import { startContender } from '../lib/contenders.js';
 import { runLoad } from '../lib/load.js';
+import { leaveDisk } from '../lib/machine.js';
 import { against, type Metrics } from '../lib/report.js';
 import { interleaved, type Scenario, type Size } from '../lib/scenario.js';
 
@@ -51,6 +52,7 @@ async function measured(cluster: Cluster, ports: readonly string[], subscribers:
   let before: readonly number[] = [];
   let paid: readonly number[] = [];
   let redisKb = 0;
+  await cluster.prepare();
   const empty = await cluster.redisKb();
   const options = { ...cluster.options, port: ports.join(','), subscribers, senders: SENDERS };
   const done = await runLoad(options, ['hold:before', phase, 'hold:after'], async ({ phase: ended }) => {
@@ -85,7 +87,7 @@ async function cluster(name: string, size: Size): Promise<Metrics> {
       singleCpuUsPerDelivery: last(alone.paid) / here,
       redisKbPerSubscriber: all.redisKb / subscribers,
     };
-    if (instances === 1) return metrics;
+    if (instances === 1 || on === 'last') return metrics;
     const few = LISTENERS_PER_INSTANCE * ports.length;
     const publishes = `rate:publishes:${PUBLISHES_PER_SECOND}:1:0:${size.ms(3000)}`;
     const published = await measured(started, ports, few, publishes);
@@ -95,8 +97,9 @@ async function cluster(name: string, size: Size): Promise<Metrics> {
   }
 }
 
-/** One instance, several, and what Redis between them costs (F7). */
+/** One instance, several, and what Redis between them costs (F7). The stores of all lie in memory. */
 export const severalInstances: Scenario = async (size) => {
+  leaveDisk();
   const names = [IN_MEMORY, ...Object.keys(CONTENDERS)];
   const rounds = await interleaved(size, names, (name) =>
     name === IN_MEMORY ? inMemory(size) : cluster(name, size),

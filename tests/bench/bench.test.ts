@@ -27,6 +27,7 @@ const BENCHES: Readonly<Record<string, { ratios: readonly string[]; figures: rea
   pipeline: { ratios: ['pipeline.mutations', 'pipeline.fan-out'], figures: [] },
   writers: { ratios: ['W1', 'W2', 'W2.one'], figures: ['W1'] },
   instances: { ratios: ['F7', 'F7.yoga'], figures: [] },
+  services: { ratios: ['tick.1000 rooms against 10'], figures: [] },
   client: { ratios: ['client.typing busy to idle'], figures: ['client'] },
 };
 
