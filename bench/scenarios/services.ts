@@ -28,8 +28,6 @@ interface Work {
   readonly redisPublishes: number;
   readonly redisCpuUs: number;
   readonly storeCpuUs: number;
-  /** Of all instances. */
-  readonly instancesCpuUs: number;
 }
 
 async function workOf(cluster: Cluster): Promise<Work> {
@@ -39,18 +37,16 @@ async function workOf(cluster: Cluster): Promise<Work> {
     redisPublishes: publishes,
     redisCpuUs: cpuUs,
     storeCpuUs: cluster.storeCpuUs(),
-    instancesCpuUs: cluster.cpuUs().reduce((total, us) => total + us, 0),
   };
 }
 
-const KINDS = ['redisScripts', 'redisPublishes', 'redisCpuUs', 'storeCpuUs', 'instancesCpuUs'] as const;
+const KINDS = ['redisScripts', 'redisPublishes', 'redisCpuUs', 'storeCpuUs'] as const;
 
 const NOTHING: Work = {
   redisScripts: 0,
   redisPublishes: 0,
   redisCpuUs: 0,
   storeCpuUs: 0,
-  instancesCpuUs: 0,
 };
 
 /** Each kind of work, made of that in several others. */
