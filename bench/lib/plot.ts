@@ -60,7 +60,7 @@ export function tablesOf(report: Report): string {
     return `| ${metric} | ${cells.join(' | ')} |`;
   });
   return [
-    `${report.rounds} rounds, median [range].`,
+    `${report.rounds} ${report.rounds === 1 ? 'round' : 'rounds'}, median [range].`,
     '',
     '| ratio | |',
     '|---|---|',
