@@ -74,6 +74,7 @@ export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageSto
   ): Promise<readonly Message[]> {
     // Point reads: a range costs some servers of this protocol the more the longer the room is.
     const ids = Array.from({ length: through - after }, (_, index) => idOf(roomId, after + 1 + index));
+    // A batch that is not full ends the cursor: no second command asks for what is not there.
     const documents = await messages
       .find({ _id: { $in: ids } }, { batchSize: ids.length + 1, signal, ...inSession(session) })
       .toArray();
@@ -156,7 +157,7 @@ export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageSto
       const documents = await within(signal, () =>
         level === 'linearizable'
           ? surely(ids, (id, sure) => messages.findOne({ _id: { $eq: id } }, { ...sure, signal }))
-          : messages.find({ _id: { $in: ids } }, { batchSize: ids.length, signal }).toArray(),
+          : messages.find({ _id: { $in: ids } }, { batchSize: ids.length + 1, signal }).toArray(),
       );
       return documents.map(toMessage);
     },

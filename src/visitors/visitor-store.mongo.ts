@@ -53,8 +53,9 @@ export function createMongoVisitorStore({ mongo }: { mongo: Mongo }): VisitorSto
     async byIds(ids, signal) {
       if (ids.length === 0) return [];
       const filter = { _id: { $in: [...ids] } };
+      // A batch that is not full ends the cursor: no second command asks for what is not there.
       const found = await within(signal, () =>
-        visitors.find(filter, { batchSize: ids.length, signal }).toArray(),
+        visitors.find(filter, { batchSize: ids.length + 1, signal }).toArray(),
       );
       return found.map(toVisitor);
     },
