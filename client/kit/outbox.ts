@@ -10,6 +10,9 @@ import { createStore, type Readable } from './store.js';
 export const VISITOR_CHANGED = 'VISITOR_CHANGED';
 /** Acknowledged entries kept for a list that has not shown them yet. */
 const ACKNOWLEDGED_KEPT = 100;
+/** A store that has not answered after so many milliseconds holds up no message. */
+const STORE_LIMIT_MS = 2000;
+const NONE: readonly OutboxEntry[] = [];
 
 /**
  * Sends messages: each under one idempotency key, one at a time per room and in the order they were written, tried
@@ -39,7 +42,17 @@ export function createOutbox({
 
   function set(next: OutboxEntry): Promise<void> {
     entries.set(entries.get().map((entry) => (entry.key === next.key ? next : entry)));
-    return store.put(next).catch(() => {});
+    return new Promise((resolve) => {
+      const cancel = environment.after(STORE_LIMIT_MS, resolve);
+      const done = () => {
+        cancel();
+        resolve();
+      };
+      void store
+        .put(next)
+        .catch(() => {})
+        .finally(done);
+    });
   }
 
   function remove(key: string): void {
@@ -203,9 +216,6 @@ export function createOutbox({
   };
 }
 
-/** How many messages at the end of a list are looked through for one's own. */
-const LOOKED_THROUGH = 200;
-
 /** The entries of a room that its list does not show yet: none is shown twice, or missing between the two. */
 export function notYetListed(
   entries: readonly OutboxEntry[],
@@ -213,9 +223,10 @@ export function notYetListed(
   messages: readonly { readonly number: number; readonly idempotencyKey: string | null }[],
 ): readonly OutboxEntry[] {
   const last = messages.at(-1)?.number ?? 0;
-  const listed = new Set(messages.slice(-LOOKED_THROUGH).map((message) => message.idempotencyKey));
-  return entries.filter(
-    (entry) =>
-      entry.roomId === roomId && !listed.has(entry.key) && (entry.number === null || entry.number > last),
+  const open = entries.filter(
+    ({ roomId: room, number }) => room === roomId && (number === null || number > last),
   );
+  if (open.length === 0) return NONE;
+  const listed = new Set(messages.map((message) => message.idempotencyKey));
+  return open.filter(({ key }) => !listed.has(key));
 }

@@ -75,6 +75,14 @@ describe('outbox', () => {
     return { outbox, state, visitorId, sent, store, settle, most: () => most };
   }
 
+  it('sends although its store never answers', async () => {
+    const never = () => new Promise<never>(() => {});
+    const { outbox, sent } = start({ store: { all: never, put: never, remove: never } });
+    outbox.send('r', 'one');
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(sent.map(({ text }) => text)).toEqual(['one']);
+  });
+
   it('tells until when the server asks to wait in a room, and goes on then', async () => {
     const { outbox, sent, settle } = start();
     outbox.send('r', 'one');
@@ -311,5 +319,10 @@ describe('notYetListed', () => {
     ];
     const messages = [listed(2, null), listed(3, null), listed(3, 'c')];
     expect(notYetListed(entries, 'r', messages).map(({ key }) => key)).toEqual(['b', 'd']);
+  });
+
+  it('hides what the list shows however many came after it while there was no connection', () => {
+    const others = Array.from({ length: 1000 }, (_, index) => listed(index + 2, null));
+    expect(notYetListed([entry('a')], 'r', [listed(1, 'a'), ...others])).toEqual([]);
   });
 });
