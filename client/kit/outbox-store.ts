@@ -32,8 +32,9 @@ export function createIndexedDbOutboxStore(databaseName: string): OutboxStore {
   const database = createStore(databaseName, 'outbox');
   return {
     all: async () => (await entries<string, unknown>(database)).map(([, value]) => value).filter(isEntry),
-    put: (entry) => set(entry.key, entry, database),
-    remove: (key) => delMany([key], database),
+    // Where the browser forbids storage, to ask for it throws at once.
+    put: async (entry) => set(entry.key, entry, database),
+    remove: async (key) => delMany([key], database),
   };
 }
 

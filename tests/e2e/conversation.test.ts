@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { startFaultProxy } from '../testkit/faults/proxy.js';
 import { openChat } from './support/chat.js';
 import { useStage } from './support/stage.js';
 
@@ -26,6 +27,32 @@ describe('two windows', () => {
     await expect.poll(() => ana.log.getByRole('status').count(), SOON).toBe(0);
     expect(await ana.texts()).toEqual(await bo.texts());
     expect([...ana.trouble, ...bo.trouble]).toEqual([]);
+  });
+
+  it('talk over a slow network: nobody waits for it to write on, and each text arrives once and in order', async () => {
+    const { hostname, port } = new URL(stage.server.url());
+    const network = await startFaultProxy({ host: hostname, port: Number(port) });
+    try {
+      network.set({ latencyMs: 100, bandwidth: 100_000 });
+      const ana = await openChat(stage.browser, `http://${network.host}:${network.port}`);
+      const bo = await openChat(stage.browser, stage.server.url());
+      await ana.createRoom('Far away');
+      await ana.page.getByRole('heading', { name: 'Far away' }).waitFor();
+      await bo.openRoom('Far away');
+      network.set({ latencyMs: 500 });
+      const texts = ['one', 'two', 'three'];
+      for (const text of texts) await ana.send(text);
+      // A second each, one after the other: what is shown is what was written, not what was answered.
+      expect(await ana.texts()).toEqual(texts);
+      await ana.message('three').getByRole('status', { name: 'Sending' }).waitFor();
+      await expect.poll(() => bo.texts(), SOON).toEqual(texts);
+      network.set({ latencyMs: 100 });
+      await expect.poll(() => ana.log.getByRole('status').count(), SOON).toBe(0);
+      expect(await ana.texts()).toEqual(texts);
+      expect([...ana.trouble, ...bo.trouble]).toEqual([]);
+    } finally {
+      await network.close();
+    }
   });
 
   it('see the room list move: a new room, its visitors, its newest message, unread', async () => {

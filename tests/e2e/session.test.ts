@@ -96,6 +96,7 @@ describe('a visitor and its pages', () => {
     await ana.composer.focus();
     await ana.page.keyboard.insertText(text);
     await ana.page.getByText('99,999 of at most 2,000 characters').waitFor();
+    expect(await ana.page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true);
     await ana.page.keyboard.press('Enter');
     expect((await ana.composer.inputValue()).trim()).toBe(text);
     expect(await ana.texts()).toEqual([]);

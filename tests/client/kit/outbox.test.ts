@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  createIndexedDbOutboxStore,
   createMemoryOutboxStore,
   createOutbox,
   notYetListed,
@@ -74,6 +75,17 @@ describe('outbox', () => {
     const settle = () => vi.advanceTimersByTimeAsync(0);
     return { outbox, state, visitorId, sent, store, settle, most: () => most };
   }
+
+  it('sends where there is no IndexedDB', async () => {
+    // As in this very process.
+    const { outbox, sent } = start({ store: createIndexedDbOutboxStore('none') });
+    outbox.send('r', 'one');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sent.map(({ text }) => text)).toEqual(['one']);
+    sent[0]!.answer(1);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(outbox.entries.get()).toMatchObject([{ text: 'one', number: 1 }]);
+  });
 
   it('sends although its store never answers', async () => {
     const never = () => new Promise<never>(() => {});
