@@ -6,7 +6,7 @@ import { createHistory, type History, type Stored } from './history.js';
 import { createSender, type Sender } from './sender.js';
 
 export interface ConversationOptions {
-  /** Where clients connect, one for each instance. A client moves to the next one with each try. */
+  /** Where clients connect, one for each instance. A client moves to another one with each try. */
   readonly targets: readonly (() => string)[];
   readonly rooms: number;
   readonly followers: number;
@@ -64,7 +64,7 @@ export async function startConversation(options: ConversationOptions): Promise<C
     startFollower({
       who: `follower-${index}`,
       roomId: roomOf(index),
-      target: rotating(targets, index),
+      target: wandering(targets, index),
       history,
     }),
   );
@@ -156,6 +156,20 @@ export function rotating(targets: readonly (() => string)[], first: number): () 
   return () => {
     const target = targets[next % targets.length];
     next += 1;
+    if (target === undefined) throw new Error('no targets');
+    return target();
+  };
+}
+
+/**
+ * A target that is another one with each call, by chance, as behind a load balancer. Were it always the next one, all
+ * clients would soon be at one instance, and all of them would have to move when it ends.
+ */
+function wandering(targets: readonly (() => string)[], first: number): () => string {
+  let next = first;
+  return () => {
+    const target = targets[next % targets.length];
+    next += 1 + Math.floor(Math.random() * (targets.length - 1));
     if (target === undefined) throw new Error('no targets');
     return target();
   };
