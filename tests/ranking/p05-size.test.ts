@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { systemIds } from '../../src/lib/ids.js';
 import { PINNED_ROOMS } from '../../src/presence/presence-store.js';
 import { percentile } from '../testkit/faults/conversation.js';
-import { load, say } from '../faults/scenario.js';
+import { load, say, SLACK } from '../faults/scenario.js';
 import { createWorld, soon, uuids } from './redis-world.js';
 
 describe('P5', () => {
@@ -95,6 +95,7 @@ describe('P5', () => {
         `p50 ${median.few.toFixed(3)} ms, p99 ${p99.few.toFixed(3)} ms; 0 KEYS, 0 SCAN`,
     );
     // A busy machine interrupts some of them, but not most of those with many rooms alone.
+    expect(p99.many).toBeLessThan(load({ short: Number.POSITIVE_INFINITY, long: PROMISED_PAGE_MS * SLACK }));
     expect(median.many).toBeLessThan(PROMISED_PAGE_MS);
     expect(median.many).toBeLessThan(2 * median.few);
   });

@@ -4,7 +4,7 @@ import { systemIds } from '../../src/lib/ids.js';
 import { createPatientCounts } from '../../src/presence/patient-counts.js';
 import { SWEEP_SLICE } from '../../src/presence/presence-store.js';
 import { percentile } from '../testkit/faults/conversation.js';
-import { isLong, load, ms, say, sleep } from '../faults/scenario.js';
+import { isLong, load, ms, say, SLACK, sleep } from '../faults/scenario.js';
 import { createWorld, uuids, type World } from './redis-world.js';
 
 describe('P8', () => {
@@ -93,6 +93,7 @@ describe('P8', () => {
       );
       // A machine that is busy with other things interrupts Redis, too; the script itself must be short.
       expect(percentile(scripts, 0.5)).toBeLessThan(PROMISED_MS);
+      expect(percentile(scripts, 0.99)).toBeLessThan(PROMISED_MS * SLACK);
       expect(await admin.zcard('{size}:exp')).toBe(0);
     });
   }
