@@ -44,7 +44,11 @@ describe.each(['embedded', 'distributed'] as const)('a restart, %s', (name) => {
     });
     for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
       const before = conversation.acked();
+      const positions = conversation.followers.map((follower) => follower.position());
       await vi.waitFor(() => expect(conversation.acked()).toBeGreaterThan(before + 40), WAIT);
+      // Who is not back yet would sit out the next restart, and reconnect once for both.
+      for (const [index, follower] of conversation.followers.entries())
+        await vi.waitFor(() => expect(follower.position()).toBeGreaterThan(positions[index] ?? 0), WAIT);
       await server.stop(signal);
       await server.restart();
     }
