@@ -97,6 +97,9 @@ describe(`R28: a browser over ${rounds} rounds of no network, sleep and another 
       await ana.connection('Connected').waitFor();
       enough.abort();
       await talking;
+      // What the page says of them is no sign yet: a line that comes into view says nothing for a moment.
+      const arrived = async () => (await texts()).filter((text) => text.startsWith('own'));
+      await expect.poll(arrived, SOON).toEqual(own);
       await expect.poll(() => ana.log.getByRole('status').count(), SOON).toBe(0);
       const history = await texts();
       await expect.poll(async () => (await ana.texts()).at(-1), SOON).toBe(history.at(-1));
