@@ -7,6 +7,7 @@ import { startRedis } from '../testkit/services/index.ts';
 import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage, type TestVisitor } from '../testkit/seed.ts';
 import { openSocket, refusedUpgrade } from '../testkit/bare-socket.ts';
 import { openEvents } from './support/event-stream.ts';
+import { flood as floodFromElsewhere } from './support/flood.ts';
 import { openRaw, type RawSocket } from './support/raw-socket.ts';
 import { LONG, scaled } from './support/scale.ts';
 import { percentile, report } from './support/table.ts';
@@ -166,6 +167,7 @@ const NEIGHBOURS = 10;
 const PACE_MS = 20;
 const SAID_BEFORE = 30;
 const SAID_DURING = 60;
+const ROUNDS = 3;
 /** What is faster than that is moved by anything. */
 const NOTICEABLE_MS = 10;
 let floods = 0;
@@ -174,7 +176,15 @@ const stormy: number[] = [];
 report('S6', () => ({
   tried: floods,
   of: 'calls in floods',
-  result: `offenders limited with retryAfterMs or 1013; ${calm.length + stormy.length} messages of others p99 ${percentile(calm, 0.99).toFixed(0)} ms before, ${percentile(stormy, 0.99).toFixed(0)} ms during`,
+  result: [
+    'offenders limited with retryAfterMs or 1013, others let through',
+    ...(LONG
+      ? [
+          `beside floods from another process p99 of ${calm.length + stormy.length} messages of others ` +
+            `${percentile(calm, 0.99).toFixed(0)} ms before, ${percentile(stormy, 0.99).toFixed(0)} ms during`,
+        ]
+      : []),
+  ].join('; '),
 }));
 
 /** So often an offender calls: evenly, so that others do not wait behind bursts of the test's own making. */
@@ -250,12 +260,16 @@ describe('S6 floods', () => {
     };
   }
 
-  async function during(network: string, run: () => Promise<void>): Promise<void> {
+  async function during(
+    network: string,
+    run: () => Promise<unknown>,
+    { before = [], meanwhile = [] }: { before?: number[]; meanwhile?: number[] } = {},
+  ): Promise<void> {
     const say = await neighbours(network);
-    for (let said = 0; said < SAID_BEFORE; said += 1) await say(calm);
+    for (let said = 0; said < SAID_BEFORE; said += 1) await say(before);
     let flooding = true;
     const talk = (async () => {
-      for (let said = 0; flooding && said < SAID_DURING; said += 1) await say(stormy);
+      for (let said = 0; flooding && said < SAID_DURING; said += 1) await say(meanwhile);
     })();
     await run();
     flooding = false;
@@ -419,9 +433,45 @@ describe('S6 floods', () => {
     });
   });
 
-  // What is promised is promised of the long form: the short one has too few messages for a percentile.
+  // What is promised is promised of the long form: the short one has too few messages for a percentile. What the
+  // floods above cost this process is no cost of the server, so these come from another one.
   if (LONG) {
-    it('slow nobody else down: p99 at most twice what it was before', () => {
+    it('slow nobody else down: p99 at most twice what it was before', async () => {
+      const { url } = server;
+      const visitor = await createVisitor(url, from('198.51.100.70'));
+      const roomId = await createRoom(url, visitor);
+      const offender = { 'x-forwarded-for': '198.51.100.71' };
+      const authorization = `Bearer ${visitor.token}`;
+      const load = {
+        port: portOf(url),
+        connections: 0,
+        requestsPerSecond: 0,
+        connectsPerSecond: 0,
+        ms: 3000,
+      };
+      const send = JSON.stringify({ query: SEND, variables: { i: { roomId, text: 'spam' } } });
+      const kinds = [
+        { ...load, body: send, headers: { ...offender, authorization }, requestsPerSecond: 200 },
+        {
+          ...load,
+          body: JSON.stringify({ query: CREATE_VISITOR }),
+          headers: offender,
+          requestsPerSecond: 1000,
+        },
+        { ...load, body: '', connectsPerSecond: 500 },
+      ];
+      for (const [kind, options] of kinds.entries()) {
+        for (let round = 0; round < ROUNDS; round += 1) {
+          await during(
+            `203.0.${120 + kind * ROUNDS + round}`,
+            async () => {
+              const { asked, upgrades } = await floodFromElsewhere(options);
+              floods += asked + upgrades.length;
+            },
+            { before: calm, meanwhile: stormy },
+          );
+        }
+      }
       const [before, meanwhile] = [percentile(calm, 0.99), percentile(stormy, 0.99)];
       expect(meanwhile).toBeLessThanOrEqual(2 * Math.max(before, NOTICEABLE_MS) * SLACK);
     });

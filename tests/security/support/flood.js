@@ -6,9 +6,20 @@ import { connect } from 'node:net';
 
 const TICK_MS = 5;
 
-const { port, body, connections, requestsPerSecond, connectsPerSecond, ms } = JSON.parse(process.argv[2]);
+const {
+  port,
+  body,
+  headers = {},
+  connections,
+  requestsPerSecond,
+  connectsPerSecond,
+  ms,
+} = JSON.parse(process.argv[2]);
+const moreHeaders = Object.entries(headers)
+  .map(([name, value]) => `${name}: ${value}\r\n`)
+  .join('');
 const request = Buffer.from(
-  `POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  `POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${moreHeaders}\r\n${body}`,
 );
 const upgrade =
   'GET /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n';

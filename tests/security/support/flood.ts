@@ -7,6 +7,8 @@ export interface FloodOptions {
   readonly port: number;
   /** Of each request. */
   readonly body: string;
+  /** Of each request, beside the usual ones. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Callers who ask again as soon as they are answered; 0: requests come whether others are answered or not. */
   readonly connections: number;
   readonly requestsPerSecond: number;
