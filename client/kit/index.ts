@@ -43,4 +43,4 @@ export {
 } from './request-error.js';
 export { retryReads } from './exchanges/retry-reads.js';
 export { RESUME_AFTER, socketExchange } from './exchanges/socket-exchange.js';
-export type { Readable } from './store.js';
+export { createStore, type Readable, type Store } from './store.js';

@@ -3,13 +3,11 @@ import { devNull } from 'node:os';
 import type { Clock } from './clock.js';
 import { every } from './every.js';
 import type { Logger } from './logger.js';
+import { systemCode } from './system-code.js';
 
 const INTERVAL_MS = 1000;
 /** None is left to this process; none to the whole machine. */
 const EXHAUSTED: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE']);
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 
 /** Opens a file and closes it again. @throws whatever the system says. */
 export function openAnything(): void {
@@ -32,7 +30,7 @@ export function watchDescriptors(deps: {
   function failed(error: unknown): void {
     if (clock.monotonic() - toldAt < INTERVAL_MS) return;
     toldAt = clock.monotonic();
-    const code = codeOf(error);
+    const code = systemCode(error);
     if (EXHAUSTED.has(code)) {
       log.error({ code }, 'no file descriptor is left: new connections are cut until others end');
     } else {
@@ -41,7 +39,7 @@ export function watchDescriptors(deps: {
   }
 
   const stop = every(clock, INTERVAL_MS, open, (error) => {
-    if (EXHAUSTED.has(codeOf(error))) failed(error);
+    if (EXHAUSTED.has(systemCode(error))) failed(error);
   });
   return {
     /** A connection could not be accepted. */

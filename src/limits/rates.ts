@@ -16,6 +16,11 @@ export type Rates = Readonly<Record<RateLimit, Rate>>;
 
 const MINUTE_SECONDS = 60;
 
+const scaled = (points: number, seconds: number, factor: number): Window => ({
+  points: Math.max(1, Math.round(points * factor)),
+  seconds,
+});
+
 /**
  * What callers may do. A burst of a rule is in points beyond its window: 5 in 5 s with 5 more gives 10 at once.
  *
@@ -29,8 +34,7 @@ export function ratesFor({
   maxSocketsPerAddress: number;
   factor: number;
 }): Rates {
-  const points = (count: number): number => Math.max(1, Math.round(count * factor));
-  const window = (count: number, seconds: number): Window => ({ points: points(count), seconds });
+  const window = (points: number, seconds: number): Window => scaled(points, seconds, factor);
   const shared = (...rules: [Rule, ...Rule[]]): Rate => ({ rules, shared: true });
   const local = (...rules: [Rule, ...Rule[]]): Rate => ({ rules, shared: false });
   return {
@@ -51,7 +55,4 @@ export function ratesFor({
 }
 
 /** 120 a minute with bursts of 60 at most. */
-export const framesPerSocket = (factor: number): Window => ({
-  points: Math.max(1, Math.round(60 * factor)),
-  seconds: MINUTE_SECONDS / 2,
-});
+export const framesPerSocket = (factor: number): Window => scaled(60, MINUTE_SECONDS / 2, factor);

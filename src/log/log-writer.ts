@@ -61,7 +61,7 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
 
   function append(entry: Unnumbered<Record>, signal: AbortSignal): Promise<LogAppended<Record>> {
     const answer = queue.add(entry, signal);
-    if (!pumping) {
+    if (!pumping && queue.open().length > 0) {
       pumping = true;
       options.defer(() => void pump());
     }

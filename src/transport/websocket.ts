@@ -1,13 +1,7 @@
 import { Socket } from 'node:net';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import {
-  CloseCode,
-  GRAPHQL_TRANSPORT_WS_PROTOCOL,
-  MessageType,
-  parseMessage,
-  type Message,
-} from 'graphql-ws';
+import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, MessageType } from 'graphql-ws';
 import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
 import type { Operations } from '../graphql/operation.js';
 import type { RateLimits } from '../limits/rate-limits.js';
@@ -19,6 +13,7 @@ import type { Logger } from '../lib/logger.js';
 import { CLOSE_CODES, type Metrics } from '../lib/metrics.js';
 import type { Overload } from '../lib/overload.js';
 import type { Callers } from './caller.js';
+import { clientMessage } from './client-message.js';
 import { closeConnection, createConnection, isOpen, isWritable, type Connection } from './connection.js';
 import { createOperationTurns } from './operation-turns.js';
 import type { Places } from './places.js';
@@ -29,13 +24,6 @@ import { createUpgradeGate, refuseUpgrade } from './upgrade-gate.js';
 const MAX_FRAME_BYTES = 65_536;
 /** A close that is not answered ends with the socket. */
 const CLOSE_TIMEOUT_MS = 3000;
-const CLIENT_MESSAGES: ReadonlySet<MessageType> = new Set([
-  MessageType.ConnectionInit,
-  MessageType.Subscribe,
-  MessageType.Complete,
-  MessageType.Ping,
-  MessageType.Pong,
-]);
 /** Stands for the payload of a `subscribe` in what graphql-ws reads and keeps for as long as the operation runs. */
 const ELSEWHERE = { query: '' };
 const CLOSE_TRY_AGAIN = 1013;
@@ -54,16 +42,6 @@ const SOCKET_OPTIONS: ServerOptions & Record<string, unknown> = {
   autoPong: false,
   handleProtocols: () => GRAPHQL_TRANSPORT_WS_PROTOCOL,
 };
-
-/** A message, or null for what no client may send. */
-function clientMessage(text: string): Message | null {
-  try {
-    const message = parseMessage(text);
-    return CLIENT_MESSAGES.has(message.type) ? message : null;
-  } catch {
-    return null;
-  }
-}
 
 /**
  * Sockets: a thin layer over ws that hands messages to graphql-ws. Nothing that a client sends ends more than

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AuthKey, type Config, ConfigError, MIN_KEY_BYTES, parseAuthKeys } from '../config.js';
 import { StartError } from '../lib/start-error.js';
+import { systemCode } from '../lib/system-code.js';
 
 /** Where the embedded mode keeps the key that it made. */
 const KEY_FILE = 'auth.key';
@@ -35,9 +36,6 @@ function readKeysFile(file: string): readonly AuthKey[] {
   }
 }
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-
 /** The embedded mode's own key: made once, readable by its owner alone. */
 function embeddedKeys(dataDir: string): readonly AuthKey[] {
   const file = join(dataDir, KEY_FILE);
@@ -46,7 +44,7 @@ function embeddedKeys(dataDir: string): readonly AuthKey[] {
     // `wx` fails when the file is there, so that two starts cannot overwrite each other's key.
     writeFileSync(file, `${makeAuthKey()}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {
-    const code = codeOf(error);
+    const code = systemCode(error);
     if (code !== 'EEXIST') throw new StartError(`DATA_DIR ${dataDir} is not writable: ${code}`);
   }
   try {
@@ -54,7 +52,7 @@ function embeddedKeys(dataDir: string): readonly AuthKey[] {
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     // What is there may be a file where the folder should be, or somebody else's.
-    throw new StartError(`DATA_DIR ${dataDir}: ${KEY_FILE} cannot be read: ${codeOf(error)}`);
+    throw new StartError(`DATA_DIR ${dataDir}: ${KEY_FILE} cannot be read: ${systemCode(error)}`);
   }
 }
 

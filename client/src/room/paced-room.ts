@@ -1,4 +1,10 @@
-import { systemEnvironment, type Environment, type FollowedRoom, type RoomState } from '../../kit/index.js';
+import {
+  createStore,
+  systemEnvironment,
+  type Environment,
+  type FollowedRoom,
+  type RoomState,
+} from '../../kit/index.js';
 
 /** New messages are shown at most this often, in milliseconds; those that come meanwhile are shown together. */
 const SHOW_EVERY_MS = 100;
@@ -8,39 +14,29 @@ const SHOW_EVERY_MS = 100;
  * The first one after a pause, and every other change, is shown as soon as it comes.
  */
 export function pacedRoom(room: FollowedRoom, environment: Environment = systemEnvironment): FollowedRoom {
-  const listeners = new Set<() => void>();
-  let shown = room.state.get();
+  const shown = createStore(room.state.get());
   let resting = false;
   let cancelRest = () => {};
 
   function show(): void {
-    shown = room.state.get();
     if (!resting) {
       resting = true;
       cancelRest = environment.after(SHOW_EVERY_MS, rested);
     }
-    for (const listener of Array.from(listeners)) listener();
+    shown.set(room.state.get());
   }
 
   function rested(): void {
     resting = false;
-    if (shown !== room.state.get()) show();
+    if (shown.get() !== room.state.get()) show();
   }
 
   const unwatch = room.state.watch(() => {
-    if (!resting || !isOnlyLonger(shown, room.state.get())) show();
+    if (!resting || !isOnlyLonger(shown.get(), room.state.get())) show();
   });
   return {
     ...room,
-    state: {
-      get: () => shown,
-      watch(listener) {
-        // A wrapper of its own, so that the same listener may watch twice and leave once.
-        const entry = () => listener();
-        listeners.add(entry);
-        return () => void listeners.delete(entry);
-      },
-    },
+    state: shown,
     stop() {
       unwatch();
       cancelRest();

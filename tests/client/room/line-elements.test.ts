@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import type { RoomMessage } from '../../../client/kit/index.js';
 import { createLineElements } from '../../../client/src/room/line-elements.js';
 import { timeOf } from '../../../client/src/room/listed.js';
+import { message } from './message.js';
 
 const AROUND = {
   names: new Map<string, string>(),
@@ -12,14 +12,6 @@ const AROUND = {
   unreadBegins: false,
   quiet: false,
 };
-const message = (number: number): RoomMessage => ({
-  id: `m${number}`,
-  number,
-  text: `text ${number}`,
-  createdAt: '2026-01-01T12:00:00.000Z',
-  idempotencyKey: null,
-  author: { id: 'ana', displayName: 'Ana' },
-});
 
 /** Collects what nothing holds any more. */
 function collectGarbage(): void {

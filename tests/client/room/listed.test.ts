@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { OutboxEntry, RoomMessage } from '../../../client/kit/index.js';
 import { lineOf, listItems, timeOf } from '../../../client/src/room/listed.js';
+import { message } from './message.js';
 
 const ME = { id: 'me', displayName: 'Me' };
-const message = (number: number, part: Partial<RoomMessage> = {}): RoomMessage => ({
-  id: `m${number}`,
-  number,
-  text: `text ${number}`,
-  createdAt: '2026-01-01T12:00:00.000Z',
-  idempotencyKey: null,
-  author: { id: 'ana', displayName: 'Ana' },
-  ...part,
-});
 const unsent: OutboxEntry = {
   key: 'k',
   roomId: 'r',

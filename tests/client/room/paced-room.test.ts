@@ -1,17 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { FollowedRoom, RoomMessage, RoomState } from '../../../client/kit/index.js';
+import type { FollowedRoom, RoomState } from '../../../client/kit/index.js';
 import { createStore } from '../../../client/kit/store.js';
 import { pacedRoom } from '../../../client/src/room/paced-room.js';
+import { message } from './message.js';
 
 const EVERY_MS = 100;
-const messages = Array.from({ length: 100 }, (_, index): RoomMessage => ({
-  id: `m${index + 1}`,
-  number: index + 1,
-  text: '',
-  createdAt: '2026-01-01T12:00:00.000Z',
-  idempotencyKey: null,
-  author: { id: 'ana', displayName: 'Ana' },
-}));
+const messages = Array.from({ length: 100 }, (_, index) => message(index + 1));
 
 describe('a room at a pace', () => {
   beforeEach(() => void vi.useFakeTimers());
