@@ -66,7 +66,8 @@ function bitFlips(cursor: string): readonly string[] {
 function malformed(cursor: string, count: number): readonly string[] {
   const edited = ['', ' ', cursor.slice(1), `${cursor}A`, `${cursor}=`, ` ${cursor}`, cursor.toUpperCase()];
   const strange = ['\u0000', '{"$gt":""}', '__proto__', '-1', '가'.repeat(36), 'A'.repeat(10_000)];
-  const random = Array.from({ length: count }, (_, index) => randomBytes(index % 40).toString('base64url'));
+  const random = new Set<string>();
+  while (random.size < count) random.add(randomBytes(2 + (random.size % 40)).toString('base64url'));
   return [...edited, ...strange, ...random].filter((other) => other !== cursor);
 }
 
