@@ -20,8 +20,15 @@ export async function sumOf(servers: readonly ServerChild[], name: string, label
   return all.reduce((sum, figures) => sum + figures(name, label), 0);
 }
 
-/** How often an instance took to asking the store, and how often events arrived again. */
-export const modesOf = (server: ServerChild): { readonly polling: number; readonly push: number } => ({
-  polling: server.output().split('"mode":"polling"').length - 1,
-  push: server.output().split('"mode":"push"').length - 1,
-});
+/** How often an instance took to asking the store, how often events arrived again, and which of both it said last. */
+export function modesOf(server: ServerChild): Modes {
+  const told = [...server.output().matchAll(/"mode":"(polling|push)"/g)].map(([, mode]) => mode);
+  const count = (mode: string): number => told.filter((one) => one === mode).length;
+  return { polling: count('polling'), push: count('push'), now: told.at(-1) };
+}
+
+interface Modes {
+  readonly polling: number;
+  readonly push: number;
+  readonly now: string | undefined;
+}
