@@ -1,7 +1,8 @@
 /** The bare driver: the same rows in the same table, a transaction each. SYNC=NORMAL loses some in a power cut. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { createMessageStoreFor } from './store.js';
+import { systemIds } from '../../dist/lib/ids.js';
 import { DATABASE_FILE, openConnection } from '../../dist/sqlite/database.js';
 import { ROOMS, SECONDS, TEXT } from './work.js';
 
@@ -22,7 +23,7 @@ function store(turn) {
   const roomId = rooms[turn % ROOMS];
   const number = (numbers.get(roomId) ?? 0) + 1;
   numbers.set(roomId, number);
-  const call = randomBytes(8).toString('hex');
+  const call = systemIds.random64();
   connection.exec('BEGIN IMMEDIATE');
   insert.run(roomId, number, authorId, TEXT, Date.now(), `s:${call}`, call);
   connection.exec('COMMIT');

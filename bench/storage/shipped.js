@@ -1,13 +1,17 @@
 /** Sends as Madang ships them: its log, its store, power-loss durable, many to a commit. Prints how many a second. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createLog } from '../../dist/log/create-log.js';
 import { LOG_LIMITS } from '../../dist/log/log-limits.js';
 import { createMessageStoreFor } from './store.js';
 import { approximateBytes, numbered, sameInput } from '../../dist/messages/message.js';
 import { systemClock } from '../../dist/lib/clock.js';
+import { createDeadlines } from '../../dist/lib/deadlines.js';
+import { systemIds } from '../../dist/lib/ids.js';
 import { perSecond, ROOMS, SECONDS, TEXT } from './work.js';
 
 const IN_FLIGHT = 50;
+/** As operations have them: one signal for those that begin together. */
+const deadline = createDeadlines({ clock: systemClock, ms: 4500, sliceMs: 20 });
 const nothing = () => undefined;
 const log = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: console.error };
 const metrics = new Proxy({}, { get: () => nothing });
@@ -25,7 +29,8 @@ const messages = createLog({
   chance: Math.random,
   defer: setImmediate,
   log,
-  limits: LOG_LIMITS,
+  // As the embedded server has them: nobody else writes.
+  limits: { ...LOG_LIMITS, maxTurnMs: 0 },
   metrics,
   numbered,
   sameInput,
@@ -40,10 +45,10 @@ let going = true;
 
 async function sender(number) {
   for (let turn = number; going; turn += 1) {
-    const call = randomBytes(8).toString('hex');
+    const call = systemIds.random64();
     const logId = rooms[turn % ROOMS];
     const entry = { logId, authorId, key: `s:${call}`, call, text: TEXT, createdAt: new Date() };
-    await messages.append(logId, entry, AbortSignal.timeout(5000));
+    await messages.append(logId, entry, deadline());
     stored += 1;
   }
 }
