@@ -1,7 +1,8 @@
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Metrics } from '../lib/metrics.js';
-import type { RateLimit, RateLimits, Window } from './rate-limits.js';
-import { framesPerSocket, type Rates, type Rule, ratesFor } from './rates.js';
+import type { RateLimits } from './rate-limits.js';
+import { framesPerSocket, type Rates, ratesFor } from './rates.js';
+import { type Count, countRates, type DrawInTurn, take } from './windows.js';
 
 export interface RateLimitsOptions {
   /** Multiplies every rate; null allows everything. */
@@ -10,74 +11,46 @@ export interface RateLimitsOptions {
   readonly metrics: Pick<Metrics, 'rateLimitRejected'>;
 }
 
-/** Makes what counts one window; `name` is unique among all windows. */
-export type MakeWindow = (name: string, window: Window) => RateLimiterAbstract;
-
-/** What counts one limit: null when allowed, else milliseconds to wait. Rejects when its store fails. */
-export type Count = (key: string, points: number) => Promise<number | null>;
-
 /** Allows everything. */
-export const unlimited: RateLimits = { consume: () => Promise.resolve(null), framesPerSocket: null };
+export const unlimited: RateLimits = {
+  consume: () => Promise.resolve(null),
+  consumeAll: () => Promise.resolve(null),
+  framesPerSocket: null,
+};
 
-const allowed = (): null => null;
-
-function waitOf(refusal: unknown): number {
-  if (!(refusal instanceof RateLimiterRes)) throw refusal;
-  return Math.max(1, Math.ceil(refusal.msBeforeNext));
-}
-
-const countWindow =
-  (limiter: RateLimiterAbstract): Count =>
-  (key, points) =>
-    limiter.consume(key, points).then(allowed, waitOf);
-
-function countRule(name: string, rule: Rule, make: MakeWindow): Count {
-  const steady = countWindow(make(name, rule));
-  if (rule.burst === undefined) return steady;
-  const burst = countWindow(make(`${name}-burst`, rule.burst));
-  return async (key, points) => {
-    const wait = await steady(key, points);
-    if (wait === null) return null;
-    const burstWait = await burst(key, points);
-    // Whichever comes back first.
-    return burstWait === null ? null : Math.min(wait, burstWait);
-  };
-}
-
-/** Counts every limit of `rates` in windows that `make` makes. */
-export function countRates(rates: Rates, make: MakeWindow): Readonly<Record<RateLimit, Count>> {
-  const count = (limit: RateLimit): Count => {
-    const rules = rates[limit].rules.map((rule, index) => countRule(`${limit}-${index}`, rule, make));
-    const [only, another] = rules;
-    if (only !== undefined && another === undefined) return only;
-    return async (key, points) => {
-      // One after the other: what one rule refuses must not use up the next one.
-      for (const rule of rules) {
-        const wait = await rule(key, points);
-        if (wait !== null) return wait;
-      }
-      return null;
-    };
-  };
-  return {
-    sendPerVisitor: count('sendPerVisitor'),
-    sendPerAddress: count('sendPerAddress'),
-    sendPerRoom: count('sendPerRoom'),
-    createRoomPerVisitor: count('createRoomPerVisitor'),
-    createVisitorPerAddress: count('createVisitorPerAddress'),
-    queryPerCaller: count('queryPerCaller'),
-    refusedPerCaller: count('refusedPerCaller'),
-    connectPerAddress: count('connectPerAddress'),
-    upgradePerInstance: count('upgradePerInstance'),
-  };
-}
+const oneByOne: DrawInTurn = async (draws) => {
+  for (const draw of draws) {
+    const wait = await take(draw);
+    if (wait !== null) return { draw, wait };
+  }
+  return null;
+};
 
 /** Counts in this process. */
-export const countInMemory = (rates: Rates): Readonly<Record<RateLimit, Count>> =>
+export const countInMemory = (rates: Rates): Count =>
   countRates(
     rates,
     (keyPrefix, { points, seconds }) => new RateLimiterMemory({ keyPrefix, points, duration: seconds }),
+    oneByOne,
   );
+
+/** What both adapters are over what counts for them. */
+export function limitsOver(
+  count: Count,
+  { factor, metrics }: { factor: number; metrics: RateLimitsOptions['metrics'] },
+): RateLimits {
+  const counted: Count = async (asked) => {
+    const refusal = await count(asked);
+    if (refusal !== null) metrics.rateLimitRejected.inc({ limit: refusal.limit });
+    return refusal;
+  };
+  return {
+    framesPerSocket: framesPerSocket(factor),
+    consume: async (limit, key, points = 1) => (await counted([{ limit, key, points }]))?.wait ?? null,
+    consumeAll: async (budgets) =>
+      (await counted(budgets.map((budget) => ({ ...budget, points: 1 }))))?.wait ?? null,
+  };
+}
 
 /** The port within one process: forgotten at a restart. */
 export function createMemoryRateLimits({
@@ -86,13 +59,5 @@ export function createMemoryRateLimits({
   metrics,
 }: RateLimitsOptions): RateLimits {
   if (factor === null) return unlimited;
-  const counts = countInMemory(ratesFor({ maxSocketsPerAddress, factor }));
-  return {
-    framesPerSocket: framesPerSocket(factor),
-    consume: (limit, key, points = 1) =>
-      counts[limit](key, points).then((wait) => {
-        if (wait !== null) metrics.rateLimitRejected.inc({ limit });
-        return wait;
-      }),
-  };
+  return limitsOver(countInMemory(ratesFor({ maxSocketsPerAddress, factor })), { factor, metrics });
 }

@@ -3,9 +3,11 @@ import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { createBreaker } from './breaker.js';
-import { type RateLimitsOptions, countInMemory, countRates, unlimited } from './rate-limits.memory.js';
+import { type RateLimitsOptions, countInMemory, limitsOver, unlimited } from './rate-limits.memory.js';
 import type { RateLimits } from './rate-limits.js';
-import { framesPerSocket, ratesFor } from './rates.js';
+import { ratesFor } from './rates.js';
+import { createWindowScript } from './windows.redis.js';
+import { countRates, type DrawInTurn, take } from './windows.js';
 
 /**
  * The port over Redis: all instances count together. While Redis does not answer, each instance counts by itself
@@ -17,12 +19,21 @@ export function createRedisRateLimits(
   const { factor, maxSocketsPerAddress, metrics, redis, clock, log } = deps;
   if (factor === null) return { ...unlimited, stop: () => undefined };
   const rates = ratesFor({ maxSocketsPerAddress, factor });
+  const script = createWindowScript(redis);
+  const inOneTrip: DrawInTurn = async (draws) => {
+    const waits = await Promise.all(script.inOneTrip(draws.map((draw) => () => take(draw))));
+    for (const [index, draw] of draws.entries()) {
+      const wait = waits[index] ?? null;
+      if (wait !== null) return { draw, wait };
+    }
+    return null;
+  };
   const alone = countInMemory(rates);
   const together = countRates(
     rates,
     (name, { points, seconds }) =>
       new RateLimiterRedis({
-        storeClient: redis.commands,
+        storeClient: script.client,
         keyPrefix: redis.key(`limit:${name}`),
         points,
         duration: seconds,
@@ -30,6 +41,7 @@ export function createRedisRateLimits(
         // A caller that is over its limit costs Redis nothing until its window ends.
         inMemoryBlockOnConsumed: points + 1,
       }),
+    inOneTrip,
   );
   const breaker = createBreaker({
     clock,
@@ -39,16 +51,15 @@ export function createRedisRateLimits(
       else log.info({}, 'rate limits are counted over all instances again');
     },
   });
-  return {
-    framesPerSocket: framesPerSocket(factor),
-    async consume(limit, key, points = 1) {
-      const alike = () => alone[limit](key, points);
-      const wait = await (rates[limit].shared
-        ? breaker.run(() => together[limit](key, points), alike)
-        : alike());
-      if (wait !== null) metrics.rateLimitRejected.inc({ limit });
-      return wait;
-    },
-    stop: () => breaker.stop(),
-  };
+  const limits = limitsOver(
+    (asked) =>
+      asked.every(({ limit }) => rates[limit].shared)
+        ? breaker.run(
+            () => together(asked),
+            () => alone(asked),
+          )
+        : alone(asked),
+    { factor, metrics },
+  );
+  return { ...limits, stop: () => breaker.stop() };
 }

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
@@ -28,10 +29,11 @@ async function sharedWorld(): Promise<OpenRateLimits> {
 describeRateLimits('Redis', async (options) => (await sharedWorld())(options));
 
 describe('limits over several instances', () => {
+  const metrics = createMetrics({ version: 'test' });
+  const options = { factor: 20, maxSocketsPerAddress: 50, metrics };
   let instances: { limits: RateLimits; close(): Promise<void> }[] = [];
   beforeEach(async () => {
     const open = await sharedWorld();
-    const options = { factor: 20, maxSocketsPerAddress: 50, metrics: createMetrics({ version: 'test' }) };
     instances = await Promise.all([open(options), open(options), open(options)]);
   });
   afterEach(async () => {
@@ -46,6 +48,28 @@ describe('limits over several instances', () => {
 
   it('count together: ten times the limit, spread over three instances, gives the limit', async () => {
     expect(await allowedOf('createRoomPerVisitor', 200)).toBe(60);
+  });
+
+  it('of several budgets are asked together, and each for as long as its window lasts', async () => {
+    const { url, prefix } = await redisForTests();
+    const admin = new Redis(url);
+    const redis = connectRedis({ urls: [url], prefix, log: silentLogger, metrics });
+    const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
+    await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
+    const sent = vi.spyOn(redis.commands, 'sendCommand');
+    const wait = await limits.consumeAll([
+      { limit: 'createVisitorPerAddress', key: 'address' },
+      { limit: 'createRoomPerVisitor', key: 'visitor' },
+    ]);
+    expect([wait, sent.mock.calls.length]).toEqual([null, 1]);
+    const keys = ['createVisitorPerAddress-0:address', 'createRoomPerVisitor-0:visitor'].map((name) =>
+      redis.key(`limit:${name}`),
+    );
+    expect(await admin.mget(keys)).toEqual(['1', '1']);
+    for (const key of keys) expect(await admin.pttl(key)).toBeGreaterThan(0);
+    limits.stop();
+    await redis.stop();
+    admin.disconnect();
   });
 
   it('count each for itself what is about one instance', async () => {

@@ -83,6 +83,33 @@ export function describeRateLimits(name: string, open: OpenRateLimits): void {
       expect(await limits.consume('createRoomPerVisitor', 'key', 2)).toBeGreaterThan(0);
     });
 
+    it('takes from several budgets, and what is refused uses nothing up behind it', async () => {
+      const limits = await make();
+      const create = (visitor: string, address: string) =>
+        limits.consumeAll([
+          { limit: 'createRoomPerVisitor', key: visitor },
+          { limit: 'createVisitorPerAddress', key: address },
+        ]);
+      const waits = await Promise.all(Array.from({ length: 100 }, () => create('flooder', 'shared')));
+      expect(waits.filter((wait) => wait === null)).toHaveLength(3);
+      expect(await create('flooder', 'shared')).toBeGreaterThan(0);
+      expect(await allowedOf(limits, 'createVisitorPerAddress', 60, 'shared')).toBe(27);
+      expect(await create('other', 'shared')).toBeGreaterThan(0);
+    });
+
+    it('takes a burst from one budget, and goes on with those behind it', async () => {
+      const limits = await make();
+      const both = () =>
+        limits.consumeAll([
+          { limit: 'createVisitorPerAddress', key: 'address' },
+          { limit: 'createRoomPerVisitor', key: 'visitor' },
+        ]);
+      expect(await allowedOf(limits, 'createVisitorPerAddress', 10, 'address')).toBe(10);
+      expect(await Promise.all([both(), both(), both()])).toEqual([null, null, null]);
+      expect(await both()).toBeGreaterThan(0);
+      expect(await allowedOf(limits, 'createVisitorPerAddress', 60, 'address')).toBe(30 - 10 - 4);
+    });
+
     it.each([
       [20, 60],
       [0.5, 2],

@@ -1,0 +1,87 @@
+import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
+import type { RateLimit, Window } from './rate-limits.js';
+import type { Rates } from './rates.js';
+
+/** Makes what counts one window; `name` is unique among all windows. */
+export type MakeWindow = (name: string, window: Window) => RateLimiterAbstract;
+
+/** Points to be taken from one window. */
+export interface Draw {
+  readonly window: RateLimiterAbstract;
+  readonly key: string;
+  readonly points: number;
+}
+
+/** Which window refused, and for how many milliseconds it will. */
+interface Refused<One extends Draw> {
+  readonly draw: One;
+  readonly wait: number;
+}
+
+/**
+ * Takes from one window after the other, up to the first that refuses: what comes behind that is not touched. Null
+ * when none refuses; rejects when their store fails.
+ */
+export type DrawInTurn = <One extends Draw>(draws: readonly One[]) => Promise<Refused<One> | null>;
+
+/** Points to be taken from one limit. */
+export interface Asked {
+  readonly limit: RateLimit;
+  readonly key: string;
+  readonly points: number;
+}
+
+/** Which limit refused, and for how many milliseconds it will. */
+export interface Refusal {
+  readonly limit: RateLimit;
+  readonly wait: number;
+}
+
+/** Takes from one limit after the other, as `DrawInTurn` does from windows. */
+export type Count = (asked: readonly Asked[]) => Promise<Refusal | null>;
+
+const allowed = (): null => null;
+
+function waitOf(refusal: unknown): number {
+  if (!(refusal instanceof RateLimiterRes)) throw refusal;
+  return Math.max(1, Math.ceil(refusal.msBeforeNext));
+}
+
+/** Null when allowed, else milliseconds to wait. Rejects when the store of the window fails. */
+export const take = ({ window, key, points }: Draw): Promise<number | null> =>
+  window.consume(key, points).then(allowed, waitOf);
+
+/** Counts every limit of `rates` in windows that `make` makes. */
+export function countRates(rates: Rates, make: MakeWindow, inTurn: DrawInTurn): Count {
+  const made = new Map<RateLimit, readonly { window: RateLimiterAbstract; burst?: RateLimiterAbstract }[]>();
+
+  function windowsOf(limit: RateLimit) {
+    const known = made.get(limit);
+    if (known !== undefined) return known;
+    const windows = rates[limit].rules.map((rule, index) => {
+      const name = `${limit}-${index}`;
+      const window = make(name, rule);
+      return rule.burst === undefined ? { window } : { window, burst: make(`${name}-burst`, rule.burst) };
+    });
+    made.set(limit, windows);
+    return windows;
+  }
+
+  type Step = Draw & Asked & { readonly burst?: RateLimiterAbstract };
+
+  async function takeAll(steps: readonly Step[]): Promise<Refusal | null> {
+    const refused = await inTurn(steps);
+    if (refused === null) return null;
+    const { draw, wait } = refused;
+    const { limit, burst } = draw;
+    if (burst === undefined) return { limit, wait };
+    const beyond = await inTurn([{ ...draw, window: burst }]);
+    // Whichever comes back first.
+    if (beyond !== null) return { limit, wait: Math.min(wait, beyond.wait) };
+    const rest = steps.slice(steps.indexOf(draw) + 1);
+    return rest.length === 0 ? null : takeAll(rest);
+  }
+
+  return (asked) =>
+    takeAll(asked.flatMap((one) => windowsOf(one.limit).map((windows): Step => ({ ...one, ...windows }))));
+}
