@@ -1,6 +1,12 @@
-import { MongoBulkWriteError, type ClientSession, type Collection, type ReadConcernLevel } from 'mongodb';
+import {
+  MongoBulkWriteError,
+  MongoWriteConcernError,
+  type ClientSession,
+  type Collection,
+  type ReadConcernLevel,
+} from 'mongodb';
 import type { Appended, LogSession } from '../log/log-store.js';
-import { DUPLICATE_KEY, duplicateIndex, until, within } from '../mongo/answers.js';
+import { DUPLICATE_KEY, duplicateIndex, isDuplicate, until, within } from '../mongo/answers.js';
 import type { Mongo } from '../mongo/mongo.js';
 import { MESSAGES_KEY } from '../mongo/schema.js';
 import type { RoomDocument } from '../rooms/room-store.mongo.js';
@@ -40,18 +46,25 @@ const toMessage = ({ roomId, number, authorId, text, createdAt, key, call }: Mes
   call,
 });
 
+const refused = (words: string | undefined, landed: number): Appended => ({
+  outcome: duplicateIndex(words) === MESSAGES_KEY ? 'duplicate' : 'conflict',
+  landed,
+});
+
 /**
  * What a failed ordered insert left behind. Known only when a duplicate stopped it and no write-concern error
  * came beside it: such an error means that even the prefix may be rolled back.
  */
 function outcomeOf(error: unknown): Appended {
   const unknown: Appended = { outcome: 'unknown', landed: 0, cause: error };
-  if (!(error instanceof MongoBulkWriteError)) return unknown;
-  if (error.result.getWriteConcernError() !== undefined) return unknown;
-  const [first] = error.result.getWriteErrors();
-  if (first?.code !== DUPLICATE_KEY) return unknown;
-  const outcome = duplicateIndex(first.errmsg) === MESSAGES_KEY ? 'duplicate' : 'conflict';
-  return { outcome, landed: first.index };
+  if (error instanceof MongoBulkWriteError) {
+    if (error.result.getWriteConcernError() !== undefined) return unknown;
+    const [first] = error.result.getWriteErrors();
+    return first?.code === DUPLICATE_KEY ? refused(first.errmsg, first.index) : unknown;
+  }
+  // Of one alone the driver throws the write-concern error, if there is one, in the place of what came beside it.
+  if (error instanceof MongoWriteConcernError || !isDuplicate(error)) return unknown;
+  return refused(error.errmsg, 0);
 }
 
 /** Messages in MongoDB: numbers and keys are kept unique by indexes, so an insert is the whole of an append. */
@@ -144,7 +157,14 @@ export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageSto
       try {
         // Never unordered: what lands must be a prefix.
         const options = until(signal, { ordered: true, ...inSession(session) });
-        await within(signal, () => messages.insertMany(batch.map(toDocument), options));
+        const documents = batch.map(toDocument);
+        const [only, another] = documents;
+        // Most batches are of one, which costs the driver 0.6 ms of processor, and as a bulk 0.8.
+        await within<unknown>(signal, () =>
+          only !== undefined && another === undefined
+            ? messages.insertOne(only, options)
+            : messages.insertMany(documents, options),
+        );
         return { outcome: 'landed', landed: batch.length };
       } catch (error) {
         return outcomeOf(error);

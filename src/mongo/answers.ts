@@ -83,7 +83,7 @@ export function until<Options extends object>(signal: AbortSignal, options: Opti
 }
 
 /** Whether a unique index refused what was written. */
-export const isDuplicate = (error: unknown): boolean =>
+export const isDuplicate = (error: unknown): error is MongoServerError =>
   error instanceof MongoServerError && error.code === DUPLICATE_KEY;
 
 /**

@@ -207,6 +207,9 @@ describe('what MongoDB says', () => {
   test('one lost connection is healed by the second try, and nothing is stored twice', async () => {
     const store = createMongoMessageStore({ mongo: await open() });
     await fail(['insert'], { closeConnection: true }, 1);
+    expect(await append(store, [message('alone', 1)])).toEqual({ outcome: 'landed', landed: 1 });
+    expect(await store.range('alone', 0, 10, soon())).toHaveLength(1);
+    await fail(['insert'], { closeConnection: true }, 1);
     expect(await append(store, [message('log', 1), message('log', 2)])).toEqual({
       outcome: 'landed',
       landed: 2,
@@ -239,7 +242,9 @@ describe('what MongoDB says', () => {
         outcome: 'unknown',
         landed: 0,
       });
+      expect(await append(store, [message('log', 2)])).toMatchObject({ outcome: 'unknown', landed: 0 });
       failing = false;
+      expect(await append(store, [message('log', 2)])).toEqual({ outcome: 'conflict', landed: 0 });
       expect(await append(store, [message('log', 1), message('log', 2)])).toEqual({
         outcome: 'conflict',
         landed: 0,
