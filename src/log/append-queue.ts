@@ -34,19 +34,20 @@ export interface Waiting<Record extends LogRecord> {
  *
  * @param onGivenUp - hears that the time of one is over, after that one was told.
  */
-export function createAppendQueue<Record extends LogRecord>({
-  instance,
-  limits,
-  metrics,
-  sizeOf,
-  onGivenUp,
-}: {
-  readonly instance: QueuesOfInstance;
-  readonly limits: LogLimits;
-  readonly metrics: LogMetrics;
-  readonly sizeOf: (entry: Unnumbered<Record>) => number;
-  readonly onGivenUp: () => void;
-}) {
+export function createAppendQueue<Record extends LogRecord>(
+  {
+    instance,
+    limits,
+    metrics,
+    sizeOf,
+  }: {
+    readonly instance: QueuesOfInstance;
+    readonly limits: LogLimits;
+    readonly metrics: LogMetrics;
+    readonly sizeOf: (entry: Unnumbered<Record>) => number;
+  },
+  onGivenUp: () => void,
+) {
   let queue: Waiting<Record>[] = [];
   let waiting = 0;
 

@@ -16,7 +16,8 @@ export interface CallLimit {
  * signal serves many calls, and one timer looks after them.
  */
 export function createCallLimit(clock: Clock, ms: number): CallLimit {
-  let controller = new AbortController();
+  /** Null while nothing was called for a while: most logs rest. */
+  let controller: AbortController | null = null;
   let isWorn = false;
   let endsAt: number | null = null;
   let isTimed = false;
@@ -27,22 +28,25 @@ export function createCallLimit(clock: Clock, ms: number): CallLimit {
       isTimed = false;
       // What calls may have left hanging on it is let go.
       isWorn = true;
-      if (endsAt === null) return;
+      if (endsAt === null) {
+        controller = null;
+        return;
+      }
       const rest = endsAt - clock.monotonic();
       if (rest > 0) time(rest);
-      else controller.abort();
+      else controller?.abort();
     });
   }
 
   return {
     begin() {
-      if (isWorn || controller.signal.aborted) controller = new AbortController();
+      if (controller === null || isWorn || controller.signal.aborted) controller = new AbortController();
       isWorn = false;
       endsAt = clock.monotonic() + ms;
       if (!isTimed) time(ms);
       return controller.signal;
     },
-    abort: () => controller.abort(),
+    abort: () => controller?.abort(),
     end() {
       endsAt = null;
     },

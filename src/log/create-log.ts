@@ -62,7 +62,6 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
   const { store, bus, clock, limits, metrics, log } = options;
   const held = new Map<string, Held<Record>>();
   const feeds = new Map<string, LogFeed<Record>>();
-  const instance = createQueuesOfInstance();
   let stopped = false;
   let cancelSweep: (() => void) | null = null;
 
@@ -79,6 +78,8 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
   const checkCursor = createCursorCheck({ store, fromMemory });
   const pages = createLogPages({ store, headRead, denseRead, checkCursor, knownHead, fromMemory });
   const tailCheck = createTailCheck({ ...options, feeds: () => feeds });
+  // One object for all logs: what is spread for each has a hidden class of its own in V8, 500 bytes of them a log.
+  const parts = { ...options, instance: createQueuesOfInstance(), headRead, denseRead, checkCursor };
 
   function hold(logId: string): Held<Record> {
     let entry = held.get(logId);
@@ -142,11 +143,9 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
   }
 
   function makeWriter(logId: string, entry: Held<Record>): LogWriter<Record> {
-    return createLogWriter({
-      ...options,
+    return createLogWriter(parts, {
       logId,
       head: entry.head,
-      instance,
       onLanded: landed,
       onFound: (record, own) => found(logId, record, own),
       hearsOthers: () => entry.feed !== null && entry.feed.next() !== null && bus.mode() === 'push',
@@ -157,12 +156,13 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     entry.cancelIdle();
     entry.sources += 1;
     if (entry.feed !== null) return entry.feed;
-    const told = {
+    entry.feed = createLogFeed(parts, {
+      logId,
+      head: entry.head,
       reportedThrough: () => entry.reportedThrough,
-      onReleased: (record: Record) => released(record, false),
-      onInsert: (writer: string, number: number) => entry.writer?.heard(writer, number),
-    };
-    entry.feed = createLogFeed({ ...options, ...told, logId, head: entry.head, headRead, denseRead });
+      onReleased: (record) => released(record, false),
+      onInsert: (writer, number) => entry.writer?.heard(writer, number),
+    });
     feeds.set(logId, entry.feed);
     metrics.feedActive(feeds.size);
     tailCheck.wake();
@@ -215,13 +215,9 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
       if (stopped) throw unavailable();
       const entry = hold(logId);
       const feed = openFeed(logId, entry);
-      return createLogSubscriber({
-        ...options,
+      return createLogSubscriber(parts, {
         logId,
         feed,
-        headRead,
-        denseRead,
-        checkCursor,
         knownNumber: () => knownHead(logId)?.number ?? 0,
         onClose: () => closeSource(logId, entry),
       });

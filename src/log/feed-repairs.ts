@@ -15,25 +15,30 @@ type When = 'now' | 'soon' | 'unless whole';
  * When a feed repairs: one repair at a time, once more if it was wanted again meanwhile, and ever more slowly while
  * it fails.
  */
-export function createFeedRepairs({
-  clock,
-  chance,
-  limits,
-  log,
-  metrics,
-  repair,
-  isWhole,
-}: {
-  readonly clock: Clock;
-  readonly chance: Chance;
-  readonly limits: LogLimits;
-  readonly log: Logger;
-  readonly metrics: LogMetrics;
-  /** Reads what is missing; resolves with whether anything was found. */
-  readonly repair: () => Promise<boolean>;
-  /** No record is known to be missing. */
-  readonly isWhole: () => boolean;
-}) {
+export function createFeedRepairs(
+  {
+    clock,
+    chance,
+    limits,
+    log,
+    metrics,
+  }: {
+    readonly clock: Clock;
+    readonly chance: Chance;
+    readonly limits: LogLimits;
+    readonly log: Logger;
+    readonly metrics: LogMetrics;
+  },
+  {
+    repair,
+    isWhole,
+  }: {
+    /** Reads what is missing; resolves with whether anything was found. */
+    readonly repair: () => Promise<boolean>;
+    /** No record is known to be missing. */
+    readonly isWhole: () => boolean;
+  },
+) {
   let running = false;
   let again = false;
   let scheduled = false;

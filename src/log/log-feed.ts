@@ -14,11 +14,10 @@ import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
 import { tagOf, type LogRecord, type LogStore, type Tag } from './log-store.js';
 
-interface FeedOptions<Record extends LogRecord> {
-  readonly logId: string;
+/** What all feeds of an instance have in common. */
+interface FeedParts<Record extends LogRecord> {
   readonly store: LogStore<Record>;
   readonly bus: LogBus<Record>;
-  readonly head: KnownHead<Record>;
   readonly headRead: HeadRead<Record>;
   readonly denseRead: DenseRead<Record>;
   readonly clock: Clock;
@@ -27,6 +26,11 @@ interface FeedOptions<Record extends LogRecord> {
   readonly log: Logger;
   readonly metrics: LogMetrics;
   readonly sizeOf: (record: Record) => number;
+}
+
+interface FeedOptions<Record extends LogRecord> {
+  readonly logId: string;
+  readonly head: KnownHead<Record>;
   /** The highest number that this instance has reported before. */
   readonly reportedThrough: () => number;
   /** A record that this feed released and no writer of this instance had acknowledged; once each, in order. */
@@ -41,9 +45,10 @@ export type LogFeed<Record extends LogRecord> = ReturnType<typeof createLogFeed<
  * One log as this instance sees it: releases each record once, in order, without a hole. Events of the bus are
  * hints; what they leave open is read from the store. It starts when it is made.
  */
-export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Record>) {
-  const { logId, store, bus, head, clock, limits, log } = options;
-  const ring = createFeedRing<Record>(limits, options.sizeOf);
+export function createLogFeed<Record extends LogRecord>(parts: FeedParts<Record>, own: FeedOptions<Record>) {
+  const { store, bus, clock, limits, log } = parts;
+  const { logId, head } = own;
+  const ring = createFeedRing<Record>(limits, parts.sizeOf);
   const listeners = createListeners((error) => log.error({ logId, err: error }, 'feed: a listener failed'));
   let tellStarted = (): void => undefined;
   const started = new Promise<void>((resolve) => (tellStarted = resolve));
@@ -59,7 +64,7 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
   const isLive = (): boolean => !stopped;
   let startedWithoutBus = false;
   let repairAtStart = false;
-  const repairs = createFeedRepairs({ ...options, repair: readToEnd, isWhole: () => inbox.isWhole(next) });
+  const repairs = createFeedRepairs(parts, { repair: readToEnd, isWhole: () => inbox.isWhole(next) });
 
   const subscription = bus.subscribe(logId, (event) => {
     if (!stopped && isSound(event, logId)) offer(event);
@@ -75,14 +80,14 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
     startedWithoutBus = true;
     for (let failures = 0; isLive(); failures += 1) {
       try {
-        const read = await options.headRead(logId);
+        const read = await parts.headRead(logId);
         first ??= await limited(clock, limits.storeCallMs, readFirst);
         // A primary that was replaced may have told less than this instance knows.
         begin(head.get() ?? read.head);
         return;
       } catch (error) {
         log.debug({ logId, err: error }, 'feed: the store did not answer, starting again');
-        await sleep(clock, retryPauseMs(limits, options.chance, failures));
+        await sleep(clock, retryPauseMs(limits, parts.chance, failures));
       }
     }
   }
@@ -93,7 +98,7 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
   function begin({ number, tag, record }: Head<Record>): void {
     if (stopped) return;
     next = number + 1;
-    origin = Math.max(next, options.reportedThrough() + 1);
+    origin = Math.max(next, own.reportedThrough() + 1);
     lastTag = tag;
     if (record !== null) ring.push(record);
     inbox.dropBelow(next);
@@ -132,20 +137,20 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
   }
 
   function tell(released: LogEvent<Record> | null): void {
-    if (released?.writer !== undefined) options.onInsert(released.writer, released.record.number);
+    if (released?.writer !== undefined) own.onInsert(released.writer, released.record.number);
   }
 
   function release(record: Record): void {
     ring.push(record);
     next = record.number + 1;
     lastTag = tagOf(record);
-    if (!acknowledged.delete(record.number) && record.number >= origin) options.onReleased(record);
+    if (!acknowledged.delete(record.number) && record.number >= origin) own.onReleased(record);
   }
 
   /** Reads from where the feed stands to the end of the log, and releases what is there. */
   async function readToEnd(): Promise<boolean> {
     const before = next;
-    if (inbox.lacksSeen(next)) options.metrics.tailCheckFound(1);
+    if (inbox.lacksSeen(next)) parts.metrics.tailCheckFound(1);
     while (isLive() && next !== null) {
       const from = next;
       const at = momentOf(clock);
@@ -160,7 +165,7 @@ export function createLogFeed<Record extends LogRecord>(options: FeedOptions<Rec
         first = Math.max(first ?? 1, await limited(clock, limits.storeCallMs, readFirst));
         jump(first);
       } else if (next <= last) {
-        const rest = await options.denseRead(logId, next, last);
+        const rest = await parts.denseRead(logId, next, last);
         jump(rest.from);
         take(rest.records);
       }

@@ -14,17 +14,21 @@ import type { LogDelivery } from './log.js';
 
 type Deliveries<Record extends LogRecord> = readonly Delivery<number, LogDelivery<Record>>[];
 
-interface SubscriberOptions<Record extends LogRecord> {
-  readonly logId: string;
+/** What all subscribers of an instance have in common. */
+interface SubscriberParts<Record extends LogRecord> {
   readonly store: LogStore<Record>;
-  readonly feed: LogFeed<Record>;
   readonly headRead: HeadRead<Record>;
   readonly denseRead: DenseRead<Record>;
   readonly checkCursor: CursorCheck<Record>;
-  /** The highest number that this instance has acknowledged or released; 0 when it knows none. */
-  readonly knownNumber: () => number;
   readonly limits: LogLimits;
   readonly metrics: LogMetrics;
+}
+
+interface SubscriberOptions<Record extends LogRecord> {
+  readonly logId: string;
+  readonly feed: LogFeed<Record>;
+  /** The highest number that this instance has acknowledged or released; 0 when it knows none. */
+  readonly knownNumber: () => number;
   /** Called once, when the source is given back. */
   readonly onClose: () => void;
 }
@@ -34,9 +38,11 @@ interface SubscriberOptions<Record extends LogRecord> {
  * number + 1 and no other, unless it jumps or the log begins above it, and then the event says by how much.
  */
 export function createLogSubscriber<Record extends LogRecord>(
+  parts: SubscriberParts<Record>,
   options: SubscriberOptions<Record>,
 ): Followed<number, LogDelivery<Record>> {
-  const { logId, store, feed, limits, metrics } = options;
+  const { store, limits, metrics } = parts;
+  const { logId, feed } = options;
   const endListening = new Set<() => void>();
   let closed = false;
 
@@ -57,7 +63,7 @@ export function createLogSubscriber<Record extends LogRecord>(
 
   async function newest(signal: AbortSignal): Promise<number> {
     const known = options.knownNumber();
-    const { head } = await until(signal, options.headRead(logId));
+    const { head } = await until(signal, parts.headRead(logId));
     return Math.max(known, head.number);
   }
 
@@ -66,7 +72,7 @@ export function createLogSubscriber<Record extends LogRecord>(
       const position = decodeCursor(logId, after);
       if (position.number > 0) {
         const first = feed.first() ?? (await store.firsts([logId], 'majority', signal)).get(logId) ?? 1;
-        const record = await options.checkCursor(logId, position, first, signal);
+        const record = await parts.checkCursor(logId, position, first, signal);
         if (record === 'below') throw cursorExpired();
       }
       return position.number;
@@ -108,7 +114,7 @@ export function createLogSubscriber<Record extends LogRecord>(
     let from = start;
     for (;;) {
       const through = Math.max(from, Math.min(end, from - 1 + limits.repairPageRecords));
-      const read = await options.denseRead(logId, from, through);
+      const read = await parts.denseRead(logId, from, through);
       if (read.records.length > 0) {
         return read.records.map((record, index) =>
           deliver(record, replayed, index === 0 ? record.number - position - 1 : 0),

@@ -12,10 +12,9 @@ import type { LogRecord, LogSession, LogStore } from './log-store.js';
 import type { LogAppended } from './log.js';
 import { createTurns } from './turns.js';
 
-interface WriterOptions<Record extends LogRecord> {
-  readonly logId: string;
+/** What all writers of an instance have in common. */
+interface WriterParts<Record extends LogRecord> {
   readonly store: LogStore<Record>;
-  readonly head: KnownHead<Record>;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly limits: LogLimits;
@@ -28,6 +27,11 @@ interface WriterOptions<Record extends LogRecord> {
   readonly numbered: (entry: Unnumbered<Record>, number: number) => Record;
   readonly sameInput: (stored: Record, entry: Unnumbered<Record>) => boolean;
   readonly sizeOf: (entry: Unnumbered<Record>) => number;
+}
+
+interface WriterOptions<Record extends LogRecord> {
+  readonly logId: string;
+  readonly head: KnownHead<Record>;
   /** A record of this writer is durable; called once per record, in order. */
   readonly onLanded: (event: LogEvent<Record>) => void;
   /** A key was stored already; `own`: by a try of this writer whose outcome was not known. */
@@ -43,27 +47,28 @@ export type LogWriter<Record extends LogRecord> = ReturnType<typeof createLogWri
  * acknowledges only what the store said is durable. What is not known is tried again, the same entries under the
  * same keys, for as long as somebody waits. One batch at a time.
  */
-export function createLogWriter<Record extends LogRecord>(options: WriterOptions<Record>) {
-  const { logId, store, head, clock, chance, limits, log, metrics } = options;
+export function createLogWriter<Record extends LogRecord>(
+  parts: WriterParts<Record>,
+  options: WriterOptions<Record>,
+) {
+  const { store, clock, chance, limits, log, metrics } = parts;
+  const { logId, head } = options;
   let pumping = false;
   /** Those for whom the store is being asked. */
   let asking: readonly Waiting<Record>[] = [];
   const limit = createCallLimit(clock, limits.storeCallMs);
-  const turns = createTurns(options);
+  const turns = createTurns({ head, clock, chance, limits, hearsOthers: options.hearsOthers });
   let failures = 0;
 
-  const queue = createAppendQueue<Record>({
-    ...options,
-    onGivenUp() {
-      if (asking.length > 0 && asking.every((item) => !item.open)) limit.abort();
-    },
+  const queue = createAppendQueue<Record>(parts, () => {
+    if (asking.length > 0 && asking.every((item) => !item.open)) limit.abort();
   });
 
   function append(entry: Unnumbered<Record>, signal: AbortSignal): Promise<LogAppended<Record>> {
     const answer = queue.add(entry, signal);
     if (!pumping && queue.open().length > 0) {
       pumping = true;
-      options.defer(() => void pump());
+      parts.defer(() => void pump());
     }
     return answer;
   }
@@ -91,7 +96,7 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
     try {
       const base = head.get() ?? (await call(queue.open(), (signal) => readHead(session, 0, signal)));
       const batch = queue.batch();
-      const records = batch.map((item, index) => options.numbered(item.entry, base.number + 1 + index));
+      const records = batch.map((item, index) => parts.numbered(item.entry, base.number + 1 + index));
       if (records.length === 0) return 'known';
       metrics.writerBatch(records.length);
       const startedAt = clock.monotonic();
@@ -167,7 +172,7 @@ export function createLogWriter<Record extends LogRecord>(options: WriterOptions
     }
     head.proven(headOf(stored), at);
     queue.remove(item);
-    if (!options.sameInput(stored, item.entry)) return queue.settle(item).resolve({ outcome: 'conflict' });
+    if (!parts.sameInput(stored, item.entry)) return queue.settle(item).resolve({ outcome: 'conflict' });
     const own = stored.call === item.entry.call;
     queue.settle(item).resolve({ outcome: 'stored', record: stored, duplicate: !own });
     options.onFound(stored, own);
