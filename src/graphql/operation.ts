@@ -19,6 +19,7 @@ import type { Tracing } from '../lib/tracing.js';
 import { createDocuments, type Refusal } from './document.js';
 import { codedGraphQLError, codeOf, toClientError, withCode } from './errors.js';
 import { createSharedExecution, type AnySubscriptionField } from './shared/shared-execution.js';
+import type { Leavable } from './shared/member.js';
 import type { Sink } from './shared/sink.js';
 import type { Caller, OperationRequest, Prepared } from './prepared.js';
 import { selectRootFields } from './root-fields.js';
@@ -178,11 +179,7 @@ export function createOperations(options: OperationsOptions) {
      * Starts a subscription: its results go to `sink` until it is left or the sink is told that it failed.
      * Never rejects.
      */
-    async subscribe(
-      prepared: Prepared,
-      context: Context,
-      sink: Sink,
-    ): Promise<Refusal | { leave: () => void }> {
+    async subscribe(prepared: Prepared, context: Context, sink: Sink): Promise<Refusal | Leavable> {
       try {
         const refusal = await limited(prepared, context);
         if (refusal !== null) return { errors: [refusal] };

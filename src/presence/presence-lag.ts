@@ -64,9 +64,7 @@ export function createPresenceLag({
 
   return {
     activity: (roomId, number, at) => heads.put(roomId, { id: roomId, head: number, activeAt: at }),
-    seen({ key, roomId, visitorId, seenAt }) {
-      visits.put(key, { roomId, visitorId, seenAt });
-    },
+    seen: (sighting) => visits.put(sighting.key, sighting),
     async stop() {
       await Promise.all([heads.drain(), visits.drain()]);
       heads.stop();

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { SubscribePayload } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import type { Leavable } from '../graphql/shared/member.js';
 import type { Viewer } from '../visitors/visitor.js';
 
 /** Longest close reason that a frame holds, in bytes. */
@@ -18,8 +19,8 @@ export interface Turn {
   over: Promise<void> | null;
   /** Whether its client completed it. */
   stopped: boolean;
-  /** Leaves the subscription that it is; null for anything else, and while that is not in force. */
-  leave: (() => void) | null;
+  /** The subscription that it is; null for anything else, and while that is not in force. */
+  subscription: Leavable | null;
 }
 
 /** What graphql-ws knows of a socket: needed while it handles a message of that socket, and not kept beyond. */
@@ -51,12 +52,13 @@ export interface Connection {
   cancelWait: (() => void) | null;
   /** Whether its token is still under one of our keys. */
   inForce: () => boolean;
+  /** On the monotonic clock, in whole milliseconds as the times below: what is no small integer lies beside the record. */
   readonly openedAt: number;
   /** When it last had an operation or said something, on the monotonic clock. */
   activeAt: number;
   /** With which part of all sockets it is visited. */
   part: number;
-  /** Frames of its present window, and when that ends, in whole milliseconds of the monotonic clock. */
+  /** Frames of its present window, and when that ends on the monotonic clock. */
   frames: number;
   framesUntil: number;
   /** Whether it was heard of since the last ping. */

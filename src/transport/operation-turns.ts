@@ -32,7 +32,7 @@ export function createOperationTurns({
     } catch (error) {
       onFailed(connection, error);
     }
-    if (turn.leave === null) forgetTurn(connection, turn);
+    if (turn.subscription === null) forgetTurn(connection, turn);
     else turn.over = null;
   }
 
@@ -41,7 +41,7 @@ export function createOperationTurns({
     if (before?.stopped === false) return onInUse(connection, id);
     connection.operations += 1;
     const place = connection.operations;
-    const turn: Turn = { id, place, asked: payload, over: null, stopped: false, leave: null };
+    const turn: Turn = { id, place, asked: payload, over: null, stopped: false, subscription: null };
     // No longer than it must be: a list that grows by itself has room for sixteen more.
     connection.turns = connection.turns.concat(turn);
     turn.over = run(connection, turn, before?.over ?? null);
@@ -54,7 +54,7 @@ export function createOperationTurns({
       message.type === MessageType.Complete
         ? connection.turns.findLast(({ id }) => id === message.id)
         : undefined;
-    if (turn !== undefined && turn.leave !== null) return end(connection, turn);
+    if (turn !== undefined && turn.subscription !== null) return end(connection, turn);
     if (turn?.stopped === false) {
       turn.stopped = true;
       connection.operations -= 1;

@@ -74,7 +74,7 @@ export function createSocketProtocol({
   const sinkFor = createSocketSinks({
     onSent: (bytes) => metrics.wsOutboundBytes.inc(bytes),
     onFailed({ connection, turn }, error) {
-      if (turn.leave === null) {
+      if (turn.subscription === null) {
         failures.set(turn, error);
         return;
       }
@@ -86,13 +86,13 @@ export function createSocketProtocol({
 
   /** Ends a subscription in force, whatever ended it; twice does nothing. */
   function end(connection: Connection, turn: Turn): void {
-    const { leave } = turn;
-    if (leave === null) return;
-    turn.leave = null;
+    const { subscription } = turn;
+    if (subscription === null) return;
+    turn.subscription = null;
     forgetTurn(connection, turn);
-    connection.activeAt = clock.monotonic();
+    connection.activeAt = Math.floor(clock.monotonic());
     metrics.wsOperationsActive.dec();
-    leave();
+    subscription.leave();
   }
 
   async function subscribe(
@@ -112,7 +112,7 @@ export function createSocketProtocol({
       return NOT_ANY_MORE;
     }
     Reflect.deleteProperty(known.subscriptions, turn.id);
-    turn.leave = subscription.leave;
+    turn.subscription = subscription;
     metrics.wsOperationsActive.inc();
     return NOT_ANY_MORE;
   }
@@ -168,7 +168,7 @@ export function createSocketProtocol({
         return [codedGraphQLError('TOO_MANY_OPERATIONS', message)];
       }
       connection.operationsSeen += 1;
-      connection.activeAt = clock.monotonic();
+      connection.activeAt = Math.floor(clock.monotonic());
       const begun = await begin(known, turn);
       return 'outcome' in begun ? begun : [...begun];
     },
@@ -177,7 +177,7 @@ export function createSocketProtocol({
     subscribe: outcomeOf,
     onOperation: () => metrics.wsOperationsActive.inc(),
     onComplete({ extra: { connection } }: Known) {
-      connection.activeAt = clock.monotonic();
+      connection.activeAt = Math.floor(clock.monotonic());
       metrics.wsOperationsActive.dec();
     },
   });

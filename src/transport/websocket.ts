@@ -192,8 +192,8 @@ export function createWebSockets(options: {
   });
 
   function opened(ws: ChatSocket, socket: Socket, request: IncomingMessage, address: string): void {
-    const openedAt = clock.monotonic();
-    const connection = createConnection({ id: ids.uuid(), ws, socket, request, address, openedAt });
+    const openedAt = Math.floor(clock.monotonic());
+    const connection = createConnection({ id: ids.random64(), ws, socket, request, address, openedAt });
     ws.connection = connection;
     connections.add(connection);
     metrics.wsConnections.inc();

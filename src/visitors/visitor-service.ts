@@ -6,7 +6,7 @@ import { normalizeText, textProblems } from '../lib/text.js';
 import type { PubSub } from '../pubsub/pubsub.js';
 import { callProblem } from '../limits/call-problem.js';
 import type { RateLimits } from '../limits/rate-limits.js';
-import { nameFromId, timeOfId, type Viewer, type Visitor } from './visitor.js';
+import { createViewer, nameFromId, timeOfId, type Viewer, type Visitor } from './visitor.js';
 import type { VisitorStore } from './visitor-store.js';
 import { idFromSubject, type IssuedToken, type Standing, type VisitorTokens } from './visitor-token.js';
 
@@ -124,7 +124,7 @@ export function createVisitorService({
 
   function newViewer(): Viewer {
     const id = ids.uuid();
-    return { id, createdAt: new Date(timeOfId(id) ?? clock.now()) };
+    return createViewer(id, timeOfId(id) ?? clock.now());
   }
 
   return {
@@ -165,18 +165,19 @@ export function createVisitorService({
     async authenticate(token: string): Promise<Identity> {
       const standing = await tokens.verify(token);
       const { subject, issuedAt, expiresAt } = standing;
-      const viewer = { id: subject, createdAt: new Date(timeOfId(subject) ?? issuedAt.getTime()) };
+      const viewer = createViewer(subject, timeOfId(subject) ?? issuedAt.getTime());
       const halfLife = issuedAt.getTime() + (expiresAt.getTime() - issuedAt.getTime()) / 2;
       return { viewer, standing, renewed: clock.now() >= halfLife ? await tokens.sign(subject) : null };
     },
 
     /** The visitor of a host's own subject: the same one for ever, stored at first sight. */
     async identify(subject: string, displayName: string | null, signal: AbortSignal): Promise<Identity> {
-      const viewer = { id: idFromSubject(subject), createdAt: new Date(clock.now()) };
+      const viewer = createViewer(idFromSubject(subject), clock.now());
       if (!stored.has(viewer.id)) {
         const name = displayName === null ? null : normalizeText(displayName);
         const usable = name !== null && textProblems(name, nameRules).length === 0;
-        await store.ensure({ ...viewer, displayName: usable ? name : null }, signal);
+        const { id, createdAt } = viewer;
+        await store.ensure({ id, createdAt, displayName: usable ? name : null }, signal);
         stored.set(viewer.id, true);
       }
       return { viewer, standing: null, renewed: null };

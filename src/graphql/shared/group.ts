@@ -3,19 +3,17 @@ import type { Clock } from '../../lib/clock.js';
 import { CodedError } from '../../lib/coded-error.js';
 import type { Followed } from '../../lib/followed.js';
 import { createBatches } from './batch.js';
-import { createMember, isWritable, type Member } from './member.js';
+import { createMember, isWritable, type Leavable, type Member } from './member.js';
 import { createPayloads } from './payloads.js';
 import type { Pump } from './pump.js';
 import { createReads, type Deliveries } from './reads.js';
+import { retryPauseMs } from './retry-pause.js';
 import type { Sink } from './sink.js';
 
 /** A busy group wakes its subscribers at most this often, in milliseconds; the first event after quiet at once. */
 const MIN_FLUSH_INTERVAL_MS = 20;
 /** Members already served that a line may hold before it is cut. */
 const MAX_SERVED_KEPT = 4096;
-/** Pause after a read that failed for lack of the store, doubled with each failure up to the longest. */
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 5000;
 
 export interface GroupOptions<Position extends string | number> {
   readonly source: Followed<Position, unknown>;
@@ -39,8 +37,9 @@ export interface GroupOptions<Position extends string | number> {
 export function createGroup<Position extends string | number>(options: GroupOptions<Position>) {
   const { source, pump, clock } = options;
   type M = Member<Position>;
-  const payloads = createPayloads(options.execute, clock, options.onFirstSent);
+  const payloads = createPayloads(options.execute, clock, options.onFirstSent, rest);
   const waiting = new Set<M>();
+  let members = 0;
   /** Woken by the source, for the flush to come. */
   let next: M[] = [];
   /** In line now; `head` of them are served. */
@@ -89,13 +88,12 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     if (member.gone) return;
     if (!(error instanceof CodedError) || error.code !== 'UNAVAILABLE') {
       leave(member);
-      member.onFailed();
+      member.subscription.leave();
       member.sink.outlet.fail(member.sink, options.toClientError(error));
       return;
     }
-    const wait = Math.min(FIRST_RETRY_MS * 2 ** member.failures, LONGEST_RETRY_MS);
+    clock.after(retryPauseMs(member.failures), () => putInLine(member));
     member.failures += 1;
-    clock.after(wait, () => putInLine(member));
   }
 
   /** Sends what a read gave, as far as it is made. Whether anything was sent. */
@@ -159,13 +157,8 @@ export function createGroup<Position extends string | number>(options: GroupOpti
   function arrived(member: M, deliveries: Deliveries<Position>, asked: number): void {
     if (member.gone) return;
     if (!isWritable(member)) return park(member);
-    if (deliveries.length > 0) {
-      if (send(member, deliveries)) putInLine(member);
-    } else if (asked === advances) {
-      caughtUp(member);
-    } else {
-      putInLine(member);
-    }
+    if (deliveries.length === 0 && asked === advances) return caughtUp(member);
+    if (deliveries.length === 0 || send(member, deliveries)) putInLine(member);
   }
 
   /**
@@ -176,17 +169,24 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     primed = true;
     try {
       const answer = reads.read(member);
-      if (answer instanceof Promise) return true;
-      let made = true;
-      for (const { identity, event } of answer) made = payloads.get(identity, event).payload !== null && made;
-      return made;
+      return answer instanceof Promise || payloads.prepare(answer);
     } catch {
       // The member itself meets the same failure when it is served.
       return true;
     }
   }
 
+  /** Nobody is in line or parked, so that what was read and made is needed by nobody here. */
+  function rest(): boolean {
+    if (waiting.size < members) return false;
+    reads.clear();
+    batches.clear();
+    return true;
+  }
+
   function leave(member: M): void {
+    if (member.gone) return;
+    members -= 1;
     member.gone = true;
     member.held = null;
     waiting.delete(member);
@@ -222,10 +222,11 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     /**
      * A subscriber that stands at `position` is served from now on, until it leaves.
      *
-     * @param onFailed - called when its cursor cannot be read on from, just before `sink.fail`.
+     * @param subscription - left when its cursor cannot be read on from, just before `sink.fail`.
      */
-    join(sink: Sink, position: Position, onFailed: () => void): M {
-      const member = createMember(sink, position, onFailed);
+    join(sink: Sink, position: Position, subscription: Leavable): M {
+      const member = createMember(sink, position, subscription);
+      members += 1;
       putInLine(member);
       return member;
     },

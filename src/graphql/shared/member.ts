@@ -1,11 +1,16 @@
 import type { Entry } from './payloads.js';
 import type { Sink } from './sink.js';
 
+/** What can be left; twice does nothing. An object, not a function: there is one for each subscriber. */
+export interface Leavable {
+  leave(): void;
+}
+
 /** One subscriber of a group: a cursor into the group's source, never a queue. */
 export interface Member<Position extends string | number> {
   readonly sink: Sink;
-  /** Called before its sink is told that it failed. */
-  readonly onFailed: () => void;
+  /** What is left before its sink is told that it failed. */
+  readonly subscription: Leavable;
   /** Where it stands: behind the last event that was delivered to it. */
   position: Position;
   /** It has not yet caught up for the first time. */
@@ -27,10 +32,10 @@ export const isWritable = ({ sink }: { readonly sink: Sink }): boolean => sink.o
 export const createMember = <Position extends string | number>(
   sink: Sink,
   position: Position,
-  onFailed: () => void,
+  subscription: Leavable,
 ): Member<Position> => ({
   sink,
-  onFailed,
+  subscription,
   position,
   replayed: true,
   mayJump: true,

@@ -1,7 +1,9 @@
 import { isPromise } from '../../lib/is-promise.js';
 import type { ExecutionResult } from 'graphql';
 import type { Clock } from '../../lib/clock.js';
+import type { Delivery } from '../../lib/followed.js';
 import { codeOf } from '../errors.js';
+import { retryPauseMs } from './retry-pause.js';
 import type { Payload } from './sink.js';
 
 /** Events of which a group remembers the results: those of a log's ring, replayed or not. */
@@ -9,9 +11,8 @@ const MAX_PAYLOADS = 1024;
 /** And no more than this, in bytes. */
 const MAX_PAYLOAD_BYTES = 1_048_576;
 
-/** Pause before an event is executed again for lack of the store, doubled each time up to the longest, in milliseconds. */
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 5000;
+/** And for so long after the last use, in milliseconds: in a storm of reconnects the next one comes sooner. */
+const REST_MS = 500;
 
 /** The result of one event, made or in the making. */
 export interface Entry {
@@ -75,13 +76,18 @@ function createRecent() {
  *
  * @param execute - gives the result of an event; never throws or rejects.
  * @param onFirstSent - hears when the result of an event was sent for the first time.
+ * @param rest - whether all subscribers have all there is: then the results are let go. They are most of what a quiet
+ *   group holds.
  */
 export function createPayloads(
   execute: (event: unknown) => ExecutionResult | Promise<ExecutionResult>,
   clock: Clock,
   onFirstSent: (event: unknown) => void,
+  rest: () => boolean,
 ) {
-  const entries = createRecent();
+  let entries = createRecent();
+  let used = false;
+  let cancelLook: (() => void) | null = null;
   /** What is being made stays reachable however small the memory is, or it would be made again and again. */
   const making = new Map<string, Entry>();
   let closed = false;
@@ -100,8 +106,7 @@ export function createPayloads(
       return make(identity, entry, failures);
     }
     if (lacksStore(result)) {
-      const wait = Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS);
-      clock.after(wait, () => make(identity, entry, failures + 1));
+      clock.after(retryPauseMs(failures), () => make(identity, entry, failures + 1));
       return;
     }
     entry.payload = toPayload(entry.event, result);
@@ -114,15 +119,35 @@ export function createPayloads(
     for (const wake of waiting ?? []) wake();
   }
 
+  /** Looks again and again until the results were let go. */
+  function lookLater(): void {
+    used = false;
+    cancelLook = clock.after(REST_MS, () => {
+      cancelLook = null;
+      if (used || !rest()) lookLater();
+      else entries = createRecent();
+    });
+  }
+
+  function get(identity: string, event: unknown): Entry {
+    used = true;
+    if (cancelLook === null) lookLater();
+    const known = entries.get(identity) ?? making.get(identity);
+    if (known !== undefined) return known;
+    const entry: Entry = { event, payload: null, stale: false, waiting: null };
+    making.set(identity, entry);
+    make(identity, entry, 0);
+    return entry;
+  }
+
   return {
     /** The entry of an event, which starts to be made if it is not there. */
-    get(identity: string, event: unknown): Entry {
-      const known = entries.get(identity) ?? making.get(identity);
-      if (known !== undefined) return known;
-      const entry: Entry = { event, payload: null, stale: false, waiting: null };
-      making.set(identity, entry);
-      make(identity, entry, 0);
-      return entry;
+    get,
+    /** Starts to make what is not there. Whether all is. */
+    prepare(deliveries: readonly Delivery<string | number, unknown>[]): boolean {
+      let made = true;
+      for (const { identity, event } of deliveries) made = get(identity, event).payload !== null && made;
+      return made;
     },
     /** It was handed to a connection; the first time is told. */
     sent(payload: Payload): void {
@@ -143,6 +168,7 @@ export function createPayloads(
     /** Executes nothing any more. */
     close(): void {
       closed = true;
+      cancelLook?.();
     },
   };
 }

@@ -13,6 +13,7 @@ import { selectRootFields } from '../root-fields.js';
 import type { SubscriptionField } from '../subscription-field.js';
 import { createGroups, type Place } from './groups.js';
 import { groupKey, sharingOf, type Sharing } from './key.js';
+import type { Leavable, Member } from './member.js';
 import type { Sink } from './sink.js';
 
 /** A field of `Subscription`, whatever its arguments. */
@@ -92,21 +93,25 @@ export function createSharedExecution(options: {
       metrics.deliveryLagSeconds.observe(Math.max(clock.now() - at.getTime(), 0) / MS_PER_SECOND);
   }
 
-  /**
-   * Joins the group of a place. The returned function leaves it; twice does nothing. Made apart from where the
-   * operation is known, which would otherwise be kept for as long as somebody subscribes.
-   */
-  function join(place: Place, sink: Sink, position: string | number, onLeave: () => void): () => void {
-    const leave = (): void => {
-      if (left) return;
-      left = true;
-      place.group.leave(member);
-      onLeave();
-      groups.leave(place);
-    };
-    let left = false;
-    const member = place.group.join(sink, position, leave);
-    return leave;
+  /** A subscription in force: knows nothing of its operation, which would be kept for as long as it is. */
+  class Joined implements Leavable {
+    readonly #place: Place;
+    readonly #onLeave: () => void;
+    #member: Member<string | number> | null;
+
+    constructor(place: Place, sink: Sink, position: string | number, onLeave: () => void) {
+      this.#place = place;
+      this.#onLeave = onLeave;
+      this.#member = place.group.join(sink, position, this);
+    }
+
+    leave(): void {
+      if (this.#member === null) return;
+      this.#place.group.leave(this.#member);
+      this.#member = null;
+      this.#onLeave();
+      groups.leave(this.#place);
+    }
   }
 
   return {
@@ -114,11 +119,7 @@ export function createSharedExecution(options: {
     forget: (affected: (event: unknown) => boolean) => groups.forget(affected),
 
     /** Joins; see `Operations.subscribe`. Throws what `authorize` and `begin` throw. */
-    async subscribe(
-      prepared: Prepared,
-      context: Context,
-      sink: Sink,
-    ): Promise<Refusal | { leave: () => void }> {
+    async subscribe(prepared: Prepared, context: Context, sink: Sink): Promise<Refusal | Leavable> {
       const resolved = resolveField(prepared);
       if (resolved === null) {
         const message = 'A subscription must select one of its fields.';
@@ -144,7 +145,7 @@ export function createSharedExecution(options: {
       }));
       try {
         const position = await place.group.begin(field.after(args), context.signal);
-        return { leave: join(place, sink, position, field.onJoin(args, context)) };
+        return new Joined(place, sink, position, field.onJoin(args, context));
       } catch (error) {
         groups.leave(place);
         throw error;

@@ -166,7 +166,7 @@ export function createSharing(makeGroup: CreateGroup) {
     return {
       begin: (after, signal) => shared.group.begin(after, signal),
       run(position, client) {
-        const member = shared.group.join(sinkOf(client), position, () => undefined);
+        const member = shared.group.join(sinkOf(client), position, { leave: () => undefined });
         end = () => shared.group.leave(member);
       },
       drained() {

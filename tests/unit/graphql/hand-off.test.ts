@@ -159,7 +159,7 @@ async function play(steps: readonly Step[], slow: boolean): Promise<void> {
     else if (action.do === 'join') {
       const start = Math.max(0, source.head() - action.behind);
       const reader = createReader(connections[action.connection]!, start);
-      const member = group.join(reader.sink, start, () => undefined);
+      const member = group.join(reader.sink, start, { leave: () => undefined });
       readers.push({ reader, leave: () => group.leave(member) });
     } else if (action.do === 'leave') {
       const member = readers[action.which];

@@ -56,6 +56,27 @@ describe('shared execution', () => {
     }
   });
 
+  it('lets go of its results once everybody has had them for a while, and makes them again for who comes later', async () => {
+    const time = createManualTime();
+    const world = createWorld({ clock: time.clock, nextTurn: time.nextTurn });
+    const readBy = async (sink: ListSink) => {
+      await join(world, sink, { variables: { after: '0' } });
+      for (let i = 0; i < 6; i += 1) {
+        time.turn();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(sink.numbers()).toEqual([1, 2, 3]);
+    };
+    world.source.append(3);
+    await readBy(createListSink());
+    await readBy(createListSink());
+    expect(world.calls.executions).toBe(3);
+    time.pass(1000);
+    time.pass(1000);
+    await readBy(createListSink());
+    expect(world.calls.executions).toBe(6);
+  });
+
   it('gives everything that came in one turn in one write', async () => {
     const world = createWorld();
     const sink = createListSink();

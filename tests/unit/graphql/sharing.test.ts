@@ -78,7 +78,7 @@ async function compare({ query, operationNames }: Generated, subscribers: readon
     });
     const joined = await world.operations.subscribe(prepared, context, sink);
     if ('errors' in joined) throw joined.errors[0]!;
-    lefts.push(joined.leave);
+    lefts.push(() => joined.leave());
   }
   const received = (until: number) =>
     vi.waitFor(() => {

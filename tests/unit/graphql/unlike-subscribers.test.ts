@@ -21,7 +21,7 @@ async function join(world: World, prepared: Prepared) {
   });
   const joined = await world.operations.subscribe(prepared, context, sink);
   if ('errors' in joined) throw joined.errors[0]!;
-  return { sink, leave: joined.leave };
+  return { sink, leave: () => joined.leave() };
 }
 
 describe('subscribers that are all different', () => {

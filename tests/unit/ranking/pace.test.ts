@@ -76,7 +76,7 @@ async function createWorld() {
       },
     };
     const begunAt = clock.monotonic();
-    group.join(sink, await group.begin(null, soon()), () => undefined);
+    group.join(sink, await group.begin(null, soon()), { leave: () => undefined });
     return { begunAt, events };
   }
 
