@@ -35,7 +35,7 @@ const PLOTS: Readonly<Record<string, Plot | null>> = {
     metric: 'mutationsPerSecond',
   },
   services: null,
-  stalled: { title: 'KB of resident memory per stalled subscriber', metric: 'rssKbPerStalled' },
+  stalled: null,
 };
 
 const path = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));

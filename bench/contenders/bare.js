@@ -1,10 +1,11 @@
 /**
  * `node --import ./bench/contenders/bare.js dist/main.js`: Madang without what protects and watches it, for one
- * benchmark alone. The server itself knows no such switch: its files are changed as they are loaded, and a change
- * whose place is not found any more ends the start. Limits by rate and logs are left out by their own settings.
+ * benchmark alone. The server itself knows no such switch: its files are changed as they are loaded. Limits by rate and
+ * logs are left out by their own settings.
  */
 import { register } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
+import { changed } from './lib/changed.js';
 
 /** Puts another function in the place of an exported one, whose name the module's own code may still use. */
 const instead = (name, replacement) => [
@@ -60,18 +61,7 @@ const CHANGES = {
 };
 
 /** A hook of Node's loader. */
-export async function load(url, context, nextLoad) {
-  const loaded = await nextLoad(url, context);
-  const [, file] = /\/dist\/(.*)$/.exec(url) ?? [];
-  const changes = CHANGES[file];
-  if (changes === undefined) return loaded;
-  let source = String(loaded.source);
-  for (const [place, replacement] of changes) {
-    if (!source.includes(place)) throw new Error(`dist/${file} does not hold any more: ${place}`);
-    source = source.replace(place, () => replacement);
-  }
-  return { ...loaded, source };
-}
+export const load = changed(CHANGES);
 
 // The hooks run in a thread of their own, which loads this file too; so does the thread that writes.
 if (isMainThread) {

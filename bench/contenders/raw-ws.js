@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { WebSocketServer } from 'ws';
 import { announce } from './lib/announce.js';
 import { openChat } from './lib/chat.js';
+import { takeLines } from './lib/take-lines.js';
 
 const chat = await openChat();
 const rooms = new Map();
@@ -18,13 +19,17 @@ function members(roomId) {
   return rooms.get(roomId);
 }
 
-async function send(ws, { id, room: roomId, text }) {
-  const message = await chat.send(roomId, text);
-  ws.send(JSON.stringify({ id, type: 'sent' }));
+function publish(roomId, message) {
   const room = members(roomId);
   const next = { id: room.id, type: 'next', payload: { data: { messageAdded: { message } } } };
   const bytes = Buffer.from(JSON.stringify(next));
   for (const member of room.sockets) member.send(bytes, { binary: false });
+}
+
+async function send(ws, { id, room: roomId, text }) {
+  const message = await chat.send(roomId, text);
+  ws.send(JSON.stringify({ id, type: 'sent' }));
+  publish(roomId, message);
 }
 
 sockets.on('connection', (ws) => {
@@ -37,4 +42,5 @@ sockets.on('connection', (ws) => {
     } else void send(ws, message);
   });
 });
+takeLines((roomId, text) => publish(roomId, chat.make(roomId, text)));
 announce(server);

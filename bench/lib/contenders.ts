@@ -13,6 +13,9 @@ import { start, type Running } from './processes.js';
 const BENCH = fileURLToPath(new URL('..', import.meta.url));
 const ENTRY_POINT = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
+/** Madang that also takes lines: see that file. */
+const INJECTED = join(BENCH, 'contenders', 'injected.js');
+
 /** Madang without what protects and watches it: see that file. */
 const BARE = join(BENCH, 'contenders', 'bare.js');
 const BARE_SETTINGS: Readonly<Record<string, string>> = { RATE_LIMITS: 'off', LOG_LEVEL: 'silent' };
@@ -24,6 +27,8 @@ export interface Contender {
   readonly running: Running;
   /** How the load client must speak to it. */
   readonly options: LoadOptions;
+  /** The ids of its rooms. */
+  readonly rooms: readonly string[];
   /** A file for the load client. */
   readonly file: (name: string, lines: readonly string[]) => string;
   readonly stop: () => Promise<void>;
@@ -35,6 +40,8 @@ export interface Setting {
   readonly subscribers: number;
   /** How many HTTP connections send as somebody. */
   readonly visitors?: number;
+  /** Messages come as lines of a plain connection, after all that a server does before it accepts one, and are not stored. */
+  readonly lines?: boolean;
   /** Starts Node with these switches. */
   readonly nodeOptions?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -57,6 +64,16 @@ export const GRAPHQL: LoadOptions = {
   body: JSON.stringify({ query: SEND_AND_READ, variables: { input: { roomId: '%R', text: '%T' } } }),
   echoed: 1,
 };
+
+/** For who may be told to have skipped messages. */
+export const FRAMES_WITH_SKIPS: LoadOptions = {
+  subscription: frame(SUBSCRIPTION.replace(SELECTION, `skippedCount ${SELECTION}`), {
+    room: '%R',
+    after: '%A',
+  }),
+  skips: 1,
+};
+
 const RAW: LoadOptions = {
   ...GRAPHQL,
   init: '',
@@ -66,6 +83,19 @@ const RAW: LoadOptions = {
   // The same bytes go to everybody, so the id in them is the room's.
   'check-ids': 0,
 };
+
+const LINES = /taking lines at (\d+)/;
+
+/** So long nothing must come before everybody counts as subscribed: who subscribes later cannot read what is not stored. */
+const SUBSCRIBED_AFTER_MS = 2000;
+
+/** How the load client sends lines. */
+const byLines = async (running: Running): Promise<LoadOptions> => ({
+  'quiet-ms': SUBSCRIBED_AFTER_MS,
+  'send-lines': 1,
+  'send-port': (await running.said(LINES))[1],
+  sending: '%R %T\n',
+});
 
 /** Mercurius takes no mutations over WebSocket. */
 const MERCURIUS: LoadOptions = { ...GRAPHQL, 'send-over-http': 1, sending: GRAPHQL['body'] };
@@ -104,12 +134,23 @@ export async function startContender(name: string, setting: Setting): Promise<Co
     writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
     return path;
   };
-  const finish = (running: Running, port: number, options: LoadOptions): Contender => ({
+  const finish = async (
+    running: Running,
+    port: number,
+    rooms: readonly string[],
+    options: LoadOptions,
+  ): Promise<Contender> => ({
     name,
     pid: running.child.pid ?? 0,
     port,
     running,
-    options: { port, pid: running.child.pid, ...options },
+    rooms,
+    options: {
+      port,
+      pid: running.child.pid,
+      ...options,
+      ...(setting.lines === true ? await byLines(running) : {}),
+    },
     file,
     async stop() {
       await running.stop();
@@ -120,7 +161,8 @@ export async function startContender(name: string, setting: Setting): Promise<Co
   const dataDir = join(folder, 'data');
   const bare = name === 'madang bare';
   if (name === 'madang' || bare) {
-    const switches = bare ? ['--import', BARE, ...nodeOptions] : nodeOptions;
+    const imported = bare ? BARE : setting.lines === true ? INJECTED : null;
+    const switches = imported === null ? nodeOptions : ['--import', imported, ...nodeOptions];
     const running = start(SERVER_CORE, process.execPath, [...switches, ENTRY_POINT], {
       ...MADANG_SETTINGS,
       ...(bare ? BARE_SETTINGS : {}),
@@ -129,7 +171,7 @@ export async function startContender(name: string, setting: Setting): Promise<Co
     });
     const [, port = ''] = await running.said(/Madang is ready: chat http:\/\/[^:]+:(\d+)/);
     const seeded = await seedMadang(`http://127.0.0.1:${port}/graphql`, setting);
-    return finish(running, Number(port), {
+    return finish(running, Number(port), seeded.rooms, {
       ...GRAPHQL,
       rooms: file('rooms', seeded.rooms),
       cursors: file('cursors', seeded.cursors),
@@ -142,7 +184,7 @@ export async function startContender(name: string, setting: Setting): Promise<Co
   if (program !== undefined) {
     const running = start(SERVER_CORE, program, [], { GOMAXPROCS: '1' });
     const [, port = ''] = await running.said(/listening (\d+)/);
-    return finish(running, Number(port), { ...CENTRIFUGE, rooms: roomsFile });
+    return finish(running, Number(port), rooms, { ...CENTRIFUGE, rooms: roomsFile });
   }
   const peer = PEERS[name];
   if (peer === undefined) throw new Error(`There is no contender ${name}.`);
@@ -162,5 +204,5 @@ export async function startContender(name: string, setting: Setting): Promise<Co
     'cursors',
     Array.from({ length: setting.subscribers }, () => randomUUID()),
   );
-  return finish(running, Number(port), { ...peer.options, rooms: roomsFile, cursors });
+  return finish(running, Number(port), rooms, { ...peer.options, rooms: roomsFile, cursors });
 }

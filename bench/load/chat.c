@@ -8,9 +8,11 @@
 /* Order of the newest messages of a room, by which every subscriber is held to the same order. */
 #define KEPT_ORDER (1 << 16)
 #define MARK "@@"
+#define SKIPPED "\"skippedCount\":"
 #define CONNECTING_AT_ONCE 100
 #define QUIET_MS 700
 #define TEXT_BYTES 100
+#define PONG_MS 6000
 
 struct room {
   char *id;
@@ -36,7 +38,7 @@ static uint64_t expected, last_frame_ns, next_op;
 static const char *init, *subscription, *sending, *marker, *receipt, *ack, *ping, *pong, *agreed;
 static char **cursors;
 static int cursors_count;
-static bool ids_checked, rooms_checked, over_http, by_lines;
+static bool ids_checked, rooms_checked, over_http, as_lines, by_lines, skips;
 
 static void make_ready(struct member *self) {
   self->ready = true;
@@ -44,9 +46,15 @@ static void make_ready(struct member *self) {
 }
 
 static void on_open(struct connection *connection) {
-  if (*init == 0 || connection->plain_http) return make_ready((struct member *)connection);
+  if (*init == 0 || connection->plain) return make_ready((struct member *)connection);
   connection_queue(connection, init, strlen(init));
   connection_flush(connection);
+}
+
+/* How many messages directly before this one its subscriber is told to have missed. */
+static uint64_t skipped(const char *text, size_t length) {
+  const char *at = skips ? memmem(text, length, SKIPPED, strlen(SKIPPED)) : NULL;
+  return at == NULL ? 0 : strtoull(at + strlen(SKIPPED), NULL, 10);
 }
 
 /* Reads `@@run room seq ns ...`, as `chat_send` wrote it. */
@@ -71,6 +79,7 @@ static void take_message(struct member *self, const char *text, size_t length) {
     die("subscriber %d received a changed text: %.300s", self->connection.index, text);
   }
   struct room *room = &rooms[self->room];
+  self->received += skipped(text, (size_t)(at - text));
   uint32_t *slot = &room->order[self->received % KEPT_ORDER];
   if (self->received == room->received) {
     *slot = (uint32_t)seq;
@@ -138,8 +147,8 @@ static void start(struct member *self, int index, int room, int receive_bytes) {
   self->connection = (struct connection){.index = index, .on_open = on_open, .on_text = on_text};
   self->room = room;
   make_id(self->id);
-  if (over_http && self >= senders && self < senders + senders_count) {
-    return connection_start_http(&self->connection, port_for(self, index));
+  if ((over_http || as_lines) && self >= senders && self < senders + senders_count) {
+    return connection_start_plain(&self->connection, port_for(self, index));
   }
   connection_start(&self->connection, port_for(self, index), option("path", "/graphql"),
                    option("protocol", "graphql-transport-ws"), receive_bytes);
@@ -160,9 +169,11 @@ void chat_open(void) {
   pong = option("pong", "{\"type\":\"pong\"}");
   agreed = option("agreed", "");
   over_http = number("send-over-http", 0) == 1;
+  as_lines = number("send-lines", 0) == 1;
   ids_checked = number("check-ids", 1) == 1;
   rooms_checked = number("check-rooms", 0) == 1;
   by_lines = number("by-lines", 0) == 1;
+  skips = number("skips", 0) == 1;
   char **room_ids = lines_of(option("rooms", NULL), &rooms_count);
   cursors = lines_of(option("cursors", NULL), &cursors_count);
   if (rooms_count == 0) die("no rooms");
@@ -184,7 +195,7 @@ void chat_open(void) {
 
 static void until_quiet(void) {
   last_frame_ns = now_ns();
-  while (now_ns() - last_frame_ns < QUIET_MS * 1000000ull) turn(20);
+  while (now_ns() - last_frame_ns < (uint64_t)number("quiet-ms", QUIET_MS) * 1000000u) turn(20);
 }
 
 /* Subscribers come all at once, or with `pause-us` between each and the next. */
@@ -221,9 +232,12 @@ void chat_send(int burst) {
     size_t size;
     char *frame = fill(sending, id, room->id, "", text, "", &size);
     if (over_http) connection_queue_request(&sender->connection, frame, size);
+    else if (as_lines) connection_queue_bytes(&sender->connection, frame, size);
     else connection_queue(&sender->connection, frame, size);
     free(frame);
     room->sent++;
+    /* Nobody answers a line. */
+    if (as_lines) chat.acknowledged++;
     chat.sent++;
     expected += (uint64_t)room->members;
   }
@@ -261,6 +275,14 @@ void chat_pause(int count, bool paused) {
     connection_pause(&members[i].connection, paused);
   }
   paused_count = paused ? count : 0;
+}
+
+void chat_keep_paused(void) {
+  static uint64_t next_ns;
+  static int next;
+  if (paused_count == 0 || now_ns() < next_ns) return;
+  next_ns = now_ns() + PONG_MS * 1000000ull / (uint64_t)paused_count;
+  connection_pong(&members[next++ % paused_count].connection);
 }
 
 void chat_check_whole(void) {

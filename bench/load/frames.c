@@ -47,7 +47,7 @@ void connection_flush(struct connection *self) {
   update(self);
 }
 
-static void queue_bytes(struct connection *self, const void *bytes, size_t length) {
+void connection_queue_bytes(struct connection *self, const void *bytes, size_t length) {
   self->unsent = realloc(self->unsent, self->unsent_length + length);
   memcpy(self->unsent + self->unsent_length, bytes, length);
   self->unsent_length += length;
@@ -67,8 +67,8 @@ static void queue_frame(struct connection *self, uint8_t opcode, const char *tex
   } else {
     die("a frame of %zu bytes is too large for this client", length);
   }
-  queue_bytes(self, header, size + 4);
-  queue_bytes(self, text, length);
+  connection_queue_bytes(self, header, size + 4);
+  connection_queue_bytes(self, text, length);
 }
 
 void connection_queue(struct connection *self, const char *text, size_t length) {
@@ -78,6 +78,11 @@ void connection_queue(struct connection *self, const char *text, size_t length) 
 void connection_pause(struct connection *self, bool paused) {
   self->reading = !paused;
   update(self);
+}
+
+void connection_pong(struct connection *self) {
+  queue_frame(self, 10, "", 0);
+  connection_flush(self);
 }
 
 /* Handles whole frames; returns how many bytes they took. */
@@ -148,9 +153,9 @@ static void receive(struct connection *self) {
   if (got < 0 && errno == EAGAIN) return;
   if (got <= 0) die("socket %d ended: %s", self->index, got == 0 ? "closed" : strerror(errno));
   size_t length = self->kept_length + (size_t)got, used = 0;
-  if (self->plain_http) used = take_answers(self, (char *)buffer, length);
+  if (self->plain) used = take_answers(self, (char *)buffer, length);
   else if (!self->open) used = take_upgrade(self, (char *)buffer, length);
-  if (self->open && !self->plain_http) used += take_frames(self, buffer + used, length - used);
+  if (self->open && !self->plain) used += take_frames(self, buffer + used, length - used);
   if (used == 0 && length == READ_BYTES) die("socket %d: a frame is too large", self->index);
   self->kept_length = length - used;
   if (self->kept_length == 0) return;
@@ -170,8 +175,8 @@ static void begin(struct connection *self, const char *port, int receive_bytes) 
   watch(&self->source, EPOLLIN);
 }
 
-void connection_start_http(struct connection *self, const char *port) {
-  self->plain_http = true;
+void connection_start_plain(struct connection *self, const char *port) {
+  self->plain = true;
   begin(self, port, 0);
   self->open = true;
   self->on_open(self);
@@ -183,8 +188,8 @@ void connection_queue_request(struct connection *self, const char *body, size_t 
                       "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                       "Content-Length: %zu\r\n\r\n",
                       length);
-  queue_bytes(self, head, (size_t)size);
-  queue_bytes(self, body, length);
+  connection_queue_bytes(self, head, (size_t)size);
+  connection_queue_bytes(self, body, length);
 }
 
 void connection_start(struct connection *self, const char *port, const char *path, const char *protocol,
@@ -196,6 +201,6 @@ void connection_start(struct connection *self, const char *port, const char *pat
                         "Sec-WebSocket-Protocol: %s\r\n\r\n",
                         path, port, protocol);
   begin(self, port, receive_bytes);
-  queue_bytes(self, request, (size_t)length);
+  connection_queue_bytes(self, request, (size_t)length);
   update(self);
 }

@@ -23,7 +23,8 @@ char **words_of(const char *text, int *count);
 /* Fills a template: %I op id, %R room id, %A cursor, %T text, %K token. The result is allocated. */
 char *fill(const char *template, const char *id, const char *room, const char *after, const char *text,
            const char *token, size_t *length);
-/* Connects without blocking from 127.0.0.(1 + index % LOCAL_ADDRESSES). */
+/* Connects without blocking from 127.0.0.(1 + index % LOCAL_ADDRESSES). With `receive_bytes` both kernels keep as
+   little as between machines, and no more than that much here. */
 int open_socket(const char *port, int index, int receive_bytes);
 /* User and system time of a process with all its threads, in microseconds. */
 uint64_t cpu_us(long pid);
@@ -53,8 +54,8 @@ struct connection {
   int index;
   bool open;
   bool reading;
-  /* Requests instead of frames, one behind the other without waiting. */
-  bool plain_http;
+  /* Requests or lines instead of frames, one behind the other without waiting. */
+  bool plain;
   char *kept;
   size_t kept_length;
   char *unsent;
@@ -64,13 +65,16 @@ struct connection {
 };
 void connection_start(struct connection *self, const char *port, const char *path, const char *protocol,
                       int receive_bytes);
-/* Begins without an upgrade, to be written to with `connection_queue_request`. */
-void connection_start_http(struct connection *self, const char *port);
+/* Begins without an upgrade, to be written to with `connection_queue_request`, or with bytes alone. */
+void connection_start_plain(struct connection *self, const char *port);
 void connection_queue_request(struct connection *self, const char *body, size_t length);
+void connection_queue_bytes(struct connection *self, const void *bytes, size_t length);
 /* Queues a masked text frame; `connection_flush` writes what is queued in one write. */
 void connection_queue(struct connection *self, const char *text, size_t length);
 void connection_flush(struct connection *self);
 void connection_pause(struct connection *self, bool paused);
+/* An answer to no ping: that the client lives. */
+void connection_pong(struct connection *self);
 
 /* chat.c: subscribers and senders, and what each must receive. */
 struct chat_figures {
@@ -88,6 +92,8 @@ uint64_t chat_members_per_event(void);
 /* Everybody who reads has received every message that was sent. Fails after the time given. */
 void chat_settle(long limit_ms, const char *when);
 void chat_pause(int count, bool paused);
+/* Says now and then that those who have stopped reading are there: they cannot answer pings that they do not read. */
+void chat_keep_paused(void);
 /* Fails unless every subscriber stands where its room stands. */
 void chat_check_whole(void);
 

@@ -59,6 +59,7 @@ static void run_for(struct load *load, long ms) {
       offer(load);
       http_probe(probes);
     }
+    chat_keep_paused();
     turn(1);
   }
 }

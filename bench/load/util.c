@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define ETHERNET_SEGMENT 1448
+
 static int options_count;
 static char **options;
 
@@ -114,7 +116,12 @@ int open_socket(const char *port, int index, int receive_bytes) {
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &on, sizeof on);
-  if (receive_bytes > 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+  if (receive_bytes > 0) {
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+    /* For the 64 kB of loopback the other side's kernel would keep 2.6 MB. */
+    int segment = ETHERNET_SEGMENT;
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+  }
   struct sockaddr_in local = {.sin_family = AF_INET};
   local.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(index % LOCAL_ADDRESSES));
   if (bind(fd, (struct sockaddr *)&local, sizeof local) != 0) die("bind: %s", strerror(errno));

@@ -1,63 +1,89 @@
-import { startContender } from '../lib/contenders.js';
+import { FRAMES_WITH_SKIPS, startContender } from '../lib/contenders.js';
 import { INSPECTED, memoryOf } from '../lib/inspector.js';
-import { runLoad } from '../lib/load.js';
-import { against, spread } from '../lib/report.js';
+import { runLoad, type Phase } from '../lib/load.js';
+import { createVisitor, sendMessage } from '../lib/madang.js';
+import { spread, type Round } from '../lib/report.js';
 import { interleaved, type Scenario } from '../lib/scenario.js';
 
+const NAME = 'madang';
 const STALLED = 1000;
 const LIVE = 100;
-const PER_SECOND = 80;
+const SENDERS = 8;
+/** In all 50,000 messages while they sleep. */
+const PER_SECOND = 500;
+const FLOOD_MS = 100_000;
+/** As long without them, to compare with. */
+const ALONE_MS = 20_000;
+/** Until the kernel has taken all that it takes for who does not read, some 100 kB each. */
+const FILLING_MS = 4000;
+const KB_PER_MB = 1024;
 
 /**
- * A thousand subscribers that stop reading beside a hundred that go on (N1). They sleep for fewer messages than a
- * replay reaches, so when they wake each of them is owed every one.
+ * A thousand subscribers that stop reading beside a hundred that go on (N1). First the hundred alone, then the same
+ * beside those who sleep, from when the kernel takes nothing more for them: then the server knows. When they wake
+ * each of them gets every message, or is told exactly how many it skipped.
  */
 export const stalled: Scenario = async (size) => {
   const stalling = size.count(STALLED);
-  const subscribers = stalling + size.count(LIVE);
-  const rounds = await interleaved(size, ['madang', 'mercurius', 'graphql-ws'], async (name) => {
-    const contender = await startContender(name, { rooms: 1, subscribers, nodeOptions: INSPECTED });
+  const live = size.count(LIVE);
+  const subscribers = stalling + live;
+  const phase = (name: string, ms: number): string =>
+    `rate:${name}:${PER_SECOND}:1:${size.ms(FILLING_MS)}:${size.ms(ms)}`;
+  const rounds = await interleaved(size, [NAME], async (name) => {
+    const contender = await startContender(name, { rooms: 1, subscribers: 1, nodeOptions: INSPECTED });
     try {
-      const measured: Record<string, number> = {};
-      const options = { ...contender.options, subscribers, stalling, senders: 4 };
-      const rate = name === 'madang' ? PER_SECOND : 20;
-      const phase = (phaseName: string, ms: number): string =>
-        `rate:${phaseName}:${rate}:1:${size.ms(500)}:${size.ms(ms)}`;
-      const phases = [
-        phase('awake', 4000),
-        'hold:before',
-        'stall:stall',
-        phase('asleep', 6000),
-        'hold:after',
-        'wake:wake',
-      ];
+      const options = { ...contender.options, ...FRAMES_WITH_SKIPS, senders: SENDERS };
+      const url = `http://127.0.0.1:${contender.port}/graphql`;
+      const visitor = await createVisitor(url);
+      /** Nobody begins far behind: that would measure replays. */
+      const upToDate = async () => {
+        const cursor = await sendMessage(url, visitor, contender.rooms[0] ?? '', 'the newest one');
+        return {
+          cursors: contender.file(
+            'newest',
+            Array.from({ length: subscribers }, () => cursor),
+          ),
+        };
+      };
+      const first = { ...options, ...(await upToDate()), subscribers: live };
+      const alone = (await runLoad(first, [phase('alone', ALONE_MS)])).get('alone');
       let before = { rssKb: 0, heapKb: 0 };
-      const done = await runLoad(options, phases, async ({ phase: ended }) => {
+      let after = before;
+      const phases = ['hold:before', 'stall:stall', phase('asleep', FLOOD_MS), 'hold:after', 'wake:wake'];
+      const all = { ...options, ...(await upToDate()), subscribers, stalling };
+      const done = await runLoad(all, phases, async ({ phase: ended }) => {
         if (ended === 'before') before = await memoryOf(contender.running, contender.pid);
-        if (ended !== 'after') return;
-        const after = await memoryOf(contender.running, contender.pid);
-        measured['rssKbPerStalled'] = (after.rssKb - before.rssKb) / stalling;
-        measured['heapKbPerStalled'] = (after.heapKb - before.heapKb) / stalling;
+        if (ended === 'after') after = await memoryOf(contender.running, contender.pid);
       });
-      measured['liveP99MsBefore'] = (done.get('awake')?.latencyUs.p99 ?? Number.NaN) / 1000;
-      measured['liveP99MsMeanwhile'] = (done.get('asleep')?.latencyUs.p99 ?? Number.NaN) / 1000;
-      measured['wholeAgainMs'] = (done.get('wake')?.seconds ?? Number.NaN) * 1000;
-      measured['messagesAsleep'] = done.get('asleep')?.sent ?? Number.NaN;
-      return measured;
+      const [asleep, wake] = [done.get('asleep'), done.get('wake')];
+      if (alone === undefined || asleep === undefined || wake === undefined)
+        throw new Error('a phase is missing');
+      const perMessage = ({ cpuUs, sent }: Phase): number => cpuUs / sent;
+      return {
+        liveP50MsAlone: alone.latencyUs.p50 / 1000,
+        liveP50MsMeanwhile: asleep.latencyUs.p50 / 1000,
+        liveP99MsAlone: alone.latencyUs.p99 / 1000,
+        liveP99MsMeanwhile: asleep.latencyUs.p99 / 1000,
+        cpuUsPerMessageAlone: perMessage(alone),
+        cpuUsPerMessageMeanwhile: perMessage(asleep),
+        heapMb: (after.heapKb - before.heapKb) / KB_PER_MB,
+        rssKbPerStalled: (after.rssKb - before.rssKb) / stalling,
+        messagesAsleep: asleep.sent,
+        wholeAgainMs: wake.seconds * 1000,
+      };
     } finally {
       await contender.stop();
     }
   });
-  const ours = (metric: string) => spread(rounds.map((round) => round['madang']?.[metric] ?? Number.NaN));
+  const heapMb = spread(rounds.map((round) => round[NAME]?.['heapMb'] ?? Number.NaN));
+  const own = (metric: string, other: string) => (round: Round) =>
+    (round[NAME]?.[metric] ?? Number.NaN) / (round[NAME]?.[other] ?? Number.NaN);
   return {
     rounds,
     ratios: {
-      'N1.p99': (round) => {
-        const { liveP99MsMeanwhile = Number.NaN, liveP99MsBefore = Number.NaN } = round['madang'] ?? {};
-        return liveP99MsMeanwhile / liveP99MsBefore;
-      },
-      'N1.mercurius': against('rssKbPerStalled', 'madang', 'mercurius'),
+      'N1.p99': own('liveP99MsMeanwhile', 'liveP99MsAlone'),
+      'N1.cpu': own('cpuUsPerMessageMeanwhile', 'cpuUsPerMessageAlone'),
     },
-    figures: { N1: { stalled: stalling, kbEach: ours('rssKbPerStalled'), allReceivedAll: true } },
+    figures: { N1: { stalled: stalling, heapMb, allReceivedAll: true } },
   };
 };

@@ -27,20 +27,30 @@ export async function openChat() {
     displayName: 'Quiet Heron 42',
   };
 
+  function nextOf(roomId) {
+    const room = rooms.get(roomId);
+    if (room === undefined) throw new Error('There is no such room.');
+    room.head += 1;
+    return room.head;
+  }
+
+  function message(roomId, number, text, createdAt) {
+    const id = Buffer.from(`Message:${roomId}:${number}`).toString('base64url');
+    return { id, text, createdAt: createdAt.toISOString(), author };
+  }
+
   return {
     hasRoom: (roomId) => rooms.has(roomId),
+    /** The next message of a room. Nothing is stored. */
+    make: (roomId, text) => message(roomId, nextOf(roomId), text, new Date()),
     /** Resolves with the message when it is durable. */
     async send(roomId, text) {
-      const room = rooms.get(roomId);
-      if (room === undefined) throw new Error('There is no such room.');
-      room.head += 1;
-      const number = room.head;
+      const number = nextOf(roomId);
       const createdAt = new Date();
       const call = randomUUID();
       const row = [roomId, number, author.id, text, createdAt.getTime(), call, call];
       await sqlite.write({ sql: APPEND, rows: [row] }, NEVER);
-      const id = Buffer.from(`Message:${roomId}:${number}`).toString('base64url');
-      return { id, text, createdAt: createdAt.toISOString(), author };
+      return message(roomId, number, text, createdAt);
     },
   };
 }
