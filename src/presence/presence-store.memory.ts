@@ -237,10 +237,8 @@ export function createMemoryPresenceStore({
     },
     snapshot: (of, number) =>
       Promise.resolve(of === epoch ? (snapshots.get(number)?.snapshot ?? null) : null),
-    beat(instance) {
-      const duty = duties.next(instance, now());
-      return Promise.resolve({ ...answer(), loaded: duties.loaded(), duty });
-    },
+    beat: (instance) =>
+      Promise.resolve({ duty: duties.next(instance, now()), ...answer(), loaded: duties.loaded() }),
     loading: (instance, of) => Promise.resolve(of === epoch && duties.keepLoading(instance, now())),
     fulfilled(instance, of, kind, startedAt) {
       const done = of === epoch && duties.fulfilled(instance, kind, startedAt, now());

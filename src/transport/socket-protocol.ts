@@ -84,13 +84,17 @@ export function createSocketProtocol({
     },
   });
 
+  function noteActive(connection: Connection): void {
+    connection.activeAt = Math.floor(clock.monotonic());
+  }
+
   /** Ends a subscription in force, whatever ended it; twice does nothing. */
   function end(connection: Connection, turn: Turn): void {
     const { subscription } = turn;
     if (subscription === null) return;
     turn.subscription = null;
     forgetTurn(connection, turn);
-    connection.activeAt = Math.floor(clock.monotonic());
+    noteActive(connection);
     metrics.wsOperationsActive.dec();
     subscription.leave();
   }
@@ -168,7 +172,7 @@ export function createSocketProtocol({
         return [codedGraphQLError('TOO_MANY_OPERATIONS', message)];
       }
       connection.operationsSeen += 1;
-      connection.activeAt = Math.floor(clock.monotonic());
+      noteActive(connection);
       const begun = await begin(known, turn);
       return 'outcome' in begun ? begun : [...begun];
     },
@@ -177,7 +181,7 @@ export function createSocketProtocol({
     subscribe: outcomeOf,
     onOperation: () => metrics.wsOperationsActive.inc(),
     onComplete({ extra: { connection } }: Known) {
-      connection.activeAt = Math.floor(clock.monotonic());
+      noteActive(connection);
       metrics.wsOperationsActive.dec();
     },
   });
