@@ -78,6 +78,8 @@ interface Wanted {
   readonly instances: number;
   readonly rooms: number;
   readonly subscribers: number;
+  /** Whether the instances of Madang know it. */
+  readonly redis?: boolean;
 }
 
 /** All instances share the server's core; Redis, the store and the load have the other one. */
@@ -117,7 +119,7 @@ export async function startCluster(name: 'madang' | 'yoga', wanted: Wanted): Pro
       const env = {
         ...MADANG_SETTINGS,
         MONGODB_URL: storeUrl,
-        REDIS_URL: redis.url,
+        ...(wanted.redis === false ? {} : { REDIS_URL: redis.url }),
         AUTH_KEYS: `bench:${randomBytes(32).toString('base64url')}`,
       };
       for (let index = 0; index < wanted.instances; index += 1) {

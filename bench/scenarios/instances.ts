@@ -1,5 +1,4 @@
 import { startCluster, type Cluster } from '../lib/cluster.js';
-import { startContender } from '../lib/contenders.js';
 import { runLoad } from '../lib/load.js';
 import { leaveDisk } from '../lib/machine.js';
 import { against, type Metrics } from '../lib/report.js';
@@ -14,37 +13,17 @@ const SINGLE_PER_SECOND = 40;
 const LISTENERS_PER_INSTANCE = 1;
 const PUBLISHES_PER_SECOND = 200;
 
-/** How many instances, whom the subscribers are on. */
-const CONTENDERS: Readonly<Record<string, { instances: number; on: 'all' | 'last' }>> = {
+/** How many instances, and on which of them the subscribers are. One alone needs no Redis. */
+const CONTENDERS: Readonly<Record<string, { instances: number; on: 'all' | 'last'; redis?: false }>> = {
+  'madang, in memory': { instances: 1, on: 'all', redis: false },
   'madang, Redis between': { instances: 2, on: 'last' },
   'madang, 1 instance': { instances: 1, on: 'all' },
   'madang, 2 instances': { instances: 2, on: 'all' },
   'madang, 3 instances': { instances: 3, on: 'all' },
   'yoga, Redis between': { instances: 2, on: 'last' },
 };
-const IN_MEMORY = 'madang, in memory';
 
 const closed = (size: Size): string => `closed:closed:${WINDOW}:1:${size.ms(1000)}:${size.ms(3000)}`;
-const single = (size: Size): string => `rate:single:${SINGLE_PER_SECOND}:1:${size.ms(300)}:${size.ms(3000)}`;
-
-/** The embedded server: senders and subscribers on one instance, nothing between. */
-async function inMemory(size: Size): Promise<Metrics> {
-  const subscribers = size.count(SUBSCRIBERS);
-  const contender = await startContender('madang', { rooms: 1, subscribers });
-  try {
-    const options = { ...contender.options, subscribers, senders: SENDERS };
-    const done = await runLoad(options, [closed(size), single(size)]);
-    const [all, alone] = [done.get('closed'), done.get('single')];
-    if (all === undefined || alone === undefined) throw new Error('a phase is missing');
-    return {
-      deliveriesPerSecond: all.deliveries / all.seconds,
-      cpuUsPerDelivery: all.cpuUs / all.deliveries,
-      singleCpuUsPerDelivery: alone.cpuUs / alone.deliveries,
-    };
-  } finally {
-    await contender.stop();
-  }
-}
 
 /** Runs phases with a `hold` before and after each, and gives what each instance paid meanwhile. */
 async function measured(cluster: Cluster, ports: readonly string[], subscribers: number, phase: string) {
@@ -68,12 +47,13 @@ async function measured(cluster: Cluster, ports: readonly string[], subscribers:
 }
 
 async function cluster(name: string, size: Size): Promise<Metrics> {
-  const { instances, on } = CONTENDERS[name] ?? { instances: 1, on: 'all' };
+  const { instances, on, redis } = CONTENDERS[name] ?? { instances: 1, on: 'all' };
   const subscribers = size.count(SUBSCRIBERS);
   const started = await startCluster(name.startsWith('madang') ? 'madang' : 'yoga', {
     instances,
     rooms: 1,
     subscribers,
+    redis: redis ?? true,
   });
   try {
     const ports = on === 'all' ? started.ports : started.ports.slice(-1);
@@ -97,18 +77,16 @@ async function cluster(name: string, size: Size): Promise<Metrics> {
   }
 }
 
-/** One instance, several, and what Redis between them costs (F7). The stores of all lie in memory. */
+/** One instance, several, and what Redis between them costs (F7). All of Madang's use one MongoDB server, whose data lie in memory. */
 export const severalInstances: Scenario = async (size) => {
   leaveDisk();
-  const names = [IN_MEMORY, ...Object.keys(CONTENDERS)];
-  const rounds = await interleaved(size, names, (name) =>
-    name === IN_MEMORY ? inMemory(size) : cluster(name, size),
-  );
+  const rounds = await interleaved(size, Object.keys(CONTENDERS), (name) => cluster(name, size));
   return {
     rounds,
     ratios: {
-      F7: against('deliveriesPerSecond', 'madang, Redis between', IN_MEMORY),
-      'F7.cpu': against('singleCpuUsPerDelivery', IN_MEMORY, 'madang, Redis between'),
+      F7: against('deliveriesPerSecond', 'madang, 1 instance', 'madang, in memory'),
+      'F7.two': against('deliveriesPerSecond', 'madang, Redis between', 'madang, in memory'),
+      'F7.cpu': against('singleCpuUsPerDelivery', 'madang, in memory', 'madang, 1 instance'),
       'F7.yoga': against('deliveriesPerSecond', 'madang, Redis between', 'yoga, Redis between'),
     },
   };

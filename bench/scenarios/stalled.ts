@@ -12,8 +12,8 @@ const SENDERS = 8;
 /** In all 50,000 messages while they sleep. */
 const PER_SECOND = 500;
 const FLOOD_MS = 100_000;
-/** As long without them, to compare with. */
-const ALONE_MS = 20_000;
+/** As long without them, to compare with: a disk pauses now and then, and the longer one looks the more often. */
+const ALONE_MS = FLOOD_MS;
 /** Until the kernel has taken all that it takes for who does not read, some 100 kB each. */
 const FILLING_MS = 4000;
 const KB_PER_MB = 1024;
