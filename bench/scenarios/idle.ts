@@ -9,6 +9,8 @@ const CONNECTIONS = 5000;
 const MEMBERS = 10;
 /** Until a server is done with sockets that have left. */
 const REST_MS = 4000;
+/** Longer than the windows in which the operations of a caller are counted: who is idle has no count. */
+const IDLE_MS = 12_000;
 
 /** What CPU a socket takes to connect and to subscribe, on a server that has had as many before: a new one compiles itself meanwhile. */
 async function joining(name: string, subscribers: number, rooms: number, size: Size) {
@@ -31,7 +33,7 @@ async function joining(name: string, subscribers: number, rooms: number, size: S
 }
 
 /** What memory a socket with one subscription keeps while nothing happens on it. */
-async function resting(name: string, subscribers: number, rooms: number) {
+async function resting(name: string, subscribers: number, rooms: number, size: Size) {
   const contender = await startContender(name, { rooms, subscribers, nodeOptions: INSPECTED });
   try {
     // What a server makes once, at its first sockets, is none of its cost per socket.
@@ -40,6 +42,7 @@ async function resting(name: string, subscribers: number, rooms: number) {
     const measured: Record<string, number> = {};
     await runLoad({ ...contender.options, subscribers, senders: 0 }, ['hold:held'], async (phase) => {
       if (phase.phase === 'connected') return;
+      await wait(size.ms(IDLE_MS));
       const after = await memoryOf(contender.running, contender.pid);
       measured['rssKb'] = (after.rssKb - before.rssKb) / subscribers;
       measured['heapKb'] = (after.heapKb - before.heapKb) / subscribers;
@@ -57,7 +60,7 @@ export const idle: Scenario = async (size) => {
   const contenders = ['madang', 'raw ws', 'yoga', 'mercurius', 'graphql-ws'];
   const rounds = await interleaved(size, contenders, async (name) => ({
     ...(await joining(name, subscribers, rooms, size)),
-    ...(await resting(name, subscribers, rooms)),
+    ...(await resting(name, subscribers, rooms, size)),
   }));
   const ratio = (metric: string, peer: string) => (round: Round) => against(metric, 'madang', peer)(round);
   return {
