@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createMessageStoreFor } from './store.js';
 import { systemIds } from '../../dist/lib/ids.js';
 import { DATABASE_FILE, openConnection } from '../../dist/sqlite/database.js';
+import { storedKey } from '../../dist/messages/message.js';
 import { ROOMS, SECONDS, TEXT } from './work.js';
 
 const nothing = () => undefined;
@@ -25,7 +26,7 @@ function store(turn) {
   numbers.set(roomId, number);
   const call = systemIds.random64();
   connection.exec('BEGIN IMMEDIATE');
-  insert.run(roomId, number, authorId, TEXT, Date.now(), `s:${call}`, call);
+  insert.run(roomId, number, authorId, TEXT, Date.now(), storedKey(null, Date.now(), call), call);
   connection.exec('COMMIT');
 }
 

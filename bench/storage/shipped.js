@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createLog } from '../../dist/log/create-log.js';
 import { LOG_LIMITS } from '../../dist/log/log-limits.js';
 import { createMessageStoreFor } from './store.js';
-import { approximateBytes, numbered, sameInput } from '../../dist/messages/message.js';
+import { approximateBytes, numbered, sameInput, storedKey } from '../../dist/messages/message.js';
 import { systemClock } from '../../dist/lib/clock.js';
 import { createDeadlines } from '../../dist/lib/deadlines.js';
 import { systemIds } from '../../dist/lib/ids.js';
@@ -47,7 +47,9 @@ async function sender(number) {
   for (let turn = number; going; turn += 1) {
     const call = systemIds.random64();
     const logId = rooms[turn % ROOMS];
-    const entry = { logId, authorId, key: `s:${call}`, call, text: TEXT, createdAt: new Date() };
+    const createdAt = new Date();
+    const key = storedKey(null, createdAt.getTime(), call);
+    const entry = { logId, authorId, key, call, text: TEXT, createdAt };
     await messages.append(logId, entry, deadline());
     stored += 1;
   }

@@ -11,7 +11,7 @@ import type { LogPosition } from '../log/log-store.js';
 import type { RoomService } from '../rooms/room-service.js';
 import type { Viewer } from '../visitors/visitor.js';
 import type { VisitorService } from '../visitors/visitor-service.js';
-import { cursorOf, idempotencyKeyProblems, type Message } from './message.js';
+import { cursorOf, idempotencyKeyProblems, type Message, storedKey } from './message.js';
 
 export interface SendInput {
   /** Null for an identifier that is none of a room. */
@@ -90,7 +90,7 @@ export function createMessageService({
       return refuse({ code: 'ROOM_NOT_FOUND', message: 'There is no such room.', field: 'roomId' });
     }
     const call = ids.random64();
-    const key = idempotencyKey === null ? `s:${call}` : `c:${idempotencyKey}`;
+    const key = storedKey(idempotencyKey, clock.now(), call);
     const retryAfterMs = await limited(viewer, roomId, address);
     if (retryAfterMs !== null) {
       // What is stored is returned even to a limited sender: its retry must find out that it succeeded.

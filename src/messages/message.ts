@@ -14,6 +14,19 @@ export interface Message extends LogRecord {
 export const idempotencyKeyOf = (message: Message): string | null =>
   message.key.startsWith('c:') ? message.key.slice(2) : null;
 
+/** Of a number, so that text sorts as time does; eight digits until the year 2059. */
+const TIME_RADIX = 36;
+
+/**
+ * The key under which a message is stored: the client's, or one of its own for a message without. Those begin with their
+ * time, so that a store that sorts them appends.
+ *
+ * @param at - milliseconds since the epoch.
+ * @param call - unique to the call.
+ */
+export const storedKey = (idempotencyKey: string | null, at: number, call: string): string =>
+  idempotencyKey === null ? `s:${at.toString(TIME_RADIX)}${call}` : `c:${idempotencyKey}`;
+
 /** In Unicode code points. */
 const MAX_KEY_LENGTH = 64;
 

@@ -45,6 +45,12 @@ export const schemaSteps: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX visits_at ON visits (at);
   `,
+  // By the key first: those that the server makes come in the order of time, so the keys of all rooms are written to
+  // the same few pages, and not to one for each room: a sixth more messages a second, 50 senders in 100 rooms.
+  `
+  DROP INDEX messages_key;
+  CREATE UNIQUE INDEX messages_key ON messages (key, author_id, room_id);
+  `,
 ];
 
 /** The database was written by a newer release, whose schema this one does not know. */

@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { storedKey } from '../../../dist/messages/message.js';
 import { openSqlite } from '../../../dist/sqlite/sqlite.js';
 
 const APPEND = `
@@ -48,7 +49,8 @@ export async function openChat() {
       const number = nextOf(roomId);
       const createdAt = new Date();
       const call = randomUUID();
-      const row = [roomId, number, author.id, text, createdAt.getTime(), call, call];
+      const key = storedKey(null, createdAt.getTime(), call);
+      const row = [roomId, number, author.id, text, createdAt.getTime(), key, call];
       await sqlite.write({ sql: APPEND, rows: [row] }, NEVER);
       return message(roomId, number, text, createdAt);
     },
