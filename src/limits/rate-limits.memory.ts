@@ -48,7 +48,7 @@ export function limitsOver(
     framesPerSocket: framesPerSocket(factor),
     consume: async (limit, key, points = 1) => (await counted([{ limit, key, points }]))?.wait ?? null,
     consumeAll: async (budgets) =>
-      (await counted(budgets.map((budget) => ({ ...budget, points: 1 }))))?.wait ?? null,
+      (await counted(budgets.map(({ limit, key }) => ({ limit, key, points: 1 }))))?.wait ?? null,
   };
 }
 

@@ -53,28 +53,32 @@ export const take = ({ window, key, points }: Draw): Promise<number | null> =>
 
 /** Counts every limit of `rates` in windows that `make` makes. */
 export function countRates(rates: Rates, make: MakeWindow, inTurn: DrawInTurn): Count {
-  const made = new Map<RateLimit, readonly { window: RateLimiterAbstract; burst?: RateLimiterAbstract }[]>();
+  interface Windows {
+    readonly window: RateLimiterAbstract;
+    /** What is taken from when that is empty. */
+    readonly burst: RateLimiterAbstract | null;
+  }
+  type Step = Draw & Asked & Windows;
+  const made = new Map<RateLimit, readonly Windows[]>();
 
-  function windowsOf(limit: RateLimit) {
+  function windowsOf(limit: RateLimit): readonly Windows[] {
     const known = made.get(limit);
     if (known !== undefined) return known;
     const windows = rates[limit].rules.map((rule, index) => {
       const name = `${limit}-${index}`;
-      const window = make(name, rule);
-      return rule.burst === undefined ? { window } : { window, burst: make(`${name}-burst`, rule.burst) };
+      const burst = rule.burst === undefined ? null : make(`${name}-burst`, rule.burst);
+      return { window: make(name, rule), burst };
     });
     made.set(limit, windows);
     return windows;
   }
-
-  type Step = Draw & Asked & { readonly burst?: RateLimiterAbstract };
 
   async function takeAll(steps: readonly Step[]): Promise<Refusal | null> {
     const refused = await inTurn(steps);
     if (refused === null) return null;
     const { draw, wait } = refused;
     const { limit, burst } = draw;
-    if (burst === undefined) return { limit, wait };
+    if (burst === null) return { limit, wait };
     const beyond = await inTurn([{ ...draw, window: burst }]);
     // Whichever comes back first.
     if (beyond !== null) return { limit, wait: Math.min(wait, beyond.wait) };
@@ -82,6 +86,12 @@ export function countRates(rates: Rates, make: MakeWindow, inTurn: DrawInTurn): 
     return rest.length === 0 ? null : takeAll(rest);
   }
 
-  return (asked) =>
-    takeAll(asked.flatMap((one) => windowsOf(one.limit).map((windows): Step => ({ ...one, ...windows }))));
+  return (asked) => {
+    // Written out: to spread it took 4 % of what a send takes.
+    const steps: Step[] = [];
+    for (const { limit, key, points } of asked) {
+      for (const { window, burst } of windowsOf(limit)) steps.push({ limit, key, points, window, burst });
+    }
+    return takeAll(steps);
+  };
 }
