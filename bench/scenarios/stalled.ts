@@ -46,14 +46,20 @@ export const stalled: Scenario = async (size) => {
         };
       };
       const first = { ...options, ...(await upToDate()), subscribers: live };
-      const alone = (await runLoad(first, [phase('alone', ALONE_MS)])).get('alone');
+      // Before either phase: a collection of all garbage also takes compiled code, which is made anew meanwhile.
+      const memory = () => memoryOf(contender.running, contender.pid);
+      const alone = (
+        await runLoad(first, ['hold:cold', phase('alone', ALONE_MS)], async ({ phase: ended }) => {
+          if (ended === 'cold') await memory();
+        })
+      ).get('alone');
       let before = { rssKb: 0, heapKb: 0 };
       let after = before;
       const phases = ['hold:before', 'stall:stall', phase('asleep', FLOOD_MS), 'hold:after', 'wake:wake'];
       const all = { ...options, ...(await upToDate()), subscribers, stalling };
       const done = await runLoad(all, phases, async ({ phase: ended }) => {
-        if (ended === 'before') before = await memoryOf(contender.running, contender.pid);
-        if (ended === 'after') after = await memoryOf(contender.running, contender.pid);
+        if (ended === 'before') before = await memory();
+        if (ended === 'after') after = await memory();
       });
       const [asleep, wake] = [done.get('asleep'), done.get('wake')];
       if (alone === undefined || asleep === undefined || wake === undefined)
