@@ -78,7 +78,7 @@ interface Wanted {
   readonly instances: number;
   readonly rooms: number;
   readonly subscribers: number;
-  /** Whether the instances of Madang know it. */
+  /** Whether the instances of Madang have Redis; they have, unless this says otherwise. */
   readonly redis?: boolean;
 }
 

@@ -12,7 +12,10 @@ const REST_MS = 4000;
 /** Longer than the windows in which the operations of a caller are counted: who is idle has no count. */
 const IDLE_MS = 12_000;
 
-/** What CPU a socket takes to connect and to subscribe, on a server that has had as many before: a new one compiles itself meanwhile. */
+/**
+ * What CPU a socket takes to connect and to subscribe, on a server that has had as many before: a new one compiles
+ * itself meanwhile.
+ */
 async function joining(name: string, subscribers: number, rooms: number, size: Size) {
   const contender = await startContender(name, { rooms, subscribers });
   try {

@@ -47,13 +47,13 @@ async function measured(cluster: Cluster, ports: readonly string[], subscribers:
 }
 
 async function cluster(name: string, size: Size): Promise<Metrics> {
-  const { instances, on, redis } = CONTENDERS[name] ?? { instances: 1, on: 'all' };
+  const { instances, on, redis = true } = CONTENDERS[name] ?? { instances: 1, on: 'all' };
   const subscribers = size.count(SUBSCRIBERS);
   const started = await startCluster(name.startsWith('madang') ? 'madang' : 'yoga', {
     instances,
     rooms: 1,
     subscribers,
-    redis: redis ?? true,
+    redis,
   });
   try {
     const ports = on === 'all' ? started.ports : started.ports.slice(-1);
@@ -77,7 +77,7 @@ async function cluster(name: string, size: Size): Promise<Metrics> {
   }
 }
 
-/** One instance, several, and what Redis between them costs (F7). All of Madang's use one MongoDB server, whose data lie in memory. */
+/** One instance, several, and what Redis between them costs (F7). The stores of all lie in memory. */
 export const severalInstances: Scenario = async (size) => {
   leaveDisk();
   const rounds = await interleaved(size, Object.keys(CONTENDERS), (name) => cluster(name, size));

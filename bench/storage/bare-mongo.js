@@ -5,6 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../../dist/lib/clock.js';
+import { storedKey } from '../../dist/messages/message.js';
 import { openMongo } from '../../dist/mongo/mongo.js';
 import { SECONDS, TEXT } from './work.js';
 
@@ -44,7 +45,9 @@ async function pump() {
 
 function send(authorId) {
   const call = randomBytes(8).toString('hex');
-  const document = { authorId, text: TEXT, createdAt: new Date(), key: `s:${call}`, call };
+  const createdAt = new Date();
+  const key = storedKey(null, createdAt.getTime(), call);
+  const document = { authorId, text: TEXT, createdAt, key, call };
   return new Promise((stored) => {
     waiting.push({ document, stored });
     if (pumping) return;

@@ -40,6 +40,15 @@ export interface Refusal {
 /** Takes from one limit after the other, as `DrawInTurn` does from windows. */
 export type Count = (asked: readonly Asked[]) => Promise<Refusal | null>;
 
+/** What one rule of a limit is counted in. */
+interface Windows {
+  readonly window: RateLimiterAbstract;
+  /** What is taken from when that is empty. */
+  readonly burst: RateLimiterAbstract | null;
+}
+
+type Step = Asked & Windows;
+
 const allowed = (): null => null;
 
 function waitOf(refusal: unknown): number {
@@ -53,12 +62,6 @@ export const take = ({ window, key, points }: Draw): Promise<number | null> =>
 
 /** Counts every limit of `rates` in windows that `make` makes. */
 export function countRates(rates: Rates, make: MakeWindow, inTurn: DrawInTurn): Count {
-  interface Windows {
-    readonly window: RateLimiterAbstract;
-    /** What is taken from when that is empty. */
-    readonly burst: RateLimiterAbstract | null;
-  }
-  type Step = Draw & Asked & Windows;
   const made = new Map<RateLimit, readonly Windows[]>();
 
   function windowsOf(limit: RateLimit): readonly Windows[] {

@@ -18,8 +18,8 @@ export const idempotencyKeyOf = (message: Message): string | null =>
 const TIME_RADIX = 36;
 
 /**
- * The key under which a message is stored: the client's, or one of its own for a message without. Those begin with their
- * time, so that a store that sorts them appends.
+ * The key under which a message is stored: the client's, or one of its own for a message without. Those begin with
+ * their time, so that a store that sorts them appends.
  *
  * @param at - milliseconds since the epoch.
  * @param call - unique to the call.

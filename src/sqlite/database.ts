@@ -16,7 +16,10 @@ export const DATABASE_FILE = 'madang.sqlite';
 /** How long a connection waits for a lock of another one: only recovery and closing ever hold one. */
 const BUSY_TIMEOUT_MS = 1000;
 
-/** Copied from the log into the database at once, 64 MB: fewer copy the same hot pages more often (16 MB: an eighth fewer messages a second). */
+/**
+ * Copied from the log into the database at once, 64 MB: fewer would copy the same hot pages more often. With 16 MB an
+ * eighth fewer messages a second were stored.
+ */
 const CHECKPOINT_PAGES = 16_000;
 
 /** Primary result codes of SQLite (https://sqlite.org/rescode.html). */
