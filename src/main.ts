@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { createApp, type App } from './app.js';
+import type { App } from './app.js';
 import { runCommand } from './commands/run-command.js';
 import { ConfigError, loadConfig } from './config.js';
 import { createLogger } from './lib/logger.pino.js';
@@ -24,6 +24,9 @@ async function serve(): Promise<void> {
   const config = loadConfig(process.env);
   const format = config.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json');
   const log = createLogger({ level: config.logLevel, format });
+  // graphql-js reads it when it is loaded, and looks twice at each type that it asks about unless told so.
+  process.env['NODE_ENV'] ??= 'production';
+  const { createApp } = await import('./app.js');
   const app: App = createApp(config, { log });
   let stopping = false;
   // Waiting for MongoDB, or for the last answers of a drain, is done on timers that keep no process alive. This one
