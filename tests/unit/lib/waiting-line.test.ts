@@ -27,8 +27,10 @@ function world() {
         else void wait.then(serve);
       }
     },
-    async endTurns(count: number) {
+    /** Turns that take so long for what others do in them. */
+    async endTurns(count: number, othersMs = 0) {
       for (let turn = 0; turn < count; turn += 1) {
+        now += othersMs;
         const due = ends;
         ends = [];
         for (const callback of due) {
@@ -77,6 +79,27 @@ describe('a line of newcomers', () => {
     expect(isIdle()).toBe(true);
     await come(1, 1);
     expect(served).toHaveLength(5);
+  });
+
+  it('lets them in in each turn where turns are long because of others', async () => {
+    const { come, endTurns, served } = world();
+    await come(5, 5);
+    expect(served).toEqual([1, 2]);
+    await endTurns(3, 70);
+    expect(served).toEqual([1, 2, 3]);
+    await endTurns(2, 70);
+    expect(served).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('leaves others four turns where newcomers take longer than they do', async () => {
+    const { come, endTurns, served } = world();
+    await come(5, 100);
+    await endTurns(3, 70);
+    expect(served).toEqual([1, 2]);
+    await endTurns(3, 70);
+    expect(served).toEqual([1, 2]);
+    await endTurns(1, 70);
+    expect(served).toEqual([1, 2, 3]);
   });
 
   it('lets those who take little in together', async () => {
