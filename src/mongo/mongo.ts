@@ -113,8 +113,6 @@ function newClient(url: string): MongoClient {
   try {
     return new MongoClient(url, {
       appName: 'madang',
-      retryWrites: true,
-      retryReads: true,
       readPreference: 'primary',
       writeConcern: DURABLE,
       serverSelectionTimeoutMS: SELECTION_MS,

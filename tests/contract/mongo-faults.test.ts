@@ -10,7 +10,7 @@ import { openMongo, type Mongo } from '../../src/mongo/mongo.js';
 import { createMongoVisitJournal } from '../../src/presence/visit-journal.mongo.js';
 import { createMongoRoomStore } from '../../src/rooms/room-store.mongo.js';
 import { createMongoVisitorStore } from '../../src/visitors/visitor-store.mongo.js';
-import { startMongo, type MongoServer } from '../testkit/services/index.js';
+import { startMongo, withDriverRetries, type MongoServer } from '../testkit/services/index.js';
 import { startReplyProxy } from './worlds/reply-proxy.js';
 
 const DEADLINE_MS = 500;
@@ -41,7 +41,7 @@ afterAll(async () => {
 
 async function open(options: { log?: Logger; signal?: AbortSignal; url?: string } = {}): Promise<Mongo> {
   const mongo = await openMongo({
-    url: options.url ?? server.url(`faults-${systemIds.random64()}`),
+    url: options.url ?? withDriverRetries(server.url(`faults-${systemIds.random64()}`)),
     keepVisitsMs: HOUR_MS,
     clock: systemClock,
     log: options.log ?? silentLogger,

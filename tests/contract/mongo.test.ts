@@ -9,7 +9,8 @@ import type { Mongo } from '../../src/mongo/mongo.js';
 import { SCHEMA_VERSION } from '../../src/mongo/schema.js';
 import { claimAlone } from '../../src/mongo/sole-instance.js';
 import { createMongoRoomStore } from '../../src/rooms/room-store.mongo.js';
-import { mongoForTests } from '../testkit/services/index.js';
+import { recordMongo } from '../testkit/mongo-recorder.js';
+import { mongoForTests, withDriverRetries } from '../testkit/services/index.js';
 import { connect, newMongo } from './worlds/mongo.js';
 
 const HOUR_MS = 3_600_000;
@@ -83,6 +84,20 @@ describe('starting on MongoDB', () => {
     const refusal = connect(url);
     await expect(refusal).rejects.toThrow(StartError);
     await expect(refusal).rejects.toThrow(/MONGODB_URL: index rooms_name .* cannot be made/);
+  });
+
+  test.each([
+    ['can be tried again by the driver', '', true],
+    ['cannot, when the URL says so', '&retryWrites=false', false],
+  ])('a write %s', async (_, option, isAsked) => {
+    const { url, db } = await emptyDatabase();
+    const recorder = await recordMongo(withDriverRetries(url) + option);
+    cleanups.push(() => recorder.close());
+    const mongo = await open(recorder.url);
+    await mongo.db.collection('rooms').insertOne({ nameKey: 'one' });
+    expect(await db.collection('rooms').countDocuments()).toBe(1);
+    const inserted = recorder.commands.filter(({ body }) => body['insert'] === 'rooms');
+    expect(inserted.map(({ body }) => 'txnNumber' in body)).toEqual([isAsked]);
   });
 
   test('how long visits are kept follows the setting', async () => {

@@ -104,9 +104,10 @@ export async function recordMongo(target: string): Promise<MongoRecorder> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const own = (server.address() as AddressInfo).port;
   // By its own address the server would be asked for the addresses of its replica set, and gone to directly.
-  const { pathname } = new URL(target);
+  const { pathname, searchParams } = new URL(target);
+  searchParams.set('directConnection', 'true');
   return {
-    url: `mongodb://127.0.0.1:${own}${pathname}?directConnection=true`,
+    url: `mongodb://127.0.0.1:${own}${pathname}?${searchParams}`,
     commands,
     async close() {
       for (const socket of sockets) socket.destroy();

@@ -1,7 +1,7 @@
 import { systemClock } from '../../../src/lib/clock.js';
 import { silentLogger, type Logger } from '../../../src/lib/logger.js';
 import { openMongo, type Mongo } from '../../../src/mongo/mongo.js';
-import { mongoForTests } from '../../testkit/services/index.js';
+import { mongoForTests, withDriverRetries } from '../../testkit/services/index.js';
 import { KEEP_MS } from '../visit-journal.suite.js';
 
 /** Opens a database as an instance does. */
@@ -19,7 +19,8 @@ export const connect = (
 
 /** A database of its own on the MongoDB that the tests share; `stop` drops it. */
 export async function newMongo(): Promise<{ mongo: Mongo; url: string; stop: () => Promise<void> }> {
-  const { url, dispose } = await mongoForTests();
+  const { url: shared, dispose } = await mongoForTests();
+  const url = withDriverRetries(shared);
   const mongo = await connect(url);
   return {
     mongo,

@@ -102,11 +102,15 @@ export function createSender(options: SenderOptions): Sender {
     ackMs.push(performance.now() - started);
   }
 
+  /** Each in its own time, as people do: senders in step would send all at once and then be silent. */
   async function loop(perSecond: number): Promise<void> {
+    const intervalMs = 1000 / perSecond;
+    await waitMs(Math.random() * intervalMs);
     while (!stopped) {
       const started = performance.now();
       await send();
-      await waitMs(Math.max(0, 1000 / perSecond - (performance.now() - started)));
+      const pauseMs = (0.5 + Math.random()) * intervalMs;
+      await waitMs(Math.max(0, pauseMs - (performance.now() - started)));
     }
   }
 

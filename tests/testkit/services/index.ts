@@ -6,7 +6,7 @@ import type { Service } from './programs.js';
 import { createServiceProvider } from './provider.js';
 import { startRedis as startRedisWith, type RedisOptions, type RedisServer } from './redis.js';
 
-export type { MongoServer } from './mongo.js';
+export { withDriverRetries, type MongoServer } from './mongo.js';
 export type { RedisOptions, RedisServer } from './redis.js';
 
 /** A part of the shared Redis that nobody else uses. */
