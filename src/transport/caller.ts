@@ -8,6 +8,7 @@ import type { Metrics } from '../lib/metrics.js';
 import type { Viewer, Visitor } from '../visitors/visitor.js';
 import type { Standing } from '../visitors/visitor-token.js';
 import type { Identity, VisitorService } from '../visitors/visitor-service.js';
+import { createVisitorNames } from './visitor-names.js';
 
 /** A host's own idea of who is calling; null for nobody in particular. */
 export type Identify = (request: IncomingMessage) => HostIdentity | null | Promise<HostIdentity | null>;
@@ -26,9 +27,8 @@ export interface SocketIdentity {
   readonly ack: Record<string, unknown>;
 }
 
-/** How long the store may take for a name in an acknowledgement; then the made-up one is told. */
-const NAME_DEADLINE_MS = 1000;
-/** Sockets that open so close to each other give up waiting for their names together. */
+/** How long a new visitor may take to be made, and how close sockets open to each other that give up together. */
+const CREATE_DEADLINE_MS = 1000;
 const DEADLINE_SLICE_MS = 20;
 const IDENTIFY_DEADLINE_MS = 5000;
 const BEARER = /^Bearer +(\S+) *$/i;
@@ -89,17 +89,9 @@ export function createCallers({
   trustProxyHops: number;
   identify?: Identify | undefined;
 }) {
-  const nameDeadline = createDeadlines({ clock, ms: NAME_DEADLINE_MS, sliceMs: DEADLINE_SLICE_MS });
+  const present = createVisitorNames({ visitors, clock });
+  const createDeadline = createDeadlines({ clock, ms: CREATE_DEADLINE_MS, sliceMs: DEADLINE_SLICE_MS });
   const visitorPayload = ({ id, displayName }: Visitor) => ({ id: toGlobalId('Visitor', id), displayName });
-
-  /** A store that is away keeps nobody from connecting. */
-  async function present(viewer: Viewer): Promise<Visitor> {
-    try {
-      return await visitors.self(viewer, nameDeadline());
-    } catch {
-      return visitors.unnamed(viewer.id);
-    }
-  }
 
   /** Counts a refusal of a token on its way to the caller. */
   async function counted<Value>(authentication: Promise<Value>): Promise<Value> {
@@ -149,7 +141,7 @@ export function createCallers({
     }
     const given = tokenOfParams(params);
     if (given === null) {
-      const made = await visitors.create(null, address, nameDeadline());
+      const made = await visitors.create(null, address, createDeadline());
       if (!made.ok) {
         const [{ message, retryAfterMs }] = made.problems;
         throw new CodedError('RATE_LIMITED', message, retryAfterMs === undefined ? {} : { retryAfterMs });

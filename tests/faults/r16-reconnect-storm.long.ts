@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { percentile } from '../testkit/faults/conversation.js';
+import type { Follower } from '../testkit/faults/follower.js';
 import { readFigures } from './figures.js';
 import { ms, sleep, SLACK } from './scenario.js';
 import { setStage } from './stage.js';
@@ -27,12 +28,17 @@ describe('R16', () => {
     const cutAt = performance.now();
     // Not by a proxy: it would stand in this process, and take the time of the clients.
     for (const follower of followers) follower.socket()?.cut();
-    await vi.waitFor(
-      () =>
-        expect(followers.filter((follower, index) => follower.reconnects() === backs[index]).length).toBe(0),
-      WAIT,
-    );
-    const allBackMs = performance.now() - cutAt;
+    const backMs = new Map<Follower, number>();
+    await vi.waitFor(() => {
+      for (const [index, follower] of followers.entries()) {
+        const isBack = follower.reconnects() !== backs[index];
+        if (isBack && !backMs.has(follower)) backMs.set(follower, performance.now() - cutAt);
+      }
+      expect(backMs.size).toBe(followers.length);
+    }, WAIT);
+    const allBackMs = Math.max(...backMs.values());
+    // Not the pauses of the conversation: its beginning is a storm too, on instances that have answered nobody yet.
+    const resumedP99 = percentile([...backMs.values()], 0.99);
     const after = await Promise.all(stage.instances.map(readFigures));
     const grown = (name: string, label: string): number =>
       after.reduce(
@@ -46,12 +52,12 @@ describe('R16', () => {
     const accepted = grown('chat_ws_connects_total', 'result="accepted"');
     const readsPerSocket = reads.reduce((sum, count) => sum + count, 0) / accepted;
     const loopP99 = Math.max(...after.map((figures) => figures('nodejs_eventloop_lag_p99_seconds')));
-    const outcome = await stage.finish('R16', `${followers.length} sockets cut at once`, {
+    await stage.finish('R16', `${followers.length} sockets cut at once`, {
       notes: () =>
-        `all back after ${ms(allBackMs)}, event loop p99 ${ms(loopP99 * SECOND_MS)}, ${accepted} sockets let in, ${readsPerSocket.toFixed(2)} reads of the store for each (find, aggregate, getMore: ${reads.join(', ')})`,
+        `all back after ${ms(allBackMs)}, p99 ${ms(resumedP99)}, event loop p99 ${ms(loopP99 * SECOND_MS)}, ${accepted} sockets let in, ${readsPerSocket.toFixed(2)} reads of the store for each (find, aggregate, getMore: ${reads.join(', ')})`,
     });
     expect(allBackMs).toBeLessThan(ALL_BACK_MS * SLACK);
-    expect(percentile(outcome.pauseMs, 0.99)).toBeLessThan(RESUMED_P99_MS * SLACK);
+    expect(resumedP99).toBeLessThan(RESUMED_P99_MS * SLACK);
     expect(loopP99).toBeLessThan(LOOP_P99_S * SLACK);
     expect(readsPerSocket).toBeLessThanOrEqual(READS_PER_SOCKET);
   });
