@@ -105,6 +105,7 @@ export function createWaitingLine({
     if (isTurning) return;
     isTurning = true;
     turnsLeft = TURNS_EACH;
+    letInAt = null;
     tookMs = 0;
     othersMs = 0;
     turnBegan = clock.monotonic();

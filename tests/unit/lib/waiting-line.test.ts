@@ -89,6 +89,11 @@ describe('a line of newcomers', () => {
     expect(served).toEqual([1, 2, 3]);
     await endTurns(2, 70);
     expect(served).toEqual([1, 2, 3, 4, 5]);
+    await endTurns(10, 70);
+    await come(3, 5);
+    expect(served).toHaveLength(7);
+    await endTurns(3, 70);
+    expect(served).toHaveLength(8);
   });
 
   it('leaves others four turns where newcomers take longer than they do', async () => {
