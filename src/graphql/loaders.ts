@@ -10,7 +10,7 @@ import type { Visitor } from '../visitors/visitor.js';
 import type { VisitorService } from '../visitors/visitor-service.js';
 
 /** What a store port takes in one call. */
-const MAX_BATCH = 200;
+export const MAX_BATCH = 200;
 
 /** Reads batched by turn and remembered for one operation, or for one event of a shared execution. */
 export interface Loaders {

@@ -27,8 +27,9 @@ export interface SocketIdentity {
   readonly ack: Record<string, unknown>;
 }
 
-/** How long a new visitor may take to be made, and how close sockets open to each other that give up together. */
-const CREATE_DEADLINE_MS = 1000;
+/** How long the store may take for a name in an acknowledgement; then the made-up one is told. */
+const NAME_DEADLINE_MS = 1000;
+/** Sockets that open so close to each other give up waiting for their names together. */
 const DEADLINE_SLICE_MS = 20;
 const IDENTIFY_DEADLINE_MS = 5000;
 const BEARER = /^Bearer +(\S+) *$/i;
@@ -89,8 +90,8 @@ export function createCallers({
   trustProxyHops: number;
   identify?: Identify | undefined;
 }) {
-  const present = createVisitorNames({ visitors, clock });
-  const createDeadline = createDeadlines({ clock, ms: CREATE_DEADLINE_MS, sliceMs: DEADLINE_SLICE_MS });
+  const nameDeadline = createDeadlines({ clock, ms: NAME_DEADLINE_MS, sliceMs: DEADLINE_SLICE_MS });
+  const present = createVisitorNames({ visitors, deadline: nameDeadline });
   const visitorPayload = ({ id, displayName }: Visitor) => ({ id: toGlobalId('Visitor', id), displayName });
 
   /** Counts a refusal of a token on its way to the caller. */
@@ -141,7 +142,7 @@ export function createCallers({
     }
     const given = tokenOfParams(params);
     if (given === null) {
-      const made = await visitors.create(null, address, createDeadline());
+      const made = await visitors.create(null, address, nameDeadline());
       if (!made.ok) {
         const [{ message, retryAfterMs }] = made.problems;
         throw new CodedError('RATE_LIMITED', message, retryAfterMs === undefined ? {} : { retryAfterMs });

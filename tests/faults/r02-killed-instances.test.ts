@@ -17,7 +17,7 @@ afterEach(async () => {
 
 describe('R2', () => {
   it('a random instance is killed again and again: nothing is lost, repeated or out of order', async () => {
-    const cluster = await startCluster('distributed', { instances: 3, env: { NODE_ENV: 'production' } });
+    const cluster = await startCluster('distributed', { instances: 3 });
     closers.push(cluster.close);
     const conversation = await startConversation({ targets: cluster.targets, ...held });
     for (let kills = 0; kills < held.kills; kills += 1) {

@@ -43,8 +43,7 @@ export interface StageEnd {
 export async function setStage(options: StageOptions = {}): Promise<Stage> {
   const cluster = await startCluster('distributed', {
     instances: options.instances ?? 3,
-    // As the image sets it: graphql-js checks types twice otherwise.
-    env: { METRICS_PORT: '0', NODE_ENV: 'production', ...options.env },
+    env: { METRICS_PORT: '0', ...options.env },
     ...(options.envOf === undefined ? {} : { envOf: options.envOf }),
   });
   const wanted = { ...BASE_LOAD, ...options.load };

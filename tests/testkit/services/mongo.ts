@@ -16,7 +16,7 @@ const CONTAINER_PORT = 27_017;
 /**
  * `secantusd-rs` remembers each retryable write, and from the ten thousandth on sorts all of them with each further
  * one (`TransactionRegistry::prune_retryable` in a profile): an insert that took it 1.4 ms then takes 3.5 ms of
- * processor. MongoDB does not. Nothing is lost without the driver's retries: a writer finds out for itself what became
+ * processor. Nothing is lost without the driver's retries: a writer finds out for itself what became
  * of an insert. The suites of the stores run with them (`withDriverRetries`).
  */
 const UNREMEMBERED_WRITES = '&retryWrites=false';

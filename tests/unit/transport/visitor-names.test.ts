@@ -21,7 +21,7 @@ function world() {
         }),
       unnamed: (id) => named(id, 'made up'),
     },
-    clock: { deadline: () => new AbortController().signal },
+    deadline: () => new AbortController().signal,
   });
   return {
     reads,
