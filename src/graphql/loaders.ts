@@ -10,7 +10,7 @@ import type { Visitor } from '../visitors/visitor.js';
 import type { VisitorService } from '../visitors/visitor-service.js';
 
 /** What a store port takes in one call. */
-export const MAX_BATCH = 200;
+export const MAX_LOAD_BATCH = 200;
 
 /** Reads batched by turn and remembered for one operation, or for one event of a shared execution. */
 export interface Loaders {
@@ -31,7 +31,7 @@ interface Sources {
   readonly messages: MessageService;
 }
 
-const batched = { maxBatchSize: MAX_BATCH };
+const batched = { maxBatchSize: MAX_LOAD_BATCH };
 
 /**
  * Each loader is made when it is first asked for: most operations, and nearly all events of a shared execution,

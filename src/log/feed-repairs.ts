@@ -5,7 +5,7 @@ import type { LogLimits } from './log-limits.js';
 import type { GapCause, LogMetrics } from './log-metrics.js';
 
 /** How long to wait after so many failures in a row. */
-export const retryPauseMs = (limits: LogLimits, chance: Chance, failures: number): number =>
+export const repairPauseMs = (limits: LogLimits, chance: Chance, failures: number): number =>
   Math.min(limits.maxRepairRetryMs, limits.repairRetryMs * 2 ** failures) * (1 - chance() / 2);
 
 /** `unless whole`: in a moment, if something is still missing then: most holes are reordering, and fill by themselves. */
@@ -75,7 +75,7 @@ export function createFeedRepairs(
     if (stopped) return;
     if (result === 'failed') {
       isDue = true;
-      schedule(retryPauseMs(limits, chance, failures));
+      schedule(repairPauseMs(limits, chance, failures));
       failures += 1;
     } else {
       failures = 0;

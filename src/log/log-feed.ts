@@ -4,7 +4,7 @@ import type { Logger } from '../lib/logger.js';
 import type { DenseRead } from './dense-read.js';
 import { atMost, limited } from './call-limit.js';
 import { createFeedInbox, isSound } from './feed-inbox.js';
-import { createFeedRepairs, retryPauseMs } from './feed-repairs.js';
+import { createFeedRepairs, repairPauseMs } from './feed-repairs.js';
 import { createFeedRing } from './feed-ring.js';
 import type { HeadRead } from './head-read.js';
 import { headOf, momentOf, type Head, type KnownHead, type Moment } from './known-head.js';
@@ -87,7 +87,7 @@ export function createLogFeed<Record extends LogRecord>(parts: FeedParts<Record>
         return;
       } catch (error) {
         log.debug({ logId, err: error }, 'feed: the store did not answer, starting again');
-        await sleep(clock, retryPauseMs(limits, parts.chance, failures));
+        await sleep(clock, repairPauseMs(limits, parts.chance, failures));
       }
     }
   }

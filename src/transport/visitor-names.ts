@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import { MAX_BATCH } from '../graphql/loaders.js';
+import { MAX_LOAD_BATCH } from '../graphql/loaders.js';
 import type { Viewer, Visitor } from '../visitors/visitor.js';
 import type { VisitorService } from '../visitors/visitor-service.js';
 
@@ -29,7 +29,7 @@ export function createVisitorNames({
     },
     {
       cache: false,
-      maxBatchSize: MAX_BATCH,
+      maxBatchSize: MAX_LOAD_BATCH,
       batchScheduleFn: (dispatch) => void reading.then(dispatch),
     },
   );
