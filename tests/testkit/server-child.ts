@@ -50,11 +50,14 @@ export async function spawnServer(options: ServerChildOptions): Promise<ServerCh
   const entryPoint = options.entryPoint ?? (await builtEntryPoint());
   let output = '';
   let sinceStart = '';
+  /** Where it listens, once it said so: clients ask before each try, and what it says becomes long. */
+  let knownAddress: string | undefined;
   let child: ChildProcess;
   let exited: Promise<Exit>;
 
   function start(env: Readonly<Record<string, string>>): void {
     sinceStart = '';
+    knownAddress = undefined;
     const started = spawn(process.execPath, [entryPoint], {
       cwd: options.cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -79,7 +82,8 @@ export async function spawnServer(options: ServerChildOptions): Promise<ServerCh
   start(options.env);
 
   const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
-  const address = (): string | undefined => /https?:\/\/[^\s"/]+:\d+/.exec(sinceStart)?.[0];
+  const address = (): string | undefined =>
+    (knownAddress ??= /https?:\/\/[^\s"/]+:\d+/.exec(sinceStart)?.[0]);
 
   async function until<Value>(what: string, probe: () => Value | undefined | Promise<Value | undefined>) {
     const deadline = Date.now() + START_TIMEOUT_MS;
