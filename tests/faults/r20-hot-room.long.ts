@@ -17,8 +17,6 @@ const WARM_UP_S = 20;
 const ACK_MAX_MS = 500;
 /** The same where the load is more than the machine can carry: the slowest beside the median. */
 const STARVED = 10;
-/** Below this share of the load the acknowledgements say how long the line is, and nothing about the room. */
-const HELD = 0.9;
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -49,8 +47,7 @@ describe('R20', () => {
         `when warm ${perSecond.toFixed(0)} msg/s, ack p50 ${ms(median)} p99 ${ms(p99)} slowest ${ms(slowest)}, ` +
         `${conflicts} inserts met a taken number`,
     });
-    expect(slowest).toBeLessThan(Math.max(ACK_MAX_MS * SLACK, median * STARVED));
-    if (perSecond < HELD * partOf(held.perSecond)) return;
+    expect(slowest).toBeLessThan(Math.max(ACK_MAX_MS, median * STARVED));
     expect(p99).toBeLessThan(held.ackP99Ms * SLACK);
     expect(slowest).toBeLessThan(ACK_MAX_MS * SLACK);
   });

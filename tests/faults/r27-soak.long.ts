@@ -134,7 +134,7 @@ describe('R27', () => {
     if (server === undefined) throw new Error('no instance');
 
     await fillRings(stage);
-    // Memory that a first burst took from the system is not given back: a second one must need no more.
+    // So that a second burst is compared with what a first one left.
     await subscribeAndGiveUp(stage, server);
     let joins = 0;
     const guests = new Set<Promise<void>>();
