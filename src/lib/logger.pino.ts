@@ -1,6 +1,8 @@
+import { stdout } from 'node:process';
 import { type DestinationStream, pino } from 'pino';
 import { isColorSupported, prettyFactory } from 'pino-pretty';
 import { truncateAddress } from './address.js';
+import { createLogOutput } from './log-output.js';
 import type { Logger } from './logger.js';
 
 export interface LoggerOptions {
@@ -92,12 +94,19 @@ export function createLogger({ level, format, destination }: LoggerOptions): Log
     },
     serializers: { err: (cleaned: unknown) => cleaned },
   };
-  const output = destination ?? pino.destination({ dest: 1, sync: true });
-  if (format === 'json') return pino(options, output);
+  const output =
+    destination ??
+    createLogOutput(stdout, (lines) => {
+      logger.warn({ lines }, 'lines of this log were lost, since nobody read it');
+    });
   const prettify = prettyFactory({
     colorize: destination === undefined && isColorSupported,
     singleLine: true,
     translateTime: 'HH:MM:ss',
   });
-  return pino(options, { write: (line) => output.write(prettify(line)) });
+  const logger = pino(
+    options,
+    format === 'json' ? output : { write: (line) => output.write(prettify(line)) },
+  );
+  return logger;
 }
