@@ -79,6 +79,12 @@ function clean(name: string, value: unknown, depth: number): unknown {
 const cleanFields = (fields: object, depth: number): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, clean(name, value, depth)]));
 
+/** Lines for people, on their way to `output`. */
+function prettified(output: DestinationStream, colorize: boolean): DestinationStream {
+  const prettify = prettyFactory({ colorize, singleLine: true, translateTime: 'HH:MM:ss' });
+  return { write: (line) => output.write(prettify(line)) };
+}
+
 /**
  * The process's logger: one JSON object per line with `level` as a word and `time` in ISO 8601, or a line for
  * people. Whatever is passed to it, no token, text, name, idempotency key or full address is written.
@@ -99,14 +105,7 @@ export function createLogger({ level, format, destination }: LoggerOptions): Log
     createLogOutput(stdout, (lines) => {
       logger.warn({ lines }, 'lines of this log were lost, since nobody read it');
     });
-  const prettify = prettyFactory({
-    colorize: destination === undefined && isColorSupported,
-    singleLine: true,
-    translateTime: 'HH:MM:ss',
-  });
-  const logger = pino(
-    options,
-    format === 'json' ? output : { write: (line) => output.write(prettify(line)) },
-  );
+  const isColored = destination === undefined && isColorSupported;
+  const logger = pino(options, format === 'json' ? output : prettified(output, isColored));
   return logger;
 }

@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { GENEROUS } from '../testkit/foundation.js';
+import { freePort } from '../testkit/free-port.js';
 import { createRoom, createVisitor, sendMessage } from '../testkit/seed.js';
 import { ownProcess } from '../testkit/services/guardian.js';
 import { builtEntryPoint } from '../testkit/services/index.js';
@@ -15,15 +14,6 @@ import { eventually } from './world.js';
 /** Each leaves a line; a pipe holds some hundreds of them. */
 const SOCKETS = 2_000;
 const AT_ONCE = 50;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 describe('a server whose log nobody reads', () => {
   it('goes on, and ends in order', async () => {

@@ -1,22 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { freePort } from '../testkit/free-port.js';
 
 const SOON = { timeout: 60_000, interval: 200 };
 const COPIED = ['src', 'schema', 'client', 'scripts', 'codegen.ts', 'package.json', 'tsconfig.json'];
-
-/** A port that nothing listens on: the client must know its server's before that is there. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 let folder = '';
 let child: ChildProcess;
