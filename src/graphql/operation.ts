@@ -1,5 +1,4 @@
 import {
-  execute as executeDocument,
   GraphQLError,
   getVariableValues,
   OperationTypeNode,
@@ -18,6 +17,7 @@ import type { Metrics } from '../lib/metrics.js';
 import type { Tracing } from '../lib/tracing.js';
 import { createDocuments, type Refusal } from './document.js';
 import { codedGraphQLError, codeOf, toClientError, withCode } from './errors.js';
+import { createExecute } from './execute.js';
 import { createSharedExecution, type AnySubscriptionField } from './shared/shared-execution.js';
 import type { Leavable } from './shared/member.js';
 import type { Sink } from './shared/sink.js';
@@ -77,7 +77,8 @@ export function createOperations(options: OperationsOptions) {
   const contextFor = ({ viewer, address, tokenIssued = nothing }: Caller): Context =>
     createContext({ viewer, services, log, ids, address, tokenIssued, signal: deadline() });
 
-  const shared = createSharedExecution({ ...options, contextFor });
+  const execute = createExecute(schema);
+  const shared = createSharedExecution({ ...options, contextFor, execute });
 
   function check(request: OperationRequest): Prepared | Refusal {
     const checked = documents.get(request.query);
@@ -135,13 +136,7 @@ export function createOperations(options: OperationsOptions) {
       // Mutations have limits of their own.
       const refusal = prepared.kind === OperationTypeNode.MUTATION ? null : await limited(prepared, context);
       if (refusal !== null) return { errors: [refusal] };
-      const result = executeDocument({
-        schema,
-        document: prepared.checked.document,
-        operationName: prepared.operation.name?.value,
-        variableValues: prepared.variables,
-        contextValue: context,
-      });
+      const result = execute(prepared, {}, context);
       return masked(isPromise(result) ? await inTime(result, context) : result, context);
     } catch (error) {
       return { errors: [toClientError(error, context)] };

@@ -1,4 +1,4 @@
-import { execute, getArgumentValues, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { getArgumentValues, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { Context, Services } from '../../context.js';
 import type { Clock } from '../../lib/clock.js';
 import { isPromise } from '../../lib/is-promise.js';
@@ -8,6 +8,7 @@ import type { Metrics } from '../../lib/metrics.js';
 import { UNKNOWN_ADDRESS } from '../../lib/address.js';
 import type { CheckedDocument, Refusal } from '../document.js';
 import { codedGraphQLError, toClientError } from '../errors.js';
+import type { Execute } from '../execute.js';
 import type { Caller, Prepared } from '../prepared.js';
 import { selectRootFields } from '../root-fields.js';
 import type { SubscriptionField } from '../subscription-field.js';
@@ -38,8 +39,9 @@ export function createSharedExecution(options: {
   readonly metrics: Metrics;
   readonly nextTurn: (callback: () => void) => void;
   readonly contextFor: (caller: Caller) => Context;
+  readonly execute: Execute;
 }) {
-  const { schema, services, contextFor, clock, log, ids, metrics } = options;
+  const { schema, execute, services, contextFor, clock, log, ids, metrics } = options;
   const groups = createGroups(options);
   const sharings = new WeakMap<CheckedDocument, Map<string, Sharing>>();
 
@@ -71,14 +73,7 @@ export function createSharedExecution(options: {
           ? result
           : { ...result, errors: result.errors.map((error) => toClientError(error, context)) };
       try {
-        const result = execute({
-          schema,
-          document: prepared.checked.document,
-          operationName: prepared.operation.name?.value,
-          variableValues: prepared.variables,
-          rootValue: { [fieldName]: event },
-          contextValue: context,
-        });
+        const result = execute(prepared, { [fieldName]: event }, context);
         const failed = (error: unknown) => ({ errors: [toClientError(error, context)] });
         return isPromise(result) ? result.then(masked, failed) : masked(result);
       } catch (error) {
