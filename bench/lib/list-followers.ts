@@ -29,7 +29,7 @@ function asking(running: Running, word: string): () => Promise<Record<string, nu
 
 /** The list moves under the eyes of so many subscribers: how often a change is executed, and what it blocks. */
 export async function followed(filled: Filled, subscribers: number, size: Size): Promise<Metrics> {
-  const { server, port, url } = await startOver(filled, ['--require', join(FILES, 'watch-server.cjs')]);
+  const { server, port, url } = await startOver(filled, ['--import', join(FILES, 'watch-server.js')]);
   const env = { PORT: port, COUNT: String(subscribers) };
   const followers = start(LOAD_CORE, process.execPath, [join(FILES, 'follow-rooms.js')], env);
   try {
