@@ -106,15 +106,18 @@ export function createAppendQueue<Record extends LogRecord>(
 
     open,
 
+    /** Whether nobody waits. */
+    isEmpty: (): boolean => waiting === 0,
+
     /** As many of the oldest as make one batch. They stay in the queue. */
     batch(): readonly Waiting<Record>[] {
-      const waiting = open();
+      const all = open();
       let bytes = 0;
-      const end = waiting.findIndex((item, index) => {
+      const end = all.findIndex((item, index) => {
         bytes += item.bytes;
         return index >= limits.maxBatchRecords || (index > 0 && bytes > limits.maxBatchBytes);
       });
-      return end === -1 ? waiting : waiting.slice(0, end);
+      return end === -1 ? all : all.slice(0, end);
     },
 
     /** Takes out the first of the newest `batch`, whose fate is known. */

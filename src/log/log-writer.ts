@@ -66,7 +66,7 @@ export function createLogWriter<Record extends LogRecord>(
 
   function append(entry: Unnumbered<Record>, signal: AbortSignal): Promise<LogAppended<Record>> {
     const answer = queue.add(entry, signal);
-    if (!pumping && queue.open().length > 0) {
+    if (!pumping && !queue.isEmpty()) {
       pumping = true;
       parts.defer(() => void pump());
     }
@@ -75,7 +75,7 @@ export function createLogWriter<Record extends LogRecord>(
 
   async function pump(): Promise<void> {
     let session = store.session();
-    while (queue.open().length > 0) {
+    while (!queue.isEmpty()) {
       await turns.mine();
       const outcome = await attempt(session);
       if (outcome === 'known') continue;
