@@ -10,6 +10,7 @@ import {
   visit,
   type FieldNode,
   type GraphQLField,
+  type GraphQLFieldResolver,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
@@ -50,8 +51,16 @@ class Unfit extends Error {}
 /** A stack for each would cost more than what was compiled has saved. */
 const UNFIT = new Unfit('This takes more than the plain course.');
 
-/** The parameters of a resolver that does not ask for what graphql-js knows of its operation. */
-const SOURCE_ARGS_CONTEXT = 3;
+/** A resolver that does not ask for what graphql-js knows of its operation, its fourth argument. */
+type PlainResolver = (source: unknown, args: unknown, context: Context) => unknown;
+const PLAIN_PARAMETERS = 3;
+
+const isPlain = (resolve: GraphQLFieldResolver<unknown, Context>): resolve is PlainResolver =>
+  resolve.length <= PLAIN_PARAMETERS;
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
 const TYPE_NAME = '__typename';
 /** A selection is compiled without variables: graphql-js throws where a directive needs one. */
 const NO_VARIABLES = {};
@@ -79,20 +88,19 @@ function resolveOf(field: GraphQLField<unknown, unknown>, node: FieldNode): Comp
   const { name, resolve } = field;
   if (resolve === undefined || resolve === defaultFieldResolver) {
     return (source) => {
-      if (typeof source !== 'object' || source === null) throw UNFIT;
-      const value = (source as Readonly<Record<string, unknown>>)[name];
+      if (!isObject(source)) throw UNFIT;
+      const value = source[name];
       if (typeof value === 'function') throw UNFIT;
       return value;
     };
   }
-  if (resolve.length > SOURCE_ARGS_CONTEXT) throw UNFIT;
-  const plain = resolve as (source: unknown, args: unknown, context: Context) => unknown;
+  if (!isPlain(resolve)) throw UNFIT;
   if (usesVariables(node)) {
     return (source, { context, variables }) =>
-      plain(source, getArgumentValues(field, node, variables), context);
+      resolve(source, getArgumentValues(field, node, variables), context);
   }
   const args = getArgumentValues(field, node);
-  return (source, { context }) => plain(source, args, context);
+  return (source, { context }) => resolve(source, args, context);
 }
 
 const present = (value: unknown): unknown => {
