@@ -64,6 +64,10 @@ async function serve(): Promise<void> {
   });
   // Neither is expected, ever: a server whose state is unknown stops taking part, and says so by its exit code.
   process.on('unhandledRejection', (error) => {
+    // Where one item of a list fails at once, graphql-js 16 leaves the answers about the items before it to nobody.
+    if (error instanceof Error && error.name === 'GraphQLError') {
+      return log.error({ error }, 'an error of an operation was told to nobody');
+    }
     log.error({ error }, 'unhandled rejection');
     stop('unhandled rejection', 1, false);
   });

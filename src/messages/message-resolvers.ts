@@ -26,7 +26,11 @@ export const messageResolvers = {
       if (number === null) return loaders.newestMessage.load(record.id);
       return number === 0 ? null : loaders.message.load({ logId: record.id, number });
     },
-    messages: ({ record }, args, { services, signal }) =>
+    /**
+     * Fails late, never at once: where one item of a list fails at once, graphql-js 16 leaves the items before it to
+     * nobody, and their rejections end the process. So must every resolver do whose arguments can be wrong.
+     */
+    messages: async ({ record }, args, { services, signal }) =>
       services.messages.history(record.id, pageRange(args), signal),
   },
   MessageConnection: {

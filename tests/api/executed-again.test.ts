@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { request, type RequestOptions } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
-import { FOUNDATIONS, useServer } from './world.js';
+import { eventually, FOUNDATIONS, useServer } from './world.js';
 
 const EXECUTIONS = 4;
 
@@ -87,6 +87,36 @@ describe.each(FOUNDATIONS)('a document executed again, %s', (name) => {
     const unknown = await answers(SEND, { input: { roomId: room, text: 'hello' } }, {});
     expect(unknown).toEqual(Array(EXECUTIONS).fill(unknown[0]));
     expect(unknown[0]).toMatchObject({ errors: [{ code: 'UNAUTHENTICATED', path: ['sent'] }] });
+  });
+
+  it('lives on when the rooms of a list fail, some at once and some late', async () => {
+    const empty = await createRoom(chat.url, visitor);
+    const bad = 'latestMessage { id text author { displayName } } messages(first: 999) { totalCount }';
+    for (const ids of [
+      [room, empty],
+      [empty, room],
+      [room, empty, room],
+    ]) {
+      const query = `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Room { ${bad} } } }`;
+      const all = await answers(query, { ids });
+      expect(all).toEqual(Array(EXECUTIONS).fill(all[0]));
+      expect(all[0]).toMatchObject({
+        errors: expect.arrayContaining([expect.objectContaining({ code: 'BAD_USER_INPUT' })]) as never,
+      });
+    }
+    const listed = `{ rooms(first: 5) { nodes { ${bad} } } }`;
+    // What comes late is before what fails at once: the room with messages, then the one that has none.
+    const visit = 'mutation ($input: VisitRoomInput!) { visitRoom(input: $input) { userErrors { code } } }';
+    for (const { token } of [await createVisitor(chat.url), await createVisitor(chat.url)]) {
+      await request(chat.url, visit, { input: { roomId: room } }, { token });
+    }
+    const list = async () => JSON.stringify(await request(chat.url, '{ rooms(first: 5) { nodes { id } } }'));
+    await eventually(list, (ids) => ids.includes(room) && ids.indexOf(room) < ids.indexOf(empty));
+    for (const answer of await answers(listed, {})) {
+      expect(answer).toMatchObject({ errors: [{ code: 'BAD_USER_INPUT' }] });
+    }
+    expect(await request(chat.url, '{ __typename }')).toMatchObject({ data: { __typename: 'Query' } });
+    expect(chat.output).not.toMatch(/unhandled rejection/);
   });
 
   it('sends once per execution, and gives the message as it is stored', async () => {
