@@ -5,10 +5,12 @@ import { backup } from './backup.js';
 import { check } from './check.js';
 import { verify } from './verify.js';
 
+const HELP: readonly string[] = ['help', '--help', '-h'];
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const USAGE =
-  'usage: madang [key | check | verify ROOM_ID | backup FILE]; without a command it serves the chat';
+  'usage: madang [key | check | verify ROOM_ID | backup FILE | help]; without a command it serves the chat';
 
 /**
  * Runs a subcommand of the program; each line that it prints is one finding.
@@ -23,6 +25,10 @@ export async function runCommand(
   print: (line: string) => void,
 ): Promise<number> {
   const [operand] = operands;
+  if (HELP.includes(command)) {
+    print(USAGE);
+    return 0;
+  }
   if (command === 'key' && operands.length === 0) {
     print(makeAuthKey());
     return 0;

@@ -1,7 +1,8 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { unavailable } from '../lib/coded-error.js';
+import { makeDataFolder } from '../lib/data-folder.js';
 import { createDisposer } from '../lib/disposer.js';
 import type { Logger } from '../lib/logger.js';
 import { firstLine, StartError } from '../lib/start-error.js';
@@ -37,9 +38,6 @@ export interface Sqlite {
 
 /** Reads alone, for tools that look at a folder while a server runs on it. */
 export type SqliteReader = Pick<Sqlite, 'read'> & { readonly close: () => void };
-
-/** Only the owner may look into a folder that this makes: it holds what people wrote, and a signing key. */
-const FOLDER_MODE = 0o700;
 
 /**
  * Opens the database in `dataDir`, makes it when it is not there, and brings an older one up to date.
@@ -128,7 +126,7 @@ function openForReading(dataDir: string): Connection {
 
 function prepareFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    makeDataFolder(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new StartError(`DATA_DIR ${folder} cannot be written to: ${firstLine(error)}`, { cause: error });

@@ -15,7 +15,7 @@ export function badRequest(
   return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status, headers } } });
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+const isJsonObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Media type and charset of a `Content-Type`, in lower case. */
@@ -53,7 +53,7 @@ const kindOf = (value: unknown): string => (Array.isArray(value) ? 'an array' : 
  */
 export function checkParameters(value: unknown): OperationRequest {
   if (Array.isArray(value)) throw badRequest('Batches are not accepted. Send each operation by itself.');
-  if (!isObject(value)) throw badRequest('The body must be a JSON object with a "query".');
+  if (!isJsonObject(value)) throw badRequest('The body must be a JSON object with a "query".');
   const unknown = Object.keys(value).find((name) => !PARAMETERS.has(name) && value[name] !== null);
   if (unknown !== undefined) {
     throw badRequest(
@@ -71,10 +71,10 @@ export function checkParameters(value: unknown): OperationRequest {
   if (operationName !== null && typeof operationName !== 'string') {
     throw badRequest(`"operationName" must be a text, not ${kindOf(operationName)}.`);
   }
-  if (variables !== null && !isObject(variables)) {
+  if (variables !== null && !isJsonObject(variables)) {
     throw badRequest(`"variables" must be an object, not ${kindOf(variables)}.`);
   }
-  if (extensions !== null && !isObject(extensions)) {
+  if (extensions !== null && !isJsonObject(extensions)) {
     throw badRequest(`"extensions" must be an object, not ${kindOf(extensions)}.`);
   }
   return { query, operationName, variables, extensions };

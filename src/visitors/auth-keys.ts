@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AuthKey, type Config, ConfigError, MIN_KEY_BYTES, parseAuthKeys } from '../config.js';
+import { makeDataFolder } from '../lib/data-folder.js';
 import { StartError } from '../lib/start-error.js';
 import { systemCode } from '../lib/system-code.js';
 
@@ -40,7 +41,7 @@ function readKeysFile(file: string): readonly AuthKey[] {
 function embeddedKeys(dataDir: string): readonly AuthKey[] {
   const file = join(dataDir, KEY_FILE);
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeDataFolder(dataDir);
     // `wx` fails when the file is there, so that two starts cannot overwrite each other's key.
     writeFileSync(file, `${makeAuthKey()}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {

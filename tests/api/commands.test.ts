@@ -84,6 +84,14 @@ describe('an unknown command', () => {
   });
 });
 
+describe('madang help', () => {
+  it.each(['help', '--help', '-h'])('%s: says how it is used, and that is no failure', async (command) => {
+    const { code, lines } = await madang([command]);
+    expect(code).toBe(0);
+    expect(lines).toEqual([expect.stringContaining('usage: madang')]);
+  });
+});
+
 describe('madang verify', () => {
   async function roomOf(name: Foundation) {
     const ground = await foundation(name);

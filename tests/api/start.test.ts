@@ -1,11 +1,15 @@
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { GENEROUS, testKeys } from '../testkit/foundation.js';
 import { spawnServer, startServerChild } from '../testkit/server-child.js';
 import { mongoForTests, startRedis } from '../testkit/services/index.js';
+
+const run = promisify(execFile);
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -102,12 +106,13 @@ describe('a server that cannot start says why in words, and exits with 1', () =>
 });
 
 describe('the embedded mode', () => {
-  it('makes its key once, for its owner alone, and keeps tokens good over a restart', async () => {
-    const folder = await dataDir();
+  it('makes its folder and its key once, for its owner alone, and keeps tokens good over a restart', async () => {
+    const folder = join(await dataDir(), 'new', 'data');
     const server = await startServerChild({ env: { ...GENEROUS, DATA_DIR: folder } });
     cleanups.push(() => server.stop('SIGINT'));
-    const { mode } = await stat(join(folder, 'auth.key'));
-    expect(mode & 0o777).toBe(0o600);
+    const permissions = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+    await expect(permissions(folder)).resolves.toBe(0o700);
+    await expect(permissions(join(folder, 'auth.key'))).resolves.toBe(0o600);
     const key = await readFile(join(folder, 'auth.key'), 'utf8');
     await expect(server.stop('SIGTERM')).resolves.toEqual({ code: 0, signal: null });
     await server.restart();
@@ -128,6 +133,12 @@ describe('BASE_PATH', () => {
       await expect(status(path)).resolves.toBe(200);
     }
     await expect(status('/chat/graphql?query={__typename}')).resolves.toBe(200);
+    const [, check = ''] = /^HEALTHCHECK .*\n +CMD (.*)$/m.exec(await readFile('Dockerfile', 'utf8')) ?? [];
+    const [program = '', ...args] = JSON.parse(check) as string[];
+    const healthy = run(program, args, {
+      env: { PATH: process.env['PATH'], PORT: new URL(root).port, BASE_PATH: '/chat/' },
+    });
+    await expect(healthy).resolves.toBeDefined();
     for (const path of ['/', '/readyz', '/graphql', '/chatter/readyz'])
       await expect(status(path)).resolves.toBe(404);
     const home = await fetch(`${root}/chat`, { redirect: 'manual' });

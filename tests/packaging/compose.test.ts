@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { programPath } from '../testkit/services/index.js';
@@ -23,6 +24,21 @@ describe('docker-compose.yml', () => {
     expect(text).toContain('AUTH_KEYS: main:test');
     expect(text).toContain('noeviction');
     expect(text.match(/condition: service_healthy/g)?.length).toBeGreaterThanOrEqual(6);
+  });
+
+  it('hands on what is set, and nothing else', async () => {
+    const text = await config({ AUTH_KEYS: 'main:test', RATE_LIMITS: '7' });
+    expect(text.match(/RATE_LIMITS: ['"]?7/g)).toHaveLength(2);
+    expect(text).toMatch(/LOG_LEVEL:( null)?$/m);
+  });
+
+  it('names every setting but those of one server alone', () => {
+    const names = (file: string, pattern: RegExp) =>
+      [...readFileSync(file, 'utf8').matchAll(pattern)].map(([, name]) => name);
+    const alone = ['AUTH_KEYS_FILE', 'BASE_PATH', 'DATA_DIR'];
+    const listed = names('.env.example', /^(?:# )?([A-Z][A-Z_]+)=/gm);
+    const handed = names('docker-compose.yml', /^ {4}([A-Z][A-Z_]+):/gm);
+    expect(new Set([...handed, ...alone])).toEqual(new Set(listed));
   });
 
   it('refuses to start without a key, and says what to do', async () => {
