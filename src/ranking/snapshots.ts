@@ -17,7 +17,7 @@ export interface Snapshots {
   ready(signal: AbortSignal): Promise<Snapshot>;
   /** From memory. */
   get(revision: Revision): Snapshot | undefined;
-  /** From the store, one read for all that ask at once; null when it is gone. Rejects when the store is away. */
+  /** From the store, one read for all that ask at once; null when it is gone. @throws CodedError `UNAVAILABLE` when the store is away. */
   fetch(revision: Revision): Promise<Snapshot | null>;
   /** Makes it the newest one, and tells those who follow. */
   adopt(snapshot: Snapshot): void;
@@ -46,7 +46,9 @@ export function createSnapshots({
     (index ??= new Map((newest?.rooms ?? []).map((room) => [room.roomId, room])));
 
   async function read(revision: Revision): Promise<Snapshot | null> {
-    const found = await store.snapshot(revision.epoch, revision.revision);
+    const found = await store.snapshot(revision.epoch, revision.revision).catch((error: unknown) => {
+      throw unavailable(error);
+    });
     if (found !== null) kept.set(keyOf(found), found);
     return found;
   }

@@ -218,6 +218,19 @@ describe('a page of the ranking', () => {
     }
   });
 
+  it('answers UNAVAILABLE for an order that only the store knows, while that is away', async () => {
+    const { ranking, start, state, clock, visit, tick } = await createWorld({ total: 5 });
+    const [first] = (await ranking.page(2, null, soon())).entries;
+    await visit('room0000', 'v');
+    await tick();
+    const elsewhere = start();
+    await clock.advance(100);
+    state.away = true;
+    await expect(elsewhere.page(2, first!.cursor, soon())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    state.away = false;
+    expect(idsOf(await elsewhere.page(2, first!.cursor, soon()))).toHaveLength(2);
+  });
+
   it('answers UNAVAILABLE when there is nothing to show in time', async () => {
     const { ranking } = await createWorld({ total: 3, loaded: false });
     await expect(ranking.page(10, null, AbortSignal.timeout(20))).rejects.toMatchObject({
