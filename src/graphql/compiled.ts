@@ -189,10 +189,11 @@ export function compile(
   function fieldOf(parent: GraphQLObjectType, key: string, nodes: Nodes): CompiledField {
     const [node] = nodes;
     const name = node?.name.value ?? '';
+    // An object would take the key for its prototype.
+    if (key === '__proto__') throw UNFIT;
     if (name === TYPE_NAME) return { name, key, resolve: () => parent.name, complete: (value) => value };
     const field = parent.getFields()[name];
-    // An object would take the key for its prototype.
-    if (node === undefined || field === undefined || key === '__proto__') throw UNFIT;
+    if (node === undefined || field === undefined) throw UNFIT;
     return { name, key, resolve: resolveOf(field, node), complete: completeOf(field.type, nodes) };
   }
 

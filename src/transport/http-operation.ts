@@ -76,7 +76,7 @@ export function createHttpOperations({
     /** Runs a query or mutation. Never rejects. */
     async run(request: IncomingMessage, params: OperationRequest): Promise<ExecutionResult> {
       const admitted = await admit(request, params, false);
-      if ('errors' in admitted) return admitted;
+      if ('errors' in admitted) return { errors: admitted.errors };
       return operations.execute(admitted.prepared, operations.contextFor(admitted.caller));
     },
   };

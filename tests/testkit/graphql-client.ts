@@ -26,6 +26,8 @@ export interface RequestOptions {
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
+/** The response map "must not contain any entries other than the three described" (GraphQL specification, 7.1). */
+const RESPONSE_KEYS: readonly string[] = ['data', 'errors', 'extensions'];
 
 /** `fetch` takes several times as long, and who makes the load shares the machine with the servers. */
 const agent = new Agent({ keepAlive: true });
@@ -61,7 +63,7 @@ function post(
 /**
  * One GraphQL request over HTTP POST. `url` is the server's own, such as `http://127.0.0.1:8000`.
  *
- * @throws Error when there is no answer, or one that is not JSON.
+ * @throws Error when there is no answer, or one that is not JSON, or not a response of GraphQL.
  */
 export async function request<Data>(
   url: string,
@@ -87,6 +89,8 @@ export async function request<Data>(
   } catch {
     throw new Error(`${url} answered ${status} without JSON: ${text.slice(0, 500)}`);
   }
+  const foreign = Object.keys(body).find((key) => !RESPONSE_KEYS.includes(key));
+  if (foreign !== undefined) throw new Error(`${url} answered with a key of its own, ${foreign}`);
   return { status, data: body.data, errors: body.errors ?? [] };
 }
 

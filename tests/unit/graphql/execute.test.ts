@@ -182,7 +182,16 @@ const { selection } = fc.letrec<{ selection: string; piece: string }>((tie) => (
         .tuple(fc.nat(9), fc.constantFrom(...ARGUMENTS))
         .map(([alias, given]) => `e${alias}${ARGUMENTS.indexOf(given)}: echo${given}`),
     },
-    { weight: 1, arbitrary: fc.constantFrom('__proto__: n', 'constructor: n', 'toJSON: n', 'then: n') },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        '__proto__: n',
+        '__proto__: __typename',
+        'constructor: n',
+        'toJSON: n',
+        'then: n',
+      ),
+    },
     {
       weight: 3,
       arbitrary: fc

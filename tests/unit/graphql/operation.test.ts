@@ -39,6 +39,11 @@ describe('prepare', () => {
       'subscription { counted { number } other }',
       'GRAPHQL_VALIDATION_FAILED',
     ],
+    [
+      'a field of a subscription that depends on a variable',
+      'subscription ($yes: Boolean!) { counted @include(if: $yes) { number } }',
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
     ['fragments without an operation', 'fragment F on Query { hello }', 'GRAPHQL_VALIDATION_FAILED'],
     ['several operations, none chosen', 'query A { hello } query B { hello }', 'GRAPHQL_VALIDATION_FAILED'],
     ['a document of 8,193 characters', `{ hello } #${'x'.repeat(8182)}`, 'OPERATION_TOO_COMPLEX'],
