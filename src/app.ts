@@ -102,7 +102,14 @@ export function createApp(config: Config, options: AppOptions): App {
     const base: Base = { config, clock, ids, log, metrics, opened, stopping: stopping.signal };
     const foundation = await openFoundation(base);
     const schema = buildChatSchema();
-    const services = createServices({ ...base, ...foundation, tracing, keys: authKeys.current, chance });
+    const services = createServices({
+      ...base,
+      ...foundation,
+      tracing,
+      keys: authKeys.current,
+      hostIdentifies: options.identify !== undefined,
+      chance,
+    });
     const operations = createOperations({
       schema,
       subscriptionFields,

@@ -46,6 +46,8 @@ export function createServices(
   parts: Ports & {
     readonly config: Config;
     readonly keys: () => readonly AuthKey[];
+    /** Whether a host says who is who. */
+    readonly hostIdentifies: boolean;
     readonly clock: Clock;
     readonly ids: Ids;
     readonly chance: Chance;
@@ -66,6 +68,7 @@ export function createServices(
     limits,
     clock,
     ids,
+    hostIdentifies: parts.hostIdentifies,
   });
   opened.add('visitors', () => visitors.stop());
 

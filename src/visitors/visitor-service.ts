@@ -46,6 +46,7 @@ export function createVisitorService({
   clock,
   ids,
   maxDisplayNameLength,
+  hostIdentifies,
 }: {
   store: VisitorStore;
   tokens: VisitorTokens;
@@ -54,6 +55,8 @@ export function createVisitorService({
   clock: Clock;
   ids: Ids;
   maxDisplayNameLength: number;
+  /** Whether a host says who is who: then nobody is given a token. */
+  hostIdentifies: boolean;
 }) {
   const names = new LRUCache<string, Visitor>({ max: NAMES_KEPT, ttl: NAME_TTL_MS });
   const stored = new LRUCache<string, true>({ max: STORED_KEPT });
@@ -127,6 +130,9 @@ export function createVisitorService({
     return createViewer(id, timeOfId(id) ?? clock.now());
   }
 
+  const withoutTokens = (): Result<never> =>
+    refuse({ code: 'FORBIDDEN', message: 'The host of this chat says who you are: it gives no tokens.' });
+
   return {
     /**
      * Makes a visitor and its token. Stored only when it chose a name.
@@ -138,6 +144,7 @@ export function createVisitorService({
       address: string,
       signal: AbortSignal,
     ): Promise<Result<IssuedVisitor>> {
+      if (hostIdentifies) return withoutTokens();
       const name = displayName === null ? null : normalizeText(displayName);
       const [problem, ...others] = name === null ? [] : textProblems(name, nameRules);
       if (problem !== undefined) return refuse(problem, ...others);
@@ -156,6 +163,7 @@ export function createVisitorService({
 
     /** A fresh token for a visitor that proved to be one. */
     async renew(viewer: Viewer, signal: AbortSignal): Promise<Result<IssuedVisitor>> {
+      if (hostIdentifies) return withoutTokens();
       const problem = await callProblem(limits, viewer.id);
       if (problem !== null) return refuse(problem);
       return succeed({ viewer, visitor: await self(viewer, signal), ...(await tokens.sign(viewer.id)) });

@@ -57,6 +57,13 @@ describe('the chat within the server of somebody else', () => {
     expect(ack).toEqual({ visitor: viewer });
   });
 
+  it.each([{}, as('ann')])('gives no token to who asks for one, %j', async (options) => {
+    const asked = 'mutation { createVisitor { visitor { id } token expiresAt userErrors { code } } }';
+    await expect(ask(chat(), asked, {}, options)).resolves.toEqual({
+      createVisitor: { visitor: null, token: null, expiresAt: null, userErrors: [{ code: 'FORBIDDEN' }] },
+    });
+  });
+
   it('lets nobody in particular read, and neither write nor connect', async () => {
     expect(await ask<Viewer>(chat(), VIEWER)).toEqual({ viewer: null });
     const refused = await request(chat(), 'mutation { createRoom(input: { name: "x" }) { room { id } } }');
