@@ -37,6 +37,8 @@ const MAX_RECONNECT_DELAY_MS = 1000;
 /** How long a socket may take to end politely before it is cut. */
 const DISCONNECT_TIMEOUT_MS = 200;
 const STOP_MS = 500;
+/** Both connections are opened anew at most this often because they led to a replica. */
+const MOVE_PAUSE_MS = 2000;
 
 const reconnectDelay = (tries: number): number => Math.min(tries * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS);
 
@@ -100,8 +102,22 @@ export function connectRedis(deps: {
   metrics: Pick<Metrics, 'redisUp'>;
 }): RedisConnection {
   const { urls, prefix, log, metrics } = deps;
-  const commands = open(urls, forCommands);
+  let isMoving = false;
+
+  /**
+   * A master that was made a replica keeps its connections, though its address may lead to the new one: what cannot be
+   * written asks again who is there. A cluster says so itself.
+   */
+  function reconnectOnError({ message }: Error): boolean {
+    if (isMoving || urls.length > 1 || !message.includes('READONLY')) return false;
+    isMoving = true;
+    setTimeout(() => (isMoving = false), MOVE_PAUSE_MS).unref();
+    subscriber.disconnect(true);
+    return true;
+  }
+
   const subscriber = open(urls, forSubscriber);
+  const commands = open(urls, { ...forCommands, reconnectOnError });
   let stopped: Promise<void> | undefined;
   let told: 'ok' | 'degraded' | 'unknown' = 'unknown';
 

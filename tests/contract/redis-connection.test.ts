@@ -8,6 +8,7 @@ import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisRateLimits } from '../../src/limits/rate-limits.redis.js';
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
 import { connectRedis } from '../../src/redis/connection.js';
+import { startFaultProxy } from '../testkit/faults/proxy.js';
 import { startRedis } from '../testkit/services/index.js';
 import { messageEvent } from './pubsub.suite.js';
 
@@ -126,6 +127,22 @@ describe('connectRedis', () => {
       expect(numbers).toContain(2);
     }, PATIENCE);
     await vi.waitFor(() => expect(pubsub.mode()).toBe('push'), PATIENCE);
+  });
+
+  it('leaves a master that was made a replica for the one that its address leads to then', async () => {
+    const [old, promoted] = [await server(), await server()];
+    const { hostname: host, port } = new URL(old.url);
+    const proxy = await startFaultProxy({ host, port: Number(port) });
+    opened.push(() => proxy.close());
+    const { redis } = connect([`redis://${proxy.host}:${proxy.port}`]);
+    await connected(redis);
+    const next = new URL(promoted.url);
+    proxy.retarget({ host: next.hostname, port: Number(next.port) });
+    await adminOf(old.url).call('REPLICAOF', next.hostname, next.port);
+    await vi.waitFor(() => redis.commands.set(redis.key('name'), 'value'), PATIENCE);
+    await connected(redis);
+    await redis.subscriber.subscribe('test:channel');
+    expect(await adminOf(promoted.url).pubsub('NUMSUB', 'test:channel')).toEqual(['test:channel', 1]);
   });
 
   it('stops in any state, twice if asked', async () => {
