@@ -60,6 +60,12 @@ export function createRoomService({
     return found;
   }
 
+  /** Tells of a room that is stored, and counts its creator as the first visitor. Repeats do nothing. */
+  async function announce({ id, createdAt }: RoomRecord, viewer: Viewer): Promise<void> {
+    await presence.roomCreated(id, createdAt);
+    await presence.visit(id, viewer.id);
+  }
+
   return {
     /** Creates a room and counts its creator as the first visitor. A repeat finds the name taken. */
     async create(viewer: Viewer, givenName: string, signal: AbortSignal): Promise<Result<RoomRecord>> {
@@ -74,6 +80,8 @@ export function createRoomService({
       const room = { id: ids.uuid(), name, createdAt: new Date(clock.now()) };
       const { taken } = await store.create({ ...room, nameKey: nameKey(name), creatorId: viewer.id }, signal);
       if (taken !== null) {
+        // Its own earlier try, perhaps, whose answer was lost: nobody was told of the room then.
+        if (taken.creatorId === viewer.id) await announce(taken, viewer);
         return refuse({
           code: 'ROOM_NAME_TAKEN',
           message: 'Another room already has this name.',
@@ -82,8 +90,7 @@ export function createRoomService({
         });
       }
       known.set(room.id, room);
-      await presence.roomCreated(room.id, room.createdAt);
-      await presence.visit(room.id, viewer.id);
+      await announce(room, viewer);
       return succeed(room);
     },
 

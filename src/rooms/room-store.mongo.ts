@@ -59,7 +59,7 @@ export function createMongoRoomStore({ mongo }: { mongo: Mongo }): RoomStore {
         );
         // Rooms are never deleted: a holder that is gone was rolled back by a failover.
         if (holder === null) throw unavailable(error);
-        return { taken: toRoom(holder) };
+        return { taken: { ...toRoom(holder), creatorId: holder.creatorId } };
       } finally {
         session.endSession().catch(() => undefined);
       }

@@ -6,7 +6,7 @@ import type { RoomActivity, RoomRecord, RoomStore } from './room-store.js';
 const CREATE = `
   INSERT INTO rooms (id, name, name_key, created_at, creator_id, head, active_at, first)
   VALUES (?, ?, ?, ?, ?, 0, ?, 1) ON CONFLICT DO NOTHING`;
-const HOLDER = 'SELECT id, name, created_at FROM rooms WHERE name_key = ? OR id = ?';
+const HOLDER = 'SELECT id, name, created_at, creator_id FROM rooms WHERE name_key = ? OR id = ?';
 const BY_IDS = 'SELECT id, name, created_at FROM rooms WHERE id IN (SELECT value FROM json_each(?))';
 const BY_NAME_KEY = 'SELECT id, name, created_at FROM rooms WHERE name_key = ?';
 const OLDER = `
@@ -47,7 +47,7 @@ export function createSqliteRoomStore({ sqlite }: { sqlite: Pick<Sqlite, 'read' 
       const holder = sqlite.read(HOLDER, [nameKey, id], signal)[0];
       // Rooms are never deleted, so whoever was in the way is there.
       if (holder === undefined) throw unavailable();
-      return { taken: toRoom(holder) };
+      return { taken: { ...toRoom(holder), creatorId: String(holder['creator_id']) } };
     },
 
     async byIds(ids, signal) {

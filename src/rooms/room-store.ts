@@ -23,16 +23,21 @@ export interface RoomPlace {
   readonly id: string;
 }
 
+/** A room, with the visitor that made it. */
+export interface CreatedRoom extends RoomRecord {
+  readonly creatorId: string;
+}
+
 /** Every call throws `CodedError('UNAVAILABLE')` when the store does not answer before `signal` aborts. */
 export interface RoomStore {
   /**
-   * Stores a room unless another one has the same `nameKey`, then gives that one. Repeating it with the same
-   * room gives `taken` with that room itself.
+   * Stores a room unless another one has the same `nameKey`, then gives that one, with who made it. Repeating it
+   * with the same room gives `taken` with that room itself.
    */
   create(
-    room: RoomRecord & { readonly nameKey: string; readonly creatorId: string },
+    room: CreatedRoom & { readonly nameKey: string },
     signal: AbortSignal,
-  ): Promise<{ readonly taken: RoomRecord | null }>;
+  ): Promise<{ readonly taken: CreatedRoom | null }>;
   /** Rooms by identifier, in any order; unknown ones are left out. At most 200. */
   byIds(ids: readonly string[], signal: AbortSignal): Promise<readonly RoomRecord[]>;
   /** The room with this key of its name, or null. */

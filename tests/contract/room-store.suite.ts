@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemIds } from '../../src/lib/ids.js';
-import type { RoomActivity, RoomRecord, RoomStore } from '../../src/rooms/room-store.js';
+import type { CreatedRoom, RoomActivity, RoomRecord, RoomStore } from '../../src/rooms/room-store.js';
 
 const LIMIT_MS = 30_000;
 const soon = (): AbortSignal => AbortSignal.timeout(LIMIT_MS);
@@ -36,6 +36,12 @@ export function roomStoreSuite(
         ...fields,
       };
     }
+    const createdOf = ({ id, name, createdAt, creatorId }: CreatedRoom): CreatedRoom => ({
+      id,
+      name,
+      createdAt,
+      creatorId,
+    });
     const recordOf = ({ id, name, createdAt }: RoomRecord): RoomRecord => ({ id, name, createdAt });
     const byId = (one: { id: string }, other: { id: string }): number => (one.id < other.id ? -1 : 1);
 
@@ -77,14 +83,14 @@ export function roomStoreSuite(
         const holder = room();
         await store.create(holder, soon());
         const late = room({ nameKey: holder.nameKey });
-        expect(await store.create(late, soon())).toEqual({ taken: recordOf(holder) });
+        expect(await store.create(late, soon())).toEqual({ taken: createdOf(holder) });
         expect(await store.byIds([late.id], soon())).toEqual([]);
       });
 
       test('a repeat gives the room itself', async () => {
         const given = room();
         await store.create(given, soon());
-        expect(await store.create(given, soon())).toEqual({ taken: recordOf(given) });
+        expect(await store.create(given, soon())).toEqual({ taken: createdOf(given) });
       });
 
       test('of many with one name at once, one is stored and the others are given it', async () => {
@@ -93,7 +99,7 @@ export function roomStoreSuite(
         const answers = await Promise.all(rooms.map((one) => store.create(one, soon())));
         expect(answers.filter((answer) => answer.taken === null)).toHaveLength(1);
         const winner = await store.byNameKey(nameKey, soon());
-        for (const { taken } of answers) expect(taken ?? winner).toEqual(winner);
+        for (const { taken } of answers) expect(taken === null ? winner : recordOf(taken)).toEqual(winner);
       });
 
       test('without time it is unavailable', async () => {
