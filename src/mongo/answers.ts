@@ -23,6 +23,7 @@ const NOT_NOW: ReadonlySet<number> = new Set([
   189, // PrimarySteppedDown
   202, // NetworkInterfaceExceededTimeLimit
   262, // ExceededTimeLimit
+  9_001, // SocketException
   10_058, // NotWritablePrimary, of old servers
   10_107, // NotWritablePrimary
   11_600, // InterruptedAtShutdown

@@ -7,6 +7,8 @@ import type { VisitJournal } from './visit-journal.js';
 
 /** How far before the last healing the next one looks back, in milliseconds: longer than any command is under way. */
 const OVERLAP_MS = 120_000;
+/** The same for rooms, whose age is by the clock of who made them: by so much that may be slow. */
+const ROOM_OVERLAP_MS = 3_600_000;
 /** How long it may take in all, in milliseconds. */
 const STORE_DEADLINE_MS = 60_000;
 /** How long one step may take: who is stuck gives the duty up, for it is kept as long as its holder lives. */
@@ -132,7 +134,8 @@ export function createPresenceLoader({
     work: Work,
     goOn: () => Promise<boolean>,
   ): Promise<boolean> {
-    for await (const found of rooms.activities(since === null ? null : new Date(since), work.signal)) {
+    const madeSince = since === null ? null : new Date(since + OVERLAP_MS - ROOM_OVERLAP_MS);
+    for await (const found of rooms.activities(madeSince, work.signal)) {
       for (const batch of batches(found)) {
         if (!(await goOn())) return false;
         const raises = batch.map(({ id, head, activeAt }) => ({

@@ -365,8 +365,11 @@ describe('latest activity', () => {
     const { world } = await started();
     await world.clock.advance(30_000);
     world.rooms.add('lost', new Date(world.clock.now()), 3);
+    // Made by an instance whose clock is slow.
+    world.rooms.add('slow', new Date(world.clock.now() - 1_800_000), 4);
     await world.clock.advance(61_000);
-    expect((await world.store.counts(['lost'])).rooms.get('lost')?.messageCount).toBe(3);
+    const { rooms } = await world.store.counts(['lost', 'slow']);
+    expect(['lost', 'slow'].map((id) => rooms.get(id)?.messageCount)).toEqual([3, 4]);
   });
 
   it("is by the store's clock, however wrong the wall clock of the instance that accepts a message is", async () => {
