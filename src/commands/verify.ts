@@ -14,7 +14,6 @@ import { openSqliteReader } from '../sqlite/sqlite.js';
 const PAGE = 256;
 const CALL_LIMIT_MS = 10_000;
 const CONNECT_LIMIT_MS = 10_000;
-const MS_PER_SECOND = 1000;
 
 interface OpenStore {
   readonly messages: Pick<LogStore<Message>, 'newest' | 'firsts' | 'range'>;
@@ -22,7 +21,7 @@ interface OpenStore {
 }
 
 /** @throws StartError with the last reason when MongoDB cannot be had in time. */
-async function reach(url: string, keepVisitsMs: number): Promise<Mongo> {
+async function reach(url: string): Promise<Mongo> {
   const signal = systemClock.deadline(CONNECT_LIMIT_MS);
   let reason = 'no answer';
   const warn: Logger['warn'] = (fields) => {
@@ -31,7 +30,7 @@ async function reach(url: string, keepVisitsMs: number): Promise<Mongo> {
   try {
     return await openMongo({
       url,
-      keepVisitsMs,
+      keepVisitsMs: null,
       clock: systemClock,
       log: { ...silentLogger, warn },
       signal,
@@ -48,12 +47,12 @@ async function open(config: Config): Promise<OpenStore> {
     const write = () => Promise.reject(new Error('verify writes nothing'));
     return { messages: createSqliteMessageStore({ sqlite: { ...reader, write } }), close: reader.close };
   }
-  const mongo = await reach(config.mongodbUrl, config.recentVisitWindowSeconds * MS_PER_SECOND);
+  const mongo = await reach(config.mongodbUrl);
   return { messages: createMongoMessageStore({ mongo }), close: mongo.stop };
 }
 
 /**
- * Reads a whole room and says whether its numbers are dense.
+ * Reads a whole room and says whether its numbers are dense. Changes nothing.
  *
  * @param id - the room's identifier as the API gives it, or the bare one of the store.
  * @returns 0 for a dense room, 1 when numbers are missing.

@@ -3,7 +3,7 @@ import { sleep, type Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import { firstLine, StartError } from '../lib/start-error.js';
 import { isNotNow, within } from './answers.js';
-import { prepareDatabase } from './schema.js';
+import { checkDatabase, prepareDatabase } from './schema.js';
 
 /** The database of a distributed chat, with what was found out about the server. */
 export interface Mongo {
@@ -40,14 +40,14 @@ class NoPrimaryError extends Error {}
  * Connects, waiting for MongoDB as long as it takes, with a line in the log now and then, and prepares the
  * database.
  *
- * @param deps.keepVisitsMs - see `prepareDatabase`.
+ * @param deps.keepVisitsMs - see `prepareDatabase`; null for who reads alone: nothing is prepared or changed.
  * @param deps.observe - is given each client before it connects.
  * @param deps.signal - gives up waiting, and throws its reason.
  * @throws StartError when the URL makes no sense, MongoDB refuses us, or the database is not fit for us.
  */
 export async function openMongo(deps: {
   url: string;
-  keepVisitsMs: number;
+  keepVisitsMs: number | null;
   clock: Clock;
   log: Logger;
   signal: AbortSignal;
@@ -78,7 +78,7 @@ export async function openMongo(deps: {
 async function start(
   client: MongoClient,
   database: string,
-  keepVisitsMs: number,
+  keepVisitsMs: number | null,
   signal: AbortSignal,
 ): Promise<Mongo> {
   const hello = await client.db('admin').command({ hello: 1 }, { signal });
@@ -88,7 +88,7 @@ async function start(
   const readConcern = new ReadConcern(isReplicated ? 'majority' : 'local');
   // Said again here: for the client, `journal=false` in the URL would count more.
   const db = client.db(database, { readConcern, writeConcern: DURABLE });
-  await prepareDatabase(db, keepVisitsMs);
+  await (keepVisitsMs === null ? checkDatabase(db) : prepareDatabase(db, keepVisitsMs));
   return {
     db,
     client,

@@ -66,6 +66,16 @@ export async function prepareDatabase(db: Db, keepVisitsMs: number): Promise<voi
 }
 
 /**
+ * Changes nothing.
+ *
+ * @throws StartError when a newer release has written here.
+ */
+export async function checkDatabase(db: Db): Promise<void> {
+  const found = await versionOf(db.collection<MetaDocument>('meta'));
+  if (found !== undefined && found > SCHEMA_VERSION) throw newerSchema(db, found, SCHEMA_VERSION);
+}
+
+/**
  * Takes a database from the version that it has to the newest that `steps` lead to, step by step, and writes after
  * each one which version it has then. An empty database has the newest at once.
  *
@@ -74,7 +84,7 @@ export async function prepareDatabase(db: Db, keepVisitsMs: number): Promise<voi
 export async function migrateDatabase(db: Db, steps: readonly SchemaStep[]): Promise<void> {
   const meta = db.collection<MetaDocument>('meta');
   const newest = FIRST_VERSION + steps.length;
-  const found = (await meta.findOne(SCHEMA_FILTER))?.version ?? newest;
+  const found = (await versionOf(meta)) ?? newest;
   for (const [index, step] of steps.entries()) {
     if (FIRST_VERSION + index < found) continue;
     await step(db);
@@ -82,11 +92,16 @@ export async function migrateDatabase(db: Db, steps: readonly SchemaStep[]): Pro
   }
   // One of a newer release may have come meanwhile.
   const reached = found > newest ? found : await raiseVersion(meta, newest);
-  if (reached === newest) return;
-  throw new StartError(
-    `MONGODB_URL: database ${db.databaseName} was written by a newer release (schema ${reached}, this one knows ${newest}); run that release, or name another database`,
-  );
+  if (reached !== newest) throw newerSchema(db, reached, newest);
 }
+
+const versionOf = async (meta: Collection<MetaDocument>): Promise<number | undefined> =>
+  (await meta.findOne(SCHEMA_FILTER))?.version;
+
+const newerSchema = (db: Db, found: number | undefined, known: number): StartError =>
+  new StartError(
+    `MONGODB_URL: database ${db.databaseName} was written by a newer release (schema ${found}, this one knows ${known}); run that release, or name another database`,
+  );
 
 /** Writes a version unless a newer one is there, and gives the one that is there then. */
 async function raiseVersion(meta: Collection<MetaDocument>, version: number): Promise<number | undefined> {
@@ -98,7 +113,7 @@ async function raiseVersion(meta: Collection<MetaDocument>, version: number): Pr
     if (!isDuplicate(error)) throw error;
     await raise();
   }
-  return (await meta.findOne(SCHEMA_FILTER))?.version;
+  return versionOf(meta);
 }
 
 async function ensureIndex(db: Db, index: Index): Promise<void> {

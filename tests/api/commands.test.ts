@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
@@ -100,7 +101,7 @@ describe('madang verify', () => {
     const visitor = await createVisitor(server.url());
     const roomId = await createRoom(server.url(), visitor);
     for (let sent = 0; sent < 5; sent += 1) await sendMessage(server.url(), visitor, { roomId, text: 'x' });
-    return { roomId, env: ground.env };
+    return { roomId, env: ground.env, server };
   }
 
   it.each(FOUNDATIONS)('says that a room is dense while its server runs, %s', async (name) => {
@@ -113,6 +114,38 @@ describe('madang verify', () => {
       code: 1,
       lines: ['madang: there is no room nothing'],
     });
+  });
+
+  const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+  /** What the server has made, read by a client of our own or file by file. */
+  async function kept(env: Readonly<Record<string, string>>): Promise<unknown> {
+    const { MONGODB_URL: url, DATA_DIR: folder = '' } = env;
+    if (url === undefined) {
+      // What is called `-shm` is memory that the readers of SQLite share.
+      const names = (await readdir(folder)).filter((name) => !name.endsWith('-shm')).toSorted();
+      return Promise.all(names.map(async (name) => [name, digest(await readFile(join(folder, name)))]));
+    }
+    const client = new MongoClient(url);
+    try {
+      const collections = await client.db().collections();
+      return await Promise.all(
+        collections
+          .toSorted((a, b) => a.collectionName.localeCompare(b.collectionName))
+          .map(async (one) => [one.collectionName, await one.listIndexes().toArray()]),
+      );
+    } finally {
+      await client.close();
+    }
+  }
+
+  it.each(FOUNDATIONS)('changes nothing, whatever its own settings are, %s', async (name) => {
+    const { roomId, env, server } = await roomOf(name);
+    await server.stop('SIGINT');
+    const before = await kept(env);
+    const { code } = await madang(['verify', roomId], { ...env, RECENT_VISIT_WINDOW_SECONDS: '5' });
+    expect(code).toBe(0);
+    expect(await kept(env)).toEqual(before);
   });
 
   it('names what is missing', async () => {

@@ -111,6 +111,23 @@ describe('starting on MongoDB', () => {
     }
   });
 
+  test('who reads alone makes and changes nothing, and is told of a newer release as well', async () => {
+    const { url, db } = await emptyDatabase();
+    const state = async () => {
+      const collections = await db.listCollections().toArray();
+      const indexes = collections.map(({ name }) => db.collection(name).listIndexes().toArray());
+      return { collections, indexes: await Promise.all(indexes) };
+    };
+    await open(url, { keepVisitsMs: null });
+    expect((await state()).collections).toEqual([]);
+    await open(url, { keepVisitsMs: HOUR_MS });
+    const prepared = await state();
+    await open(url, { keepVisitsMs: null });
+    expect(await state()).toEqual(prepared);
+    await db.collection<{ _id: string }>('meta').updateOne({ _id: 'schema' }, { $set: { version: 99 } });
+    await expect(connect(url, { keepVisitsMs: null })).rejects.toThrow(/newer release \(schema 99/);
+  });
+
   test.each([
     'mongodb://user:s3cret@host:99999/',
     'mongodb://user:s3cret@/x',

@@ -7,11 +7,11 @@ import { KEEP_MS } from '../visit-journal.suite.js';
 /** Opens a database as an instance does. */
 export const connect = (
   url: string,
-  options: { log?: Logger; signal?: AbortSignal; keepVisitsMs?: number } = {},
+  options: { log?: Logger; signal?: AbortSignal; keepVisitsMs?: number | null } = {},
 ): Promise<Mongo> =>
   openMongo({
     url,
-    keepVisitsMs: options.keepVisitsMs ?? KEEP_MS,
+    keepVisitsMs: options.keepVisitsMs === undefined ? KEEP_MS : options.keepVisitsMs,
     clock: systemClock,
     log: options.log ?? silentLogger,
     signal: options.signal ?? AbortSignal.timeout(60_000),
