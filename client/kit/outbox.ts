@@ -2,7 +2,7 @@ import { createBackoff } from './backoff.js';
 import { sendMessage } from './documents.js';
 import { systemEnvironment, type Environment } from './environment.js';
 import type { OutboxEntry, OutboxStore } from './outbox-store.js';
-import { remedyFor, RequestError, toRequestError } from './request-error.js';
+import { remedyFor, RequestError, throwUserError, toRequestError } from './request-error.js';
 import type { Socket } from './socket.js';
 import { createStore, type Readable } from './store.js';
 
@@ -115,10 +115,7 @@ export function createOutbox({
   async function deliver({ roomId, text, key }: OutboxEntry): Promise<number> {
     const input = { roomId, text, idempotencyKey: key };
     const answer = await connection.executeOnce(sendMessage, { input });
-    const [refusal] = answer.sendMessage?.userErrors ?? [];
-    if (refusal !== undefined) {
-      throw new RequestError(refusal.code, refusal.message, refusal.retryAfterMs);
-    }
+    throwUserError(answer.sendMessage?.userErrors);
     const number = answer.sendMessage?.message?.number;
     if (number === undefined) throw new RequestError('UNAVAILABLE', 'The answer holds no message.');
     return number;

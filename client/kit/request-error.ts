@@ -18,6 +18,14 @@ export class RequestError extends Error {
   }
 }
 
+/** @throws RequestError the first of the user errors that a mutation was answered with. */
+export function throwUserError(
+  errors: readonly { code: string; message: string; retryAfterMs: number | null }[] = [],
+): void {
+  const [refusal] = errors;
+  if (refusal !== undefined) throw new RequestError(refusal.code, refusal.message, refusal.retryAfterMs);
+}
+
 /**
  * What to do after a failure:
  * `again` the same request later · `newest` the cursor is of no use, read the newest page · `missing` there is no

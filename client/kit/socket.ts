@@ -7,7 +7,7 @@ import { systemEnvironment, type Environment, type KeyValueStorage } from './env
 import { takeTurn, type Exclusive } from './exclusive.js';
 import { createIdentity } from './identity.js';
 import { alwaysOnline, type Network } from './network.js';
-import { RequestError, toRequestError } from './request-error.js';
+import { RequestError, throwUserError, toRequestError } from './request-error.js';
 import { createRequests } from './requests.js';
 import { createStore, type Readable } from './store.js';
 
@@ -178,9 +178,13 @@ export function createSocket(options: SocketOptions) {
     cancelRenewal();
     try {
       const { createVisitor } = await requests.execute(renewToken, {});
-      if (typeof createVisitor?.token !== 'string' || typeof createVisitor.expiresAt !== 'string') return;
+      throwUserError(createVisitor?.userErrors);
+      const { token, expiresAt } = createVisitor ?? {};
+      if (typeof token !== 'string' || typeof expiresAt !== 'string') {
+        throw new RequestError('UNAVAILABLE', 'The answer holds no token.');
+      }
       renewal.reset();
-      keep(createVisitor.token, createVisitor.expiresAt);
+      keep(token, expiresAt);
     } catch (cause) {
       if (state.get() === 'closed') return;
       const wait = renewal.next(toRequestError(cause).retryAfterMs);

@@ -199,6 +199,30 @@ describe('socket', () => {
     clearInterval(pongs);
   });
 
+  it('asks again for a token that it was refused, after the wait that the server asks for', async () => {
+    const { last, storage } = start({ random: 0 });
+    await vi.advanceTimersByTimeAsync(0);
+    await last().welcome('ana', 'token-1', new Date(START + 600_000).toISOString());
+    const pongs = setInterval(() => void last().receive({ type: 'pong' }), 1000);
+    const renewals = () => last().frames.filter((frame) => frame.type === 'subscribe');
+    const answer = (createVisitor: object | null) =>
+      last().receive({ type: 'next', id: renewals().at(-1)!.id, payload: { data: { createVisitor } } });
+    await vi.advanceTimersByTimeAsync(300_000);
+    const refusal = { code: 'RATE_LIMITED', message: 'Slow down.', retryAfterMs: 40_000 };
+    await answer({ token: null, expiresAt: null, userErrors: [refusal] });
+    await vi.advanceTimersByTimeAsync(39_999);
+    expect(renewals()).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(renewals()).toHaveLength(2);
+    await answer(null);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(renewals()).toHaveLength(3);
+    const expiresAt = new Date(Date.now() + 600_000).toISOString();
+    await answer({ token: 'token-2', expiresAt, userErrors: [] });
+    expect(storage.get('madang.token')).toContain('token-2');
+    clearInterval(pongs);
+  });
+
   it('gives up a connection that leaves a ping unanswered', async () => {
     const { socket, sockets, last } = start();
     await vi.advanceTimersByTimeAsync(0);
