@@ -110,8 +110,12 @@ export async function openFoundation(base: Base): Promise<Foundation> {
     maxSocketsPerAddress: config.maxSocketsPerAddress,
     metrics,
   };
+  if (rates.factor !== 1) {
+    log.warn({ factor: rates.factor ?? 'off' }, 'rate limits are not as delivered: RATE_LIMITS is set');
+  }
   if (config.redisUrls.length === 0) {
     const pubsub = createMemoryPubSub({ log });
+    metrics.busMode.set({ mode: 'push' }, 1);
     opened.add('events', () => pubsub.stop());
     const presence = createMemoryPresenceStore({ clock, ids, ...timing });
     return { ...stores, pubsub, presence, limits: createMemoryRateLimits(rates), redis: null };

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readFigures } from '../faults/figures.js';
 import { GENEROUS, testKeys } from '../testkit/foundation.js';
 import { spawnServer, startServerChild } from '../testkit/server-child.js';
 import { mongoForTests, startRedis } from '../testkit/services/index.js';
@@ -117,6 +118,32 @@ describe('the embedded mode', () => {
     await expect(server.stop('SIGTERM')).resolves.toEqual({ code: 0, signal: null });
     await server.restart();
     await expect(readFile(join(folder, 'auth.key'), 'utf8')).resolves.toBe(key);
+  });
+});
+
+describe('a server without Redis', () => {
+  it('counts its bus as one that pushes: nothing is missing', async () => {
+    const env = { ...GENEROUS, DATA_DIR: await dataDir(), METRICS_PORT: '0' };
+    const server = await startServerChild({ env });
+    cleanups.push(() => server.stop('SIGINT'));
+    await expect.poll(server.output, { timeout: 30_000 }).toContain('Madang is ready');
+    const figures = await readFigures(server);
+    expect(figures('chat_bus_mode', 'mode="push"')).toBe(1);
+    expect(figures('chat_bus_mode', 'mode="polling"')).toBe(0);
+  });
+});
+
+describe('RATE_LIMITS', () => {
+  const WARNING = 'rate limits are not as delivered';
+  it.each(['off', '1000', 'on'])('%s: a start warns unless they are as delivered', async (limits) => {
+    const env = { ...GENEROUS, DATA_DIR: await dataDir(), RATE_LIMITS: limits };
+    const server = await startServerChild({ env });
+    await server.stop('SIGINT');
+    const warnings = server
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('"level":"warn"') && line.includes(WARNING));
+    expect(warnings).toHaveLength(limits === 'on' ? 0 : 1);
   });
 });
 
