@@ -73,7 +73,8 @@ export function createRankingTicker({
   async function listWithoutVisitors(): Promise<Snapshot> {
     let first: (Rankable & { messageCount: number })[] = [];
     let total = 0;
-    for await (const batch of rooms.activities(null, clock.deadline(LIST_DEADLINE_MS))) {
+    const signal = AbortSignal.any([clock.deadline(LIST_DEADLINE_MS), stopping.signal]);
+    for await (const batch of rooms.activities(null, signal)) {
       total += batch.length;
       const listed = batch.map(({ id, head, activeAt }) => ({
         roomId: id,
@@ -104,7 +105,7 @@ export function createRankingTicker({
       try {
         snapshots.adopt(await listWithoutVisitors());
       } catch (cause) {
-        log.warn({ err: cause }, 'the rooms cannot be listed yet');
+        if (!stopping.signal.aborted) log.warn({ err: cause }, 'the rooms cannot be listed yet');
       }
     }
     return FIRST_SNAPSHOT_MS;

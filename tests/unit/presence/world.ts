@@ -108,7 +108,7 @@ export function createJournal(clock: Pick<Clock, 'now'>) {
   return { journal, visits, state };
 }
 
-async function* endless(signal: AbortSignal) {
+export async function* endless(signal: AbortSignal) {
   yield await rejectedBy(signal);
 }
 

@@ -11,8 +11,9 @@ import {
   type RankingService,
 } from '../../../src/ranking/ranking-service.js';
 import type { Delivery, Followed } from '../../../src/lib/followed.js';
+import type { RoomStore } from '../../../src/rooms/room-store.js';
 import { createManualClock } from '../../testkit/manual-clock.js';
-import { breakable, createRooms, INTERVAL_MS, WINDOW_MS } from '../presence/world.js';
+import { breakable, createRooms, endless, INTERVAL_MS, WINDOW_MS } from '../presence/world.js';
 
 const soon = (): AbortSignal => AbortSignal.timeout(20_000);
 const INSTANCE = 'i';
@@ -39,10 +40,10 @@ async function createWorld({ total = 0, loaded = true } = {}) {
     );
     await inner.fulfilled(INSTANCE, epoch, 'load', now);
   }
-  const start = (own: PresenceStore = store): RankingService =>
+  const start = (own: PresenceStore = store, ownRooms: RoomStore = rooms.store): RankingService =>
     createRankingService({
       store: own,
-      rooms: rooms.store,
+      rooms: ownRooms,
       pubsub,
       clock,
       chance: () => 0.5,
@@ -188,6 +189,19 @@ describe('a page of the ranking', () => {
     const page = await ranking.page(10, null, soon());
     expect(idsOf(page)).toEqual(world.ids.toReversed().slice(0, 10));
     expect(page).toMatchObject({ hasNextPage: true, totalCount: 30 });
+  });
+
+  it('stops at once while the rooms are being listed', async () => {
+    const { store, rooms, clock, start } = await createWorld();
+    const ranking = start(
+      { ...store, tick: () => Promise.reject(new Error('away')) },
+      { ...rooms.store, activities: (_, signal) => endless(signal) },
+    );
+    await clock.advance(1100);
+    let isOver = false;
+    void ranking.stop().then(() => (isOver = true));
+    await clock.advance(0);
+    expect(isOver).toBe(true);
   });
 
   it('RANK-4: gives a cursor to continue from that belongs to its own order, though the list moves that very moment', async () => {
