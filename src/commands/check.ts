@@ -1,7 +1,14 @@
 import type { Config } from '../config.js';
+import { createAuthKeys } from '../visitors/auth-keys.js';
 
-/** Says what a valid configuration amounts to, without a secret. An invalid one has thrown before. */
+/**
+ * Says what a valid configuration amounts to, without a secret. One whose settings are wrong has thrown before.
+ *
+ * @throws ConfigError or StartError when `AUTH_KEYS_FILE` holds no usable key.
+ */
 export function check(config: Config, print: (line: string) => void): number {
+  // Without it there is nothing to look at: a start would make its own key.
+  if (config.auth.keysFile !== null) createAuthKeys(config);
   const { host, port, basePath } = config.http;
   print(`serves on ${host}:${port}${basePath}`);
   print(config.mode === 'embedded' ? `stores in ${config.dataDir}` : 'stores in MongoDB');

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
@@ -74,6 +74,23 @@ describe('madang check', () => {
     for (const name of ['PORT', 'ALLOWED_ORIGINS', 'AUTH_KEYS', 'METRICS_PORT', 'REDIS_URL']) {
       expect(lines.filter((line) => line.startsWith(`madang: ${name}`))).toHaveLength(1);
     }
+  });
+});
+
+describe('madang check of AUTH_KEYS_FILE', () => {
+  it('reads it as a start does, and makes no key of its own', async () => {
+    const made = await folder();
+    const env = { AUTH_KEYS_FILE: join(made, 'keys'), DATA_DIR: join(made, 'data') };
+    const missing = await madang(['check'], env);
+    expect(missing.code).toBe(1);
+    expect(missing.lines).toEqual([expect.stringContaining('madang: AUTH_KEYS_FILE')]);
+    await writeFile(env.AUTH_KEYS_FILE, 'short:c2hvcnQ');
+    expect((await madang(['check'], env)).code).toBe(1);
+    await writeFile(env.AUTH_KEYS_FILE, (await madang(['key'])).lines.join('\n'));
+    const checked = await madang(['check'], env);
+    expect([checked.code, checked.lines.at(-1)]).toEqual([0, 'the configuration is valid']);
+    await madang(['check'], { DATA_DIR: env.DATA_DIR });
+    expect(await readdir(made)).toEqual(['keys']);
   });
 });
 
