@@ -51,8 +51,13 @@ export interface App {
   start(): Promise<void>;
   /** Drains and closes everything, in reverse order; a second call, or `hurry`, ends connections at once. */
   stop(options?: { hurry?: boolean }): Promise<void>;
-  /** Reads `AUTH_KEYS_FILE` again. @throws ConfigError or StartError; the old keys then stay in force. */
-  reloadKeys(): void;
+  /**
+   * Reads `AUTH_KEYS_FILE` again.
+   *
+   * @returns false when the keys come from elsewhere: those stay until the next start.
+   * @throws ConfigError or StartError; the old keys then stay in force.
+   */
+  reloadKeys(): boolean;
 }
 
 /** How long a start waits for the visits to be counted. */

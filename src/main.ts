@@ -53,8 +53,8 @@ async function serve(): Promise<void> {
   process.on('SIGINT', () => stop('SIGINT', 0, true));
   process.on('SIGHUP', () => {
     try {
-      app.reloadKeys();
-      log.info({}, 'the signing keys were read again');
+      if (app.reloadKeys()) log.info({}, 'the signing keys were read again');
+      else log.warn({}, 'the signing keys stay as they are: only AUTH_KEYS_FILE is read again');
     } catch (error) {
       log.error(
         { reason: error instanceof Error ? error.message : 'unknown' },

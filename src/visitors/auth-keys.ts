@@ -14,11 +14,12 @@ export interface AuthKeys {
   /** The first signs, all verify. */
   readonly current: () => readonly AuthKey[];
   /**
-   * Reads the file again, if the keys come from one. The old keys stay when it cannot be used.
+   * Reads `AUTH_KEYS_FILE` again. The old keys stay when it cannot be used.
    *
+   * @returns false when the keys come from elsewhere: those stay until the next start.
    * @throws ConfigError or StartError that names the file's setting and shows no key.
    */
-  readonly reload: () => void;
+  readonly reload: () => boolean;
 }
 
 /** A fresh key as `AUTH_KEYS` takes it. */
@@ -64,7 +65,9 @@ export function createAuthKeys({ auth, dataDir }: Pick<Config, 'auth' | 'dataDir
   return {
     current: () => current,
     reload() {
-      if (keysFile !== null) current = readKeysFile(keysFile);
+      if (keysFile === null) return false;
+      current = readKeysFile(keysFile);
+      return true;
     },
   };
 }

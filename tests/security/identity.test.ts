@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, useServer } from '../api/world.ts';
-import { foundation } from '../testkit/foundation.ts';
+import { foundation, testKeys } from '../testkit/foundation.ts';
 import { ask, request } from '../testkit/graphql-client.ts';
 import { createRoom, createVisitor, MESSAGE_ADDED, readLog, sendMessage } from '../testkit/seed.ts';
 import { startServerChild } from '../testkit/server-child.ts';
@@ -303,6 +303,18 @@ describe('S9 rotation of the keys', () => {
       () => staying.text(),
       (text) => text.includes('still here'),
     );
+  });
+});
+
+describe('SIGHUP where there is no file of keys', () => {
+  it.each([{}, { AUTH_KEYS: testKeys() }])('says that the keys stay as they are, %#', async (keys) => {
+    const ground = await foundation('embedded');
+    onTestFinished(() => ground.dispose());
+    const server = await startServerChild({ env: { ...ground.env, ...keys } });
+    onTestFinished(() => void server.stop('SIGINT'));
+    process.kill(server.pid(), 'SIGHUP');
+    await eventually(server.output, (text) => text.includes('the signing keys stay as they are'));
+    expect(server.output()).not.toContain('were read again');
   });
 });
 
