@@ -72,7 +72,10 @@ describe('a server that cannot start says why in words, and exits with 1', () =>
   it('names a data folder that cannot be written to', async () => {
     const file = join(await dataDir(), 'file');
     await writeFile(file, 'not a folder');
-    await expect(refusal({ DATA_DIR: join(file, 'data') })).resolves.toContain('DATA_DIR');
+    for (const dataDir of [file, join(file, 'data'), '/proc/madang/data']) {
+      await expect(refusal({ DATA_DIR: dataDir })).resolves.toContain(`DATA_DIR ${dataDir}`);
+      await expect(refusal({ DATA_DIR: dataDir, AUTH_KEYS: testKeys() })).resolves.toContain('DATA_DIR');
+    }
   });
 
   it('asks for keys with MongoDB', async () => {
