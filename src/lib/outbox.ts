@@ -12,7 +12,7 @@ export interface Outbox<Item> {
   hurry(): void;
   /**
    * Resolves when what was put under `key` is acknowledged, or as soon as it is clear that it will be so only
-   * later: an attempt failed, the store is away, or `PATIENCE_MS` are over. Never rejects.
+   * later: it must be told again, an attempt failed, the store is away, or `PATIENCE_MS` are over. Never rejects.
    */
   settled(key: string): Promise<void>;
   /** Sends all that waits; resolves when that is done, or an attempt failed. */
@@ -63,7 +63,10 @@ export function createOutbox<Item>({
 }): Outbox<Item> {
   const waiting = new Map<string, Item>();
   const inFlight = new Map<string, Item>();
-  const waiters = new Map<string, (() => void)[]>();
+  /** Who waits for what waits, by key. */
+  const waiters = new Map<string, Set<() => void>>();
+  /** Who waits for what is in flight. */
+  const inFlightWaiters = new Set<() => void>();
   let running: Promise<void> | undefined;
   let cancelTimer: (() => void) | undefined;
   let away = false;
@@ -98,11 +101,10 @@ export function createOutbox<Item>({
     cancelTimer = clock.after(away ? retryMs : Math.max(delayMs - quietMs, 0), () => void run());
   }
 
-  function release(keys: Iterable<string>): void {
-    for (const key of keys) {
-      for (const resolve of waiters.get(key) ?? []) resolve();
-      waiters.delete(key);
-    }
+  function releaseAll(): void {
+    for (const settle of inFlightWaiters) settle();
+    for (const those of waiters.values()) for (const settle of those) settle();
+    waiters.clear();
   }
 
   function takeBatch(limit: number): void {
@@ -110,6 +112,8 @@ export function createOutbox<Item>({
       if (inFlight.size >= limit) return;
       waiting.delete(key);
       inFlight.set(key, item);
+      for (const settle of waiters.get(key) ?? []) inFlightWaiters.add(settle);
+      waiters.delete(key);
     }
   }
 
@@ -131,17 +135,16 @@ export function createOutbox<Item>({
       rest -= inFlight.size;
       try {
         const again = new Set(await send([...inFlight.values()]));
-        const done = [...inFlight.keys()].filter((key) => !waiting.has(key));
         takeBack(again);
         if (away) log.info({ outbox: name, waiting: waiting.size }, 'the store answers again');
         away = false;
         dropAbove = limit?.maxWaiting ?? dropAbove;
-        release(done);
+        for (const settle of inFlightWaiters) settle();
       } catch (error) {
         takeBack(new Set(inFlight.values()));
         if (!away) log.warn({ outbox: name, waiting: waiting.size, err: error }, 'the store is away');
         away = true;
-        release([...waiters.keys()]);
+        releaseAll();
         return;
       }
     }
@@ -166,13 +169,15 @@ export function createOutbox<Item>({
     settled(key) {
       if (away || stopped || (!waiting.has(key) && !inFlight.has(key))) return Promise.resolve();
       return new Promise((resolve) => {
-        const cancel = clock.after(PATIENCE_MS, resolve);
-        const list = waiters.get(key) ?? [];
-        list.push(() => {
+        const settle = (): void => {
           cancel();
+          waiters.get(key)?.delete(settle);
+          inFlightWaiters.delete(settle);
           resolve();
-        });
-        waiters.set(key, list);
+        };
+        const cancel = clock.after(PATIENCE_MS, settle);
+        if (waiting.has(key)) waiters.set(key, (waiters.get(key) ?? new Set()).add(settle));
+        else inFlightWaiters.add(settle);
       });
     },
     async drain() {
@@ -186,7 +191,7 @@ export function createOutbox<Item>({
       stopped = true;
       cancelTimer?.();
       cancelTimer = undefined;
-      release([...waiters.keys()]);
+      releaseAll();
     },
   };
 }

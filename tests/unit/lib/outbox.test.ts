@@ -121,6 +121,32 @@ describe('an outbox', () => {
     expect(settled).toContain('no answer');
   });
 
+  it('says that something is settled though more was put under its key meanwhile', async () => {
+    const { clock, outbox, put, state } = createWorld();
+    const settled: string[] = [];
+    const watch = (name: string) => void outbox.settled('a').then(() => settled.push(name));
+    const answers: (() => void)[] = [];
+    const slow = () => {
+      state.answer = new Promise((resolve) => answers.push(resolve));
+    };
+    slow();
+    put('a', 1);
+    watch('first');
+    await clock.advance(DELAY_MS);
+    watch('first, under way');
+    put('a', 2);
+    watch('second');
+    slow();
+    answers[0]?.();
+    await clock.advance(0);
+    expect(settled).toEqual(['first', 'first, under way']);
+    await clock.advance(DELAY_MS);
+    expect(settled).not.toContain('second');
+    answers[1]?.();
+    await clock.advance(0);
+    expect(settled).toContain('second');
+  });
+
   it('drains all that waits, and gives up at a failure', async () => {
     const { outbox, put, sent, state } = createWorld();
     for (const key of 'abcdefg') put(key, 1);
