@@ -145,14 +145,14 @@ export function createOutbox({
   function pause(roomId: string, ms: number, asked: boolean): Promise<void> {
     if (asked) tellPause(roomId, environment.now() + ms);
     return new Promise((resolve) => {
-      const cancel = environment.after(ms, () => {
+      const end = () => {
+        cancel();
+        stopping.signal.removeEventListener('abort', end);
         if (asked) tellPause(roomId, null);
         resolve();
-      });
-      stopping.signal.addEventListener('abort', () => {
-        cancel();
-        resolve();
-      });
+      };
+      const cancel = environment.after(ms, end);
+      stopping.signal.addEventListener('abort', end);
     });
   }
 

@@ -137,6 +137,22 @@ describe('outbox', () => {
     expect(outbox.entries.get()).toMatchObject([{ key: 'k1', number: 7 }]);
   });
 
+  it('listens for its end once, however often it tries', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const { outbox, sent } = start();
+    outbox.send('r', 'one');
+    for (let attempt = 1; attempt <= 20; attempt++) {
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect(sent).toHaveLength(attempt);
+      sent.at(-1)!.fail('UNAVAILABLE');
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    outbox.stop();
+    expect(warn.mock.calls).toEqual([]);
+    warn.mockRestore();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('keeps what is written while there is no connection, and sends it once there is', async () => {
     const { outbox, state, sent, settle } = start();
     state.set('offline');
