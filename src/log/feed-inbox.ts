@@ -1,6 +1,6 @@
 import type { LogEvent } from './log-bus.js';
 import type { GapCause } from './log-metrics.js';
-import type { LogRecord, Tag } from './log-store.js';
+import { CALL_PATTERN, MAX_TAG, type LogRecord, type Tag } from './log-store.js';
 
 /** An event that says what it continues. */
 interface Continuation<Record extends LogRecord> {
@@ -8,9 +8,6 @@ interface Continuation<Record extends LogRecord> {
   readonly previousTag: Tag;
   readonly writer?: string;
 }
-
-const MAX_TAG = 0xffff_ffff;
-const CALL = /^[0-9a-f]{16}$/;
 
 const continues = <Record extends LogRecord>(event: LogEvent<Record>): event is Continuation<Record> =>
   event.previousTag !== null &&
@@ -23,7 +20,7 @@ export const isSound = ({ record }: LogEvent<LogRecord>, logId: string): boolean
   record.logId === logId &&
   Number.isSafeInteger(record.number) &&
   record.number >= 1 &&
-  CALL.test(record.call);
+  CALL_PATTERN.test(record.call);
 
 /** What is known to be missing: records before the events that wait here (never more than `maxAhead`, whatever the bus brings), and one that was seen in the store. */
 export function createFeedInbox<Record extends LogRecord>(maxAhead: number) {

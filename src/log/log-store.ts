@@ -8,6 +8,9 @@ export interface LogEntry {
   readonly call: string;
 }
 
+/** What a `call` looks like. */
+export const CALL_PATTERN = /^[0-9a-f]{16}$/;
+
 /** One record of a log. Numbers are dense: 1, 2, 3 … without a hole. */
 export interface LogRecord extends LogEntry {
   /** Which log it belongs to. */
@@ -17,6 +20,7 @@ export interface LogRecord extends LogEntry {
 
 /** 32 bits that tell apart two records that had the same number before and after a history was rewritten. */
 export type Tag = number;
+export const MAX_TAG: Tag = 0xffff_ffff;
 
 /** Tag of a record: the first 32 bits of its `call`. */
 export const tagOf = (record: LogEntry): Tag => Number.parseInt(record.call.slice(0, 8), 16);

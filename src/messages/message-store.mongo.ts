@@ -6,7 +6,7 @@ import {
   type ReadConcernLevel,
 } from 'mongodb';
 import type { Appended, LogSession } from '../log/log-store.js';
-import { DUPLICATE_KEY, duplicateIndex, isDuplicate, until, within } from '../mongo/answers.js';
+import { DUPLICATE_KEY, duplicateIndex, isDuplicate, withSignal, within } from '../mongo/answers.js';
 import type { Mongo } from '../mongo/mongo.js';
 import { MESSAGES_KEY } from '../mongo/schema.js';
 import type { RoomDocument } from '../rooms/room-store.mongo.js';
@@ -156,7 +156,7 @@ export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageSto
     async append(batch, session, signal): Promise<Appended> {
       try {
         // Never unordered: what lands must be a prefix.
-        const options = until(signal, { ordered: true, ...inSession(session) });
+        const options = withSignal(signal, { ordered: true, ...inSession(session) });
         const documents = batch.map(toDocument);
         const [only, another] = documents;
         // Most batches are of one, which costs the driver 0.6 ms of processor, and as a bulk 0.8.

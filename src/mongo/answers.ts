@@ -77,8 +77,8 @@ export async function within<Answer>(signal: AbortSignal, ask: () => Promise<Ans
   }
 }
 
-/** The same options with a limit. The driver takes it with every command, though only some of its types say so. */
-export function until<Options extends object>(signal: AbortSignal, options: Options): Options {
+/** The same options with the signal. The driver takes it with every command, though only some of its types say so. */
+export function withSignal<Options extends object>(signal: AbortSignal, options: Options): Options {
   const limited = { ...options, signal };
   return limited;
 }

@@ -1,10 +1,9 @@
-import { MongoServerError } from 'mongodb';
 import { sleep, type Clock } from '../lib/clock.js';
 import { every } from '../lib/every.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { firstLine, StartError } from '../lib/start-error.js';
-import { within } from './answers.js';
+import { isDuplicate, within } from './answers.js';
 import type { Mongo } from './mongo.js';
 
 /** A claim lasts this long unless it is renewed: what a killed instance leaves behind is waited for. */
@@ -12,7 +11,6 @@ const CLAIM_MS = 6000;
 const RENEWAL_MS = 2000;
 const CALL_LIMIT_MS = 1500;
 const RETRY_MS = 500;
-const DUPLICATE_KEY = 11_000;
 
 interface Claim {
   readonly _id: string;
@@ -48,7 +46,7 @@ export async function claimAlone(deps: {
       await within(signal, () => claims.updateOne(free, renewed, { upsert: true }));
       return true;
     } catch (error) {
-      if (error instanceof MongoServerError && error.code === DUPLICATE_KEY) return false;
+      if (isDuplicate(error)) return false;
       throw error;
     }
   }

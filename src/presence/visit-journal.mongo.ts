@@ -1,5 +1,5 @@
 import type { Collection } from 'mongodb';
-import { isDuplicate, until, within } from '../mongo/answers.js';
+import { isDuplicate, withSignal, within } from '../mongo/answers.js';
 import type { Mongo } from '../mongo/mongo.js';
 import type { Visit, VisitJournal } from './visit-journal.js';
 
@@ -52,7 +52,8 @@ export function createMongoVisitJournal({ mongo }: { mongo: Mongo }): VisitJourn
           upsert: true,
         },
       }));
-      const write = () => within(signal, () => visits.bulkWrite(updates, until(signal, { ordered: false })));
+      const write = () =>
+        within(signal, () => visits.bulkWrite(updates, withSignal(signal, { ordered: false })));
       try {
         await write();
       } catch (error) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { LogEvent } from '../log/log-bus.js';
+import { CALL_PATTERN, MAX_TAG } from '../log/log-store.js';
 import type { Message } from '../messages/message.js';
 
 /** Topic → what travels on it. The id of `message` is the room's; the others have the id `all`. */
@@ -37,7 +38,6 @@ const MAX_ID_LENGTH = 128;
 const MAX_TEXT_LENGTH = 16_384;
 const MAX_KEY_LENGTH = 256;
 const MAX_NAME_LENGTH = 1024;
-const MAX_TAG = 0xff_ff_ff_ff;
 const MAX_DATE_MS = 8.64e15;
 
 const id = z.string().min(1).max(MAX_ID_LENGTH);
@@ -52,7 +52,7 @@ const messageEvent = z.strictObject({
     .string()
     .max(MAX_KEY_LENGTH)
     .regex(/^[cs]:./su),
-  call: z.string().regex(/^[0-9a-f]{16}$/),
+  call: z.string().regex(CALL_PATTERN),
   text: text(MAX_TEXT_LENGTH),
   createdAtMs: wholeNumber(-MAX_DATE_MS, MAX_DATE_MS),
   previousTag: wholeNumber(0, MAX_TAG).nullable(),

@@ -1,6 +1,6 @@
 import type { Collection } from 'mongodb';
 import { unavailable } from '../lib/coded-error.js';
-import { isDuplicate, until, within } from '../mongo/answers.js';
+import { isDuplicate, withSignal, within } from '../mongo/answers.js';
 import type { Mongo } from '../mongo/mongo.js';
 import type { RoomActivity, RoomPlace, RoomRecord, RoomStore } from './room-store.js';
 
@@ -47,7 +47,7 @@ export function createMongoRoomStore({ mongo }: { mongo: Mongo }): RoomStore {
       // One causal session: whoever was in the way is then visible to a majority read.
       const session = mongo.client.startSession({ causalConsistency: true });
       try {
-        await within(signal, () => rooms.insertOne(document, until(signal, { session })));
+        await within(signal, () => rooms.insertOne(document, withSignal(signal, { session })));
         return { taken: null };
       } catch (error) {
         if (!isDuplicate(error)) throw error;
@@ -103,7 +103,7 @@ export function createMongoRoomStore({ mongo }: { mongo: Mongo }): RoomStore {
       const updates = raised.map(({ id, head, activeAt }) => ({
         updateOne: { filter: { _id: { $eq: id } }, update: { $max: { head, activeAt } } },
       }));
-      await within(signal, () => rooms.bulkWrite(updates, until(signal, { ordered: false })));
+      await within(signal, () => rooms.bulkWrite(updates, withSignal(signal, { ordered: false })));
     },
 
     async *activities(since, signal) {

@@ -1,6 +1,6 @@
 import type { Collection, UpdateFilter } from 'mongodb';
 import { unavailable } from '../lib/coded-error.js';
-import { isDuplicate, until, within } from '../mongo/answers.js';
+import { isDuplicate, withSignal, within } from '../mongo/answers.js';
 import type { Mongo } from '../mongo/mongo.js';
 import type { VisitorRecord, VisitorStore } from './visitor-store.js';
 
@@ -32,7 +32,7 @@ export function createMongoVisitorStore({ mongo }: { mongo: Mongo }): VisitorSto
     let met: unknown;
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       try {
-        const options = until(signal, { upsert: true });
+        const options = withSignal(signal, { upsert: true });
         await within(signal, () => visitors.updateOne({ _id: { $eq: id } }, update, options));
         return;
       } catch (error) {
