@@ -12,13 +12,15 @@ const MAX_BATCH = 1000;
 const MAX_UNWRITTEN = 50_000;
 /** How long a write may take, in milliseconds. */
 const DEADLINE_MS = 5000;
+/** How long all that waits may take at the end, in milliseconds: a stop has 25 s, of which a drain and the writers take 20. */
+const STOP_LIMIT_MS = 2500;
 
 /** What the durable stores learn late and in bulk: how far the rooms are, and who was seen. */
 export interface PresenceLag {
   activity(roomId: string, number: number, at: Date): void;
   /** The visitor was seen when it was last seen. */
   seen(sighting: Sighting): void;
-  /** Writes what waits, then ends. */
+  /** Writes what waits as far as there is time, then ends. */
   stop(): Promise<void>;
 }
 
@@ -33,6 +35,8 @@ export function createPresenceLag({
   readonly clock: Clock;
   readonly log: Logger;
 }): PresenceLag {
+  const stopping = new AbortController();
+  const deadline = (): AbortSignal => AbortSignal.any([clock.deadline(DEADLINE_MS), stopping.signal]);
   const timing = { clock, log, delayMs: LAG_MS, retryMs: LAG_MS, maxBatch: MAX_BATCH };
 
   const heads = createOutbox<{ id: string; head: number; activeAt: Date }>({
@@ -44,7 +48,7 @@ export function createPresenceLag({
       activeAt: a.activeAt > b.activeAt ? a.activeAt : b.activeAt,
     }),
     async send(batch) {
-      await rooms.raise(batch, clock.deadline(DEADLINE_MS));
+      await rooms.raise(batch, deadline());
       return [];
     },
   });
@@ -57,7 +61,7 @@ export function createPresenceLag({
     async send(batch) {
       const now = clock.monotonic();
       const aged = batch.map(({ roomId, visitorId, seenAt }) => ({ roomId, visitorId, ageMs: now - seenAt }));
-      await journal.record(aged, clock.deadline(DEADLINE_MS));
+      await journal.record(aged, deadline());
       return [];
     },
   });
@@ -66,7 +70,9 @@ export function createPresenceLag({
     activity: (roomId, number, at) => heads.put(roomId, { id: roomId, head: number, activeAt: at }),
     seen: (sighting) => visits.put(sighting.key, sighting),
     async stop() {
+      const cancel = clock.after(STOP_LIMIT_MS, () => stopping.abort(new Error('The server stops.')));
       await Promise.all([heads.drain(), visits.drain()]);
+      cancel();
       heads.stop();
       visits.stop();
     },
