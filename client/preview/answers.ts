@@ -31,7 +31,9 @@ export function answerOf(scene: Scene, operation: string, variables: Record<stri
   });
   switch (operation) {
     case 'Viewer':
-      return { viewer: { __typename: 'Visitor', ...VIEWER } };
+      return {
+        viewer: { __typename: 'Visitor', ...VIEWER, displayName: scene.displayName ?? VIEWER.displayName },
+      };
     case 'Settings':
       return { settings: { __typename: 'ChatSettings', ...SETTINGS } };
     case 'RoomList':

@@ -16,6 +16,7 @@ const visitor = (displayName: string) => ({ id: `visitor-${displayName}`, displa
 const TOWER = `Z${'\u0301\u0316\u0302\u0317'.repeat(2)}algo`;
 
 export const LONG_NAME = 'Maximiliana-Alexandrina von und zu Hohenfelsenburg'.slice(0, LONGEST_NAME);
+export const WIDE_NAME = 'W'.repeat(LONGEST_NAME);
 export const LONG_ROOM_NAME =
   'A room with a name that is as long as a name may be, which is eighty characters!'.slice(
     0,

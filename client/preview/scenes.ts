@@ -1,11 +1,23 @@
 import type { ConnectionState, OutboxEntry, RoomMessage } from '../kit/index.js';
 import { VISITOR_CHANGED } from '../kit/index.js';
 import type { RoomRowFragment } from '../src/__generated__/operations.js';
-import { CONVERSATION, LONG_NAME, LONG_ROOM_NAME, manyMessages, message, room, unsent } from './fixtures.js';
+import {
+  CONVERSATION,
+  LONG_NAME,
+  LONG_ROOM_NAME,
+  VIEWER,
+  WIDE_NAME,
+  manyMessages,
+  message,
+  room,
+  unsent,
+} from './fixtures.js';
 
 /** One state of the client, and what its server says in it. */
 export interface Scene {
   readonly title: string;
+  /** Of who looks. Default: that of `VIEWER`. */
+  readonly displayName?: string;
   /** Default: `connected`. */
   readonly connection?: ConnectionState;
   /** Default: `ROOMS`; with null the server does not answer. */
@@ -44,7 +56,13 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     title: 'Long names',
     rooms: [room('long', LONG_ROOM_NAME, message(2, LONG_NAME, 'Hello'), 99_999)],
     open: 'long',
-    messages: [message(1, LONG_NAME, 'A name may have forty characters.'), message(2, LONG_NAME, 'Hello')],
+    displayName: WIDE_NAME,
+    messages: [
+      message(1, LONG_NAME, 'A name may have forty characters.'),
+      message(2, LONG_NAME, 'Hello'),
+      { ...message(3, WIDE_NAME, 'Mine too.'), author: { ...VIEWER, displayName: WIDE_NAME } },
+    ],
+    unsent: [{ ...unsent('u1', 'On its way.'), roomId: 'long' }],
   },
   'ten-thousand': {
     title: 'Ten thousand messages',

@@ -45,6 +45,16 @@ const smallTargets = (page: Page) =>
       .map(({ element, box }) => `${element.outerHTML.slice(0, 120)} ${box.width}x${box.height}`);
   }, TOUCH_PX);
 
+/** Texts of messages that are not as a whole in the list's width. */
+const cutTexts = (page: Page) =>
+  page.evaluate(() => {
+    const { left = 0, right = 0 } = document.querySelector('[role=log]')?.getBoundingClientRect() ?? {};
+    return Array.from(document.querySelectorAll('article p'))
+      .map((element) => ({ text: element.textContent, box: element.getBoundingClientRect() }))
+      .filter(({ box }) => box.left < left || box.right > right)
+      .map(({ text }) => text);
+  });
+
 describe('the preview of npm run dev', () => {
   let browser: Browser;
   let server: ViteDevServer;
@@ -97,7 +107,14 @@ describe('the preview of npm run dev', () => {
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       const found = OTHERWISE_ON_A_PHONE.has(scene) ? await findings(page) : [];
       const small = await smallTargets(page);
-      expect({ scene, width, small, found }).toEqual({ scene, width: 360, small: [], found: [] });
+      const cut = await cutTexts(page);
+      expect({ scene, width, small, found, cut }).toEqual({
+        scene,
+        width: 360,
+        small: [],
+        found: [],
+        cut: [],
+      });
     }
     expect(trouble).toEqual([]);
   });
