@@ -6,7 +6,22 @@ export interface Piece {
 
 const ADDRESS = /https?:\/\/[^\s<>"'`\p{Cc}\p{Bidi_Control}]+/giu;
 /** Marks that rather end a sentence than an address. */
-const TRAILING = /[.,:;!?'"»”’…]+$/u;
+const TRAILING = /[.,:;!?'"»”’…。，、．：；！？،؛؟]+$/u;
+/** Marks that belong to an address only if it has what opens them. */
+const OPENING: ReadonlyMap<string, string> = new Map([
+  [')', '('],
+  ['）', '（'],
+  ['」', '「'],
+  ['』', '『'],
+  ['】', '【'],
+  ['》', '《'],
+]);
+/** No host ends half in ASCII and half like this: particles and punctuation are written without a space before them. */
+const EAST_ASIAN = String.raw`\p{sc=Hangul}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\u3000-\u303F\uFF00-\uFFEF`;
+const HOST_WITH_MORE = new RegExp(
+  String.raw`^(https?://(?:[^/?#]*\.)?[a-z\d-]+(?::\d+)?)[${EAST_ASIAN}][^./?#]*(?:[/?#].*)?$`,
+  'iu',
+);
 
 /** Splits a text at its http and https addresses. The pieces joined are the text, unchanged. */
 export function splitLinks(text: string): readonly Piece[] {
@@ -26,8 +41,10 @@ export function splitLinks(text: string): readonly Piece[] {
 
 /** Leaves off what follows an address in a sentence, a bracket only if it was opened before the address. */
 function trim(address: string): string {
-  const trimmed = address.replace(TRAILING, '');
-  const unopened = trimmed.endsWith(')') && trimmed.split(')').length > trimmed.split('(').length;
+  const trimmed = address.replace(TRAILING, '').replace(HOST_WITH_MORE, '$1');
+  const last = trimmed.slice(-1);
+  const opening = OPENING.get(last);
+  const unopened = opening !== undefined && trimmed.split(last).length > trimmed.split(opening).length;
   return unopened ? trim(trimmed.slice(0, -1)) : trimmed;
 }
 

@@ -14,6 +14,22 @@ describe('splitLinks', () => {
     ['https://a.test https://b.test', ['https://a.test', 'https://b.test']],
     ['javascript:alert(1) data:text/html,x ftp://a.test //a.test www.a.test', []],
     ['https://', []],
+    ['주소는 https://example.com/a。', ['https://example.com/a']],
+    [
+      '「https://example.com/」、 《https://example.com/b》！',
+      ['https://example.com/', 'https://example.com/b'],
+    ],
+    ['هل رأيت https://example.com/a؟', ['https://example.com/a']],
+    ['（https://example.com/a）', ['https://example.com/a']],
+    ['https://ja.wikipedia.org/wiki/「庭」。', ['https://ja.wikipedia.org/wiki/「庭」']],
+    ['https://example.com에서 만나요', ['https://example.com']],
+    ['https://example.com:8000으로, https://한글.kr을', ['https://example.com:8000', 'https://한글.kr']],
+    ['见https://example.com。谢谢', ['https://example.com']],
+    [
+      'https://ko.wikipedia.org/wiki/마당 https://한글.kr',
+      ['https://ko.wikipedia.org/wiki/마당', 'https://한글.kr'],
+    ],
+    ['https://a한글.kr/마당 https://예시.한국', ['https://a한글.kr/마당', 'https://예시.한국']],
     ['no link', []],
   ])('%s', (text, expected) => {
     expect(links(text)).toEqual(expected);
