@@ -42,6 +42,8 @@ export function answerOf(scene: Scene, operation: string, variables: Record<stri
       return {
         rooms: { __typename: 'RoomConnection', nodes: [], pageInfo: { hasNextPage: false, endCursor: null } },
       };
+    case 'RoomByName':
+      return { roomByName: null };
     case 'RoomHeader':
       return rooms === null ? undefined : { room: rooms.find(({ id }) => id === variables['id']) ?? null };
     case 'RoomPage': {

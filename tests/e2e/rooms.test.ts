@@ -152,7 +152,8 @@ describe('the list of rooms', () => {
       .toBe(1);
     const names = await window.roomNames();
     expect(new Set(names).size).toBe(names.length);
-    expect(names.length).toBe(MOVING + 133);
+    const all = names.length;
+    expect(all).toBe(MOVING + 133);
     // Down there nothing is live, but what is in view is read again.
     expect(names.indexOf('Seldom seen')).toBeGreaterThan(100);
     await window.roomLink('Seldom seen').scrollIntoViewIfNeeded();
@@ -162,5 +163,25 @@ describe('the list of rooms', () => {
     await other.page.getByRole('heading', { name: 'The oldest of all' }).waitFor();
     await window.page.getByText('2 online').waitFor();
     expect(window.trouble).toEqual([]);
+
+    // A search knows what was read, and the whole name of what was not.
+    const search = other.page.getByRole('searchbox', { name: 'Search rooms' });
+    const further = other.page.getByRole('button', { name: 'Search further' });
+    await search.fill('SELDOM SEEN');
+    await expect.poll(() => other.roomNames(), SOON).toEqual(['Seldom seen']);
+    await other.page.getByText('Searched in the first 100 rooms.').waitFor();
+    await search.fill('eldom see');
+    await other.page
+      .getByText('No room is called this, and none of the first 100 has it in its name.')
+      .waitFor();
+    expect(await other.page.getByText('No room has this name.').count()).toBe(0);
+    await further.click();
+    await expect.poll(() => other.roomNames(), SOON).toEqual(['Seldom seen']);
+    await expect.poll(() => further.count(), SOON).toBe(0);
+    await search.fill('nowhere to be found');
+    await other.page.getByRole('status').filter({ hasText: 'No room has this name.' }).waitFor();
+    await search.fill('');
+    await expect.poll(async () => (await other.roomNames()).length, SOON).toBe(all);
+    expect(other.trouble).toEqual([]);
   });
 });

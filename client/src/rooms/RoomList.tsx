@@ -6,11 +6,13 @@ import { useRoute } from '../ui/use-route.js';
 import { useReadable } from '../ui/use-readable.js';
 import { WATCHED_ROOMS } from './watched-rooms.js';
 import { NewRoomDialog } from './NewRoomDialog.js';
+import { ListEnd } from './ListEnd.js';
 import { RoomRow } from './RoomRow.js';
 import { moveFocus } from './move-focus.js';
 import { useGlide } from './use-glide.js';
 import { useLookingAgain } from './use-looking-again.js';
 import { useMoreRooms } from './use-more-rooms.js';
+import { useRoomByName } from './use-room-by-name.js';
 import { useStillOrder } from './use-still-order.js';
 
 /** This close to the lower end of what is held, in CSS pixels, more rooms are read. */
@@ -27,10 +29,13 @@ export function RoomList() {
   const [{ data }] = useShownRoomsQuery({ variables: { first: WATCHED_ROOMS }, requestPolicy: 'cache-only' });
   const [search, setSearch] = useState('');
   const [creating, setCreating] = useState(false);
-  const { rooms: listed, wantMore, readAgain } = useMoreRooms(data?.rooms?.nodes ?? NO_ROOMS);
+  const { rooms: listed, more, wantMore, readAgain } = useMoreRooms(data?.rooms?.nodes ?? NO_ROOMS);
   const { rooms, rest } = useStillOrder<RoomRowFragment>(listed);
   const wanted = fold(search);
-  const shown = wanted === '' ? rooms : rooms.filter(({ name }) => fold(name).includes(wanted));
+  const found = wanted === '' ? rooms : rooms.filter(({ name }) => fold(name).includes(wanted));
+  // Below what is held there is one more that can be found, by its whole name.
+  const { named, asking } = useRoomByName(more ? wanted : '');
+  const shown = named === null || found.some(({ id }) => id === named.id) ? found : [named, ...found];
   const close = useCallback(() => setCreating(false), []);
   const nav = useRef<HTMLElement>(null);
   const list = useRef<HTMLUListElement>(null);
@@ -77,11 +82,14 @@ export function RoomList() {
           <RoomRow key={room.id} room={room} current={room.id === roomId} />
         ))}
       </ul>
-      {shown.length === 0 && (
-        <p className="empty">
-          {phase === 'loading' ? texts.loading : rooms.length === 0 ? texts.noRoomsYet : texts.noRoomsFound}
-        </p>
-      )}
+      <ListEnd
+        shown={shown.length}
+        held={rooms.length}
+        searching={wanted !== ''}
+        loading={asking || phase === 'loading'}
+        more={more}
+        onMore={wantMore}
+      />
       {creating && <NewRoomDialog onClose={close} />}
     </nav>
   );

@@ -60,9 +60,12 @@ export function useMoreRooms(watched: readonly RoomRowFragment[]) {
     [client],
   );
 
+  /** Whether there are rooms that were not read. */
+  const more = held.more && watched.length >= WATCHED_ROOMS;
+
   /** Reads the next page; does nothing while one is read, and when there is none. */
   const wantMore = useCallback(() => {
-    if (reading.current || !held.more || watched.length < WATCHED_ROOMS) return;
+    if (reading.current || !more) return;
     reading.current = true;
     const next = async () => {
       const page = await read(held);
@@ -70,7 +73,7 @@ export function useMoreRooms(watched: readonly RoomRowFragment[]) {
       reading.current = false;
     };
     void next();
-  }, [held, watched.length, read]);
+  }, [held, more, read]);
 
   const above = new Set(watched.map(({ id }) => id));
 
@@ -91,7 +94,7 @@ export function useMoreRooms(watched: readonly RoomRowFragment[]) {
   }
 
   const rooms = (below?.nodes ?? []).filter(isRoom).filter(({ id }) => !above.has(id));
-  return { rooms: [...watched, ...rooms], wantMore, readAgain };
+  return { rooms: [...watched, ...rooms], more, wantMore, readAgain };
 }
 
 /** Nothing, and an object without fields, stand for what is no room, or none any more. */
