@@ -1,6 +1,10 @@
 import { useEffect, useId, useRef, type ReactNode } from 'react';
+import { useChat } from '../session/chat-context.js';
 
-/** A modal dialog that is open while it is rendered. Escape closes it; the focus goes back to where it was. */
+/**
+ * A modal dialog that is open while it is rendered. Escape closes it, and so does another route; the focus goes back to
+ * where it was.
+ */
 export function Dialog({
   title,
   onClose,
@@ -12,6 +16,8 @@ export function Dialog({
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
+  const { router } = useChat();
+  useEffect(() => router.watch(onClose), [router, onClose]);
   useEffect(() => {
     const element = dialog.current;
     const before = document.activeElement;
