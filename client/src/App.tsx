@@ -6,11 +6,13 @@ import { WhoAmI } from './session/WhoAmI.js';
 import { useTexts } from './ui/language.js';
 import { RoomLink } from './ui/RoomLink.js';
 import { useRoute } from './ui/use-route.js';
+import { useRouteFocus } from './ui/use-route-focus.js';
 
 /** Two columns, rooms beside the open room; on a narrow screen one of them at a time. */
 export function App() {
   const { roomId } = useRoute();
   const texts = useTexts();
+  useRouteFocus();
   // An open room has the heading of the page.
   const Title = roomId === null ? 'h1' : 'div';
   return (

@@ -6,6 +6,11 @@ import { openChat } from './support/chat.js';
 import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 30_000 };
+const PHONE = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true };
+/** More marks on a letter than the server takes. */
+const TOWER = `Z${'\u0316\u0317'.repeat(20)}algo`;
+
+const hasFocus = (of: Locator) => of.evaluate((element) => element === document.activeElement);
 
 describe('for everyone', () => {
   const stage = useStage();
@@ -58,11 +63,10 @@ describe('for everyone', () => {
     const { page, ...window } = await openChat(stage.browser, stage.server.url());
     const { keyboard } = page;
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
-    const onIt = (of: Locator) => of.evaluate((element) => element === document.activeElement);
     /** Goes there by Tab alone, or by Shift+Tab. */
     const tabTo = async (of: Locator, key = 'Tab') => {
-      for (let turn = 0; turn < 12 && !(await onIt(of)); turn++) await keyboard.press(key);
-      expect(await onIt(of)).toBe(true);
+      for (let turn = 0; turn < 12 && !(await hasFocus(of)); turn++) await keyboard.press(key);
+      expect(await hasFocus(of)).toBe(true);
     };
     await window.roomLink('By keyboard').waitFor();
     const who = page.getByRole('button', { name: 'You are' });
@@ -74,7 +78,7 @@ describe('for everyone', () => {
     await keyboard.type('Keys');
     await keyboard.press('Enter');
     await page.getByRole('button', { name: 'You are Keys' }).waitFor();
-    await expect.poll(() => onIt(who), SOON).toBe(true);
+    await expect.poll(() => hasFocus(who), SOON).toBe(true);
     const newRoom = page.getByRole('button', { name: 'New room' });
     await tabTo(newRoom);
     await keyboard.press('Enter');
@@ -105,5 +109,47 @@ describe('for everyone', () => {
     await keyboard.press('Enter');
     await expect.poll(() => window.texts(), SOON).toEqual(['typed\ntwice']);
     await tabTo(window.log, 'Shift+Tab');
+  });
+
+  it('the focus goes on where the reader does when what had it is gone', async () => {
+    const roomId = await createRoom(stage.server.url(), visitor, 'Focus');
+    for (let number = 1; number <= 40; number++) {
+      await sendMessage(stage.server.url(), visitor, { roomId, text: `message ${number}` });
+    }
+    const { page, log, composer, ...window } = await openChat(stage.browser, stage.server.url(), {
+      path: `/rooms/${roomId}`,
+    });
+    await window.message('message 40').waitFor();
+    await log.focus();
+    await page.keyboard.press('Home');
+    const jump = page.getByRole('button', { name: 'Jump to newest' });
+    await jump.press('Enter');
+    await expect.poll(() => hasFocus(log), SOON).toBe(true);
+    for (const text of [`one ${TOWER}`, `two ${TOWER}`]) await window.send(text);
+    const [one, two] = [window.message(`one ${TOWER}`), window.message(`two ${TOWER}`)];
+    const button = (of: Locator, name: string) => of.getByRole('button', { name });
+    await button(two, 'Discard').waitFor();
+    await button(one, 'Retry').press('Enter');
+    await expect.poll(() => hasFocus(button(two, 'Retry')), SOON).toBe(true);
+    await button(two, 'Discard').press('Enter');
+    await button(one, 'Discard').press('Enter');
+    await expect.poll(() => hasFocus(composer), SOON).toBe(true);
+  });
+
+  it('on a phone the focus goes from the list into a room and back, and no dialog stays open', async () => {
+    await createRoom(stage.server.url(), visitor, 'Pocket');
+    const { page, ...window } = await openChat(stage.browser, stage.server.url(), PHONE);
+    await window.roomLink('Pocket').tap();
+    await expect.poll(() => hasFocus(page.getByRole('heading', { name: 'Pocket' })), SOON).toBe(true);
+    await page.getByRole('link', { name: 'All rooms' }).tap();
+    await expect.poll(() => hasFocus(window.roomLink('Pocket')), SOON).toBe(true);
+    await window.roomLink('Pocket').tap();
+    const who = page.getByRole('button', { name: 'You are' });
+    await who.tap();
+    await page.getByRole('dialog').waitFor();
+    await page.goBack();
+    await window.roomLink('Pocket').waitFor();
+    await expect.poll(() => page.getByRole('dialog').count(), SOON).toBe(0);
+    await expect.poll(() => hasFocus(who), SOON).toBe(true);
   });
 });

@@ -1,6 +1,9 @@
 import { useChat } from '../session/chat-context.js';
 import { useTexts } from '../ui/language.js';
+import { passFocusTo } from '../ui/pass-focus.js';
 import { useSelected } from '../ui/use-readable.js';
+
+const toLog = passFocusTo(() => document.querySelector<HTMLElement>('[role=log]'));
 
 /** Leads from older messages to the newest, and says how many of those were not read yet. */
 export function JumpToNewest({ roomId, last, onJump }: { roomId: string; last: number; onJump: () => void }) {
@@ -8,7 +11,7 @@ export function JumpToNewest({ roomId, last, onJump }: { roomId: string; last: n
   const { unread } = useChat();
   const fresh = useSelected(unread.lastRead, (lastRead) => last - (lastRead.get(roomId) ?? last));
   return (
-    <button type="button" className="jump" onClick={onJump}>
+    <button type="button" className="jump" ref={toLog} onClick={onJump}>
       {texts.jumpToNewest}
       {fresh > 0 && <span className="jump-count"> {texts.newMessages(fresh)}</span>}
     </button>

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState, type ChangeEvent, type KeyboardEvent } from 'react';
 import { useSettingsQuery } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
+import { hasKeyboard } from '../ui/has-keyboard.js';
 import { useTexts } from '../ui/language.js';
 import { createEnterRule } from './composition-enter.js';
 
@@ -19,9 +20,8 @@ export function MessageComposer({ roomId }: { roomId: string }) {
   const [length, setLength] = useState(() => lengthOf(initial));
   const tooLong = length > most;
 
-  // Where there is a keyboard on the screen it would cover the room.
   useEffect(() => {
-    if (window.matchMedia('(pointer: fine)').matches) field.current?.focus();
+    if (hasKeyboard()) field.current?.focus();
   }, []);
 
   const keep = useCallback(

@@ -32,7 +32,7 @@ export function RoomPage({ roomId }: { roomId: string }) {
   if (phase === 'missing') {
     return (
       <div className="empty" role="alert">
-        <h1>{texts.roomNotFound}</h1>
+        <h1 tabIndex={-1}>{texts.roomNotFound}</h1>
         <p>{texts.roomNotFoundHint}</p>
         <RoomLink roomId={null}>{texts.allRooms}</RoomLink>
       </div>
@@ -44,7 +44,7 @@ export function RoomPage({ roomId }: { roomId: string }) {
         <RoomLink roomId={null} className="back" aria-label={texts.allRooms}>
           <span aria-hidden="true">←</span>
         </RoomLink>
-        <h1>{name === undefined ? texts.loading : <Name>{name}</Name>}</h1>
+        <h1 tabIndex={-1}>{name === undefined ? texts.loading : <Name>{name}</Name>}</h1>
         {header != null && (
           <p className="room-counts">
             <span>{texts.online(header.onlineCount)}</span>

@@ -1,4 +1,5 @@
 import { useTexts } from '../ui/language.js';
+import { passFocusTo } from '../ui/pass-focus.js';
 import type { Texts } from '../ui/texts.js';
 
 interface Look {
@@ -13,6 +14,8 @@ interface Look {
   readonly more: boolean;
 }
 
+const toSearch = passFocusTo(() => document.querySelector<HTMLElement>('input[type=search]'));
+
 /** Stands below the rooms: why there is none, or how far down the list was searched. */
 export function ListEnd({ onMore, ...look }: Look & { onMore: () => void }) {
   const texts = useTexts();
@@ -21,7 +24,7 @@ export function ListEnd({ onMore, ...look }: Look & { onMore: () => void }) {
     <div className="list-end">
       <output>{words}</output>
       {look.searching && look.more && (
-        <button type="button" className="button-small" onClick={onMore}>
+        <button type="button" className="button-small" ref={toSearch} onClick={onMore}>
           {texts.searchFurther}
         </button>
       )}
