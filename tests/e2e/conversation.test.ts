@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { startFaultProxy } from '../testkit/faults/proxy.js';
-import { openChat } from './support/chat.js';
+import { description, openChat } from './support/chat.js';
 import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 20_000 };
@@ -109,9 +109,14 @@ describe('two windows', () => {
     const ana = await openChat(stage.browser, stage.server.url());
     await ana.page.getByRole('button', { name: 'You are' }).click();
     const dialog = ana.page.getByRole('dialog');
-    await dialog.getByRole('textbox', { name: 'Display name' }).fill('x'.repeat(41));
+    const field = dialog.getByRole('textbox', { name: 'Display name' });
+    await field.fill('x'.repeat(41));
+    expect(await field.getAttribute('aria-invalid')).toBe('false');
     await dialog.getByRole('button', { name: 'Save' }).click();
-    await dialog.getByRole('alert').waitFor();
+    const told = await dialog.getByRole('alert').textContent();
+    expect(told).not.toBe('');
+    expect(await description(field)).toBe(told);
+    expect(await field.getAttribute('aria-invalid')).toBe('true');
     await ana.page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
     expect(await ana.page.getByRole('button', { name: 'You are' }).textContent()).not.toContain('xxx');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { foundation } from '../testkit/foundation.js';
 import { readLog } from '../testkit/seed.js';
 import { startServerChild } from '../testkit/server-child.js';
-import { openChat } from './support/chat.js';
+import { description, openChat } from './support/chat.js';
 import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 30_000 };
@@ -95,7 +95,8 @@ describe('a visitor and its pages', () => {
     const text = 'word '.repeat(20_000).trim();
     await ana.composer.focus();
     await ana.page.keyboard.insertText(text);
-    await ana.page.getByText('99,999 of at most 2,000 characters').waitFor();
+    await ana.page.getByRole('status').filter({ hasText: '99,999 of at most 2,000 characters' }).waitFor();
+    expect(await description(ana.composer)).toBe('99,999 of at most 2,000 characters');
     expect(await ana.page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true);
     await ana.page.keyboard.press('Enter');
     expect((await ana.composer.inputValue()).trim()).toBe(text);

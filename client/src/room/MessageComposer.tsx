@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState, type ChangeEvent, type KeyboardEvent } from 'react';
+import { useCallback, useEffect, useId, useRef, useState, type ChangeEvent, type KeyboardEvent } from 'react';
 import { useSettingsQuery } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { hasKeyboard } from '../ui/has-keyboard.js';
@@ -19,6 +19,8 @@ export function MessageComposer({ roomId }: { roomId: string }) {
   const [initial] = useState(() => storage.get(draftKey) ?? '');
   const [length, setLength] = useState(() => lengthOf(initial));
   const tooLong = length > most;
+  const showsLength = length > most * SHOW_LENGTH_FROM;
+  const lengthId = useId();
 
   useEffect(() => {
     if (hasKeyboard()) field.current?.focus();
@@ -65,6 +67,7 @@ export function MessageComposer({ roomId }: { roomId: string }) {
         ref={field}
         aria-label={texts.message}
         aria-invalid={tooLong}
+        aria-describedby={showsLength ? lengthId : undefined}
         placeholder={texts.messageHint}
         rows={1}
         dir="auto"
@@ -80,8 +83,14 @@ export function MessageComposer({ roomId }: { roomId: string }) {
           if (rule.compositionEnd(composed, timeStamp)) setTimeout(send, 0);
         }}
       />
-      {length > most * SHOW_LENGTH_FROM && (
-        <span className={tooLong ? 'length length-over' : 'length'}>{texts.tooLong(length, most)}</span>
+      {showsLength && (
+        <span
+          className={tooLong ? 'length length-over' : 'length'}
+          id={lengthId}
+          role={tooLong ? 'status' : undefined}
+        >
+          {texts.tooLong(length, most)}
+        </span>
       )}
       <button type="submit" className="primary" disabled={length === 0 || tooLong}>
         {texts.send}

@@ -1,9 +1,10 @@
-import { useId, useState, type FormEvent } from 'react';
+import { useState, type FormEvent } from 'react';
 import { useCreateRoomMutation } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { Dialog } from '../ui/Dialog.js';
 import { useTexts } from '../ui/language.js';
 import { RoomLink } from '../ui/RoomLink.js';
+import { TextField } from '../ui/TextField.js';
 import { problemText } from '../ui/texts.js';
 
 interface Problem {
@@ -15,7 +16,6 @@ interface Problem {
 export function NewRoomDialog({ onClose }: { onClose: () => void }) {
   const texts = useTexts();
   const { router, socket } = useChat();
-  const field = useId();
   const [name, setName] = useState('');
   const [problem, setProblem] = useState<Problem | null>(null);
   const [{ fetching }, createRoom] = useCreateRoomMutation();
@@ -42,24 +42,23 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={texts.newRoom} onClose={onClose}>
       <form onSubmit={(event) => void create(event)}>
-        <label htmlFor={field}>{texts.roomName}</label>
-        <input
-          id={field}
+        <TextField
+          label={texts.roomName}
           value={name}
-          onChange={(event) => setName(event.target.value)}
-          autoComplete="off"
-          required
+          onChange={setName}
+          problem={
+            problem && (
+              <>
+                {problem.text}{' '}
+                {problem.existingRoomId !== null && (
+                  <RoomLink roomId={problem.existingRoomId} onClick={onClose}>
+                    {texts.openRoom}
+                  </RoomLink>
+                )}
+              </>
+            )
+          }
         />
-        {problem !== null && (
-          <p role="alert" className="problem">
-            {problem.text}{' '}
-            {problem.existingRoomId !== null && (
-              <RoomLink roomId={problem.existingRoomId} onClick={onClose}>
-                {texts.openRoom}
-              </RoomLink>
-            )}
-          </p>
-        )}
         <div className="dialog-buttons">
           <button type="button" onClick={onClose}>
             {texts.cancel}

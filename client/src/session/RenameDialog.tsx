@@ -1,7 +1,8 @@
-import { useId, useState, type FormEvent } from 'react';
+import { useState, type FormEvent } from 'react';
 import { useRenameViewerMutation } from '../__generated__/operations.js';
 import { Dialog } from '../ui/Dialog.js';
 import { useTexts } from '../ui/language.js';
+import { TextField } from '../ui/TextField.js';
 import { ThemeChoice } from '../ui/ThemeChoice.js';
 import { problemText } from '../ui/texts.js';
 import { useChat } from './chat-context.js';
@@ -10,7 +11,6 @@ import { useChat } from './chat-context.js';
 export function RenameDialog({ name, onClose }: { name: string; onClose: () => void }) {
   const texts = useTexts();
   const { socket } = useChat();
-  const field = useId();
   const [displayName, setDisplayName] = useState(name);
   const [problem, setProblem] = useState<string | null>(null);
   const [{ fetching }, rename] = useRenameViewerMutation();
@@ -31,19 +31,12 @@ export function RenameDialog({ name, onClose }: { name: string; onClose: () => v
   return (
     <Dialog title={texts.youAre(name)} onClose={onClose}>
       <form onSubmit={(event) => void save(event)}>
-        <label htmlFor={field}>{texts.displayName}</label>
-        <input
-          id={field}
+        <TextField
+          label={texts.displayName}
           value={displayName}
-          onChange={(event) => setDisplayName(event.target.value)}
-          autoComplete="off"
-          required
+          onChange={setDisplayName}
+          problem={problem}
         />
-        {problem !== null && (
-          <p role="alert" className="problem">
-            {problem}
-          </p>
-        )}
         <ThemeChoice />
         <div className="dialog-buttons">
           <button type="button" onClick={onClose}>

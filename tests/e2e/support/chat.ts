@@ -1,4 +1,4 @@
-import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import type { Browser } from './browser.js';
 
 /** The web client as somebody at it sees it: found by roles and names alone. */
@@ -51,5 +51,12 @@ export async function openChat(
     roomId: () => decodeURIComponent(new URL(page.url()).pathname.split('/').at(-1) ?? ''),
   };
 }
+
+/** What is said about a field, as those hear it who do not see the page. */
+export const description = (field: Locator): Promise<string> =>
+  field.evaluate((element) => {
+    const ids = (element.getAttribute('aria-describedby') ?? '').split(' ');
+    return ids.map((id) => document.getElementById(id)?.textContent.trim() ?? '').join(' ');
+  });
 
 const connection = (page: Page, state: string) => page.getByRole('status', { name: state, exact: true });

@@ -1,0 +1,38 @@
+import { useId, type ReactNode } from 'react';
+
+/** A line of text that is asked for, and what was wrong with it. */
+export function TextField({
+  label,
+  value,
+  onChange,
+  problem,
+}: {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  /** Null while there is nothing to say. */
+  problem: ReactNode | null;
+}) {
+  const field = useId();
+  const told = useId();
+  const wrong = problem !== null;
+  return (
+    <>
+      <label htmlFor={field}>{label}</label>
+      <input
+        id={field}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+        autoComplete="off"
+        required
+        aria-invalid={wrong}
+        aria-describedby={wrong ? told : undefined}
+      />
+      {wrong && (
+        <p role="alert" className="problem" id={told}>
+          {problem}
+        </p>
+      )}
+    </>
+  );
+}
