@@ -16,6 +16,7 @@ import { createKeptCache } from '../src/graphql/kept-cache.js';
 import { createRoomKeeper } from '../src/room/room-keeper.js';
 import { followRoomList } from '../src/rooms/follow-room-list.js';
 import type { Chat } from '../src/session/chat.js';
+import { createToldName } from '../src/session/told-name.js';
 import type { Router } from '../src/ui/router.js';
 import { createThemeChoice } from '../src/ui/theme.js';
 import { answerOf } from './answers.js';
@@ -102,6 +103,7 @@ export async function openScene(scene: Scene): Promise<Chat> {
     unread,
     outbox,
     theme: createThemeChoice(storage, document.documentElement),
+    toldName: createToldName(storage, () => {}),
     roomList: followRoomList(client),
     router: routerTo(scene.open ?? null),
     forget: () => keptCache.forget(),

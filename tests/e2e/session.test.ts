@@ -19,6 +19,21 @@ describe('a visitor and its pages', () => {
     expect(others).toEqual([first, first]);
   });
 
+  it('hear at once of a new name that one of them was given', async () => {
+    const { page } = await openChat(stage.browser, stage.server.url());
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.getByRole('button', { name: 'You are' }).waitFor();
+    await page.getByRole('button', { name: 'You are' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('textbox', { name: 'Display name' }).fill('Two Windows');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    const called = (of: typeof page) => of.getByRole('button', { name: 'You are' }).textContent();
+    await expect
+      .poll(() => Promise.all([page, other].map(called)), SOON)
+      .toEqual(['Two Windows', 'Two Windows']);
+  });
+
   it('keep the colours that were chosen, whatever the system has', async () => {
     const { page } = await openChat(stage.browser, stage.server.url(), { colorScheme: 'light' });
     const colour = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

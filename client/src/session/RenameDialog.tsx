@@ -10,7 +10,7 @@ import { useChat } from './chat-context.js';
 /** Asks for another name. */
 export function RenameDialog({ name, onClose }: { name: string; onClose: () => void }) {
   const texts = useTexts();
-  const { socket } = useChat();
+  const { socket, toldName } = useChat();
   const [displayName, setDisplayName] = useState(name);
   const [problem, setProblem] = useState<string | null>(null);
   const [{ fetching }, rename] = useRenameViewerMutation();
@@ -23,9 +23,13 @@ export function RenameDialog({ name, onClose }: { name: string; onClose: () => v
     }
     const { data } = await rename({ input: { displayName } });
     const [refusal] = data?.renameViewer?.userErrors ?? [];
+    const renamed = data?.renameViewer?.visitor;
     if (refusal !== undefined) setProblem(problemText(texts, refusal));
-    else if (data?.renameViewer?.visitor == null) setProblem(texts.unavailable);
-    else onClose();
+    else if (renamed == null) setProblem(texts.unavailable);
+    else {
+      toldName.tell(renamed.displayName);
+      onClose();
+    }
   }
 
   return (

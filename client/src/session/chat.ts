@@ -20,6 +20,7 @@ import { followRoomList } from '../rooms/follow-room-list.js';
 import { createBrowserStorage } from '../ui/browser-storage.js';
 import { createRouter, type Router } from '../ui/router.js';
 import { createThemeChoice } from '../ui/theme.js';
+import { createToldName } from './told-name.js';
 
 /** Everything of one page that lives longer than a component. */
 export interface Chat {
@@ -32,6 +33,7 @@ export interface Chat {
   readonly router: Router;
   readonly rooms: RoomKeeper;
   readonly theme: ReturnType<typeof createThemeChoice>;
+  readonly toldName: ReturnType<typeof createToldName>;
   /** Forgets what is shown at a start before there is an answer, which may be what broke the page. */
   readonly forget: () => void;
 }
@@ -62,14 +64,17 @@ export function openChat(base: URL): Chat {
     if (document.hidden) writeDown();
   });
   const theme = createThemeChoice(storage, document.documentElement);
+  const askWho = () => {
+    const options = { requestPolicy: 'network-only' } as const;
+    void client.query<ViewerQuery, ViewerQueryVariables>(ViewerDocument, {}, options).toPromise();
+  };
+  // Another visitor than before: the cache must not go on showing the old one.
+  socket.visitorId.watch(askWho);
+  const toldName = createToldName(storage, askWho);
   window.addEventListener('storage', () => {
     unread.reload();
     theme.reload();
-  });
-  // Another visitor than before: the cache must not go on showing the old one.
-  socket.visitorId.watch(() => {
-    const options = { requestPolicy: 'network-only' } as const;
-    void client.query<ViewerQuery, ViewerQueryVariables>(ViewerDocument, {}, options).toPromise();
+    toldName.reload();
   });
   return {
     socket,
@@ -77,6 +82,7 @@ export function openChat(base: URL): Chat {
     storage,
     unread,
     theme,
+    toldName,
     outbox: createOutbox({
       connection: socket,
       store: createIndexedDbOutboxStore(`madang ${base.pathname}`),
