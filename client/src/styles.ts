@@ -4,3 +4,4 @@ import './ui/base.css';
 import './ui/layout.css';
 import './rooms/rooms.css';
 import './room/room.css';
+import './room/message.css';
