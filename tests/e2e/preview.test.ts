@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { createServer, type ViteDevServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SCENES } from '../../client/preview/scenes.js';
@@ -150,6 +150,22 @@ describe('the preview of npm run dev', () => {
     expect(await create()).toBe('Too many at once. Try again in 5 seconds.');
     await show('offline');
     expect(await create()).toBe('There is no connection right now. Try again when it is back.');
+  });
+
+  it('says below the search that there is no room, and shows the open one in colours of the system', async () => {
+    const { page, show } = await open({ forcedColors: 'active' });
+    await show('no-rooms');
+    const { y = NaN } = (await page.getByText('No rooms yet.').boundingBox()) ?? {};
+    const { bottom } = await page
+      .getByRole('searchbox')
+      .evaluate((element) => element.getBoundingClientRect().toJSON() as DOMRect);
+    expect(y - bottom).toBeLessThan(50);
+    await show('conversation');
+    const border = (of: Locator) => of.evaluate((element) => getComputedStyle(element).borderTopWidth);
+    const rooms = page.getByRole('navigation', { name: 'Rooms' });
+    expect(await border(rooms.getByRole('link', { name: 'Courtyard' }))).toBe('2px');
+    expect(await border(rooms.getByRole('link', { name: 'Music' }))).toBe('0px');
+    expect(await border(page.getByText('The lanterns are up.', { exact: true }))).toBe('1px');
   });
 
   it('stands beside the client itself, with the address that the server gives it', async () => {

@@ -9,7 +9,38 @@ const COLOUR = /#[\da-f]{3,8}\b|\b(?:rgba?|hsla?|oklch|lab|color-mix)\(|gradient
 const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).map((name) => join(FOLDER, name));
 const read = (file: string): string => readFileSync(file, 'utf8');
 
+/** The colours of a token, in light and in dark. */
+function colours(token: string): readonly string[] {
+  const [, light = '', dark = ''] =
+    new RegExp(`${token}: light-dark\\((#[\\da-f]{6}), (#[\\da-f]{6})\\)`).exec(read(TOKENS)) ?? [];
+  return [light, dark];
+}
+
+/** Relative luminance, as WCAG has it. */
+function luminance(colour: string): number {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5]
+    .map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+function contrast(one: string, other: string): number {
+  const [dark = 0, light = 0] = [one, other].map(luminance).toSorted((a, b) => a - b);
+  return (light + 0.05) / (dark + 0.05);
+}
+
 describe('design tokens', () => {
+  it('let a field be seen on its surface, and words be read on it, in light and in dark', () => {
+    const surfaces = colours('--surface');
+    const against = (token: string) =>
+      colours(token).map((colour, index) => contrast(colour, surfaces[index] ?? ''));
+    expect(contrast('#000000', '#ffffff')).toBe(21);
+    for (const field of against('--line-field')) expect(field).toBeGreaterThanOrEqual(3);
+    for (const words of [...against('--ink'), ...against('--ink-soft')]) {
+      expect(words).toBeGreaterThanOrEqual(4.5);
+    }
+  });
+
   it('are the only place where a colour is written', () => {
     const styles = files.filter((file) => file.endsWith('.css'));
     expect(read(TOKENS)).toMatch(COLOUR);
