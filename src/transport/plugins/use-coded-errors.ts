@@ -1,10 +1,10 @@
 import { GraphQLError } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
+import { getSSEProcessor, type Plugin } from 'graphql-yoga';
 import { toClientError } from '../../graphql/errors.js';
 import type { Ids } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import { badRequest, MAX_BODY_BYTES } from '../graphql-request.js';
-import { negotiate, toHttpAnswer, JSON_RESPONSE } from '../graphql-response.js';
+import { negotiate, toHttpAnswer, wantsEvents, JSON_RESPONSE } from '../graphql-response.js';
 
 const TOO_LARGE = 413;
 
@@ -31,16 +31,21 @@ export function createErrorMask({ log, ids }: { log: Logger; ids: Ids }) {
 
 /**
  * Writes every answer that is no stream by the rules of graphql-response.ts, so that the front and Yoga agree
- * on status, media type and form.
+ * on status, media type and form. A subscription is a stream of events, and so is the answer to whoever
+ * accepts events and no JSON; Yoga alone would prefer multipart where that is accepted too.
  */
 export function useCodedErrors(): Plugin {
+  const events = getSSEProcessor();
   return {
     onResultProcess(processing) {
       const { request, result } = processing;
-      if (Array.isArray(result) || Symbol.asyncIterator in result) return;
+      if (Array.isArray(result)) return;
       const accept = request.headers.get('accept');
-      if (accept?.includes('text/event-stream') === true) return;
       const negotiated = negotiate(accept);
+      if (Symbol.asyncIterator in result || (negotiated === null && wantsEvents(accept))) {
+        processing.setResultProcessor(events, 'text/event-stream');
+        return;
+      }
       const refusal = badRequest('The answer is JSON: accept application/graphql-response+json.', 406);
       const answer =
         negotiated === null

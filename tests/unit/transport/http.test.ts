@@ -271,6 +271,54 @@ describe('server-sent events', () => {
     expect(JSON.parse(all[0]!.data)).toMatchObject({ errors: [{ extensions: { code } }] });
   });
 
+  const URQL = [
+    'application/graphql-response+json',
+    'application/graphql+json',
+    'application/json',
+    'text/event-stream',
+    'multipart/mixed',
+  ].join(', ');
+  it.each<[string, string, number]>([
+    [URQL, 'application/graphql-response+json', 400],
+    ['text/event-stream, */*', 'application/json', 400],
+    ['*/*;q=0.1, text/event-stream', 'application/json', 400],
+    ['application/json, text/event-stream', 'application/json', 200],
+    ['Text/Event-Stream', 'text/event-stream', 200],
+    ['multipart/mixed, text/event-stream', 'text/event-stream', 200],
+  ])(
+    'with the header "Accept: %s" carry subscriptions, and the rest where no JSON is accepted',
+    async (accept, type, status) => {
+      const { url, source } = await startServer();
+      source.append();
+      const stream = await post(url, { query: COUNT, variables: { after: '0' } }, { accept });
+      expect(stream.headers.get('content-type')).toBe('text/event-stream');
+      for await (const { event, data } of events(stream)) {
+        expect([event, data]).toEqual(['next', '{"data":{"counted":{"number":1}}}']);
+        break;
+      }
+      for (const [query, expected] of [
+        ['{ hello }', 200],
+        ['{ nope }', status],
+      ] as const) {
+        const answer = await post(url, { query }, { accept });
+        expect([answer.status, answer.headers.get('content-type')?.split(';')[0]]).toEqual([expected, type]);
+      }
+    },
+  );
+
+  it.each(['multipart/mixed', 'text/event-stream;q=0, multipart/mixed', 'multipart/mixed, */*'])(
+    'are never replaced by multipart: "Accept: %s"',
+    async (accept) => {
+      const { url, calls } = await startServer();
+      const response = await post(url, { query: COUNT }, { accept });
+      expect([response.status, await codeOf(response)]).toEqual([
+        accept.includes('*/*') ? 400 : 406,
+        ['BAD_REQUEST'],
+      ]);
+      expect(calls.joins).toEqual([]);
+    },
+  );
+
   it('answer a bad token with 401', async () => {
     const { url } = await startServer();
     expect((await post(url, { query: COUNT }, { ...sse, authorization: 'Bearer no' })).status).toBe(401);
