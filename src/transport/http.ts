@@ -55,7 +55,6 @@ function answerText(response: ServerResponse, status: number, type: string, body
  * on.
  *
  * @param basePath - empty, or a path that begins with a slash and ends without one.
- * @param streams - holds the open event streams.
  */
 export function createRequestHandler(options: {
   readonly schema: GraphQLSchema;
@@ -72,10 +71,9 @@ export function createRequestHandler(options: {
   readonly health: () => Health;
   readonly draining: () => boolean;
   readonly overload: Pick<Overload, 'active' | 'admit'>;
-  readonly streams: Set<ServerResponse>;
   readonly streamKeeper: StreamKeeper;
 }) {
-  const { basePath, allowedOrigins, log, profile, schema, streams } = options;
+  const { basePath, allowedOrigins, log, profile, schema } = options;
   const http = createHttpOperations(options);
   const front = createFront(http);
   const yoga = createYogaHandler({ ...options, http, path: `${basePath}/graphql` });
@@ -108,10 +106,6 @@ export function createRequestHandler(options: {
     } else if (method === 'GET' && profile === 'public' && headers.accept?.includes('text/html') === true) {
       await graphiql(request, response);
     } else if (method === 'POST' || method === 'GET') {
-      if (wantsEvents(headers.accept)) {
-        streams.add(response);
-        response.once('close', () => streams.delete(response));
-      }
       await yoga(request, response);
     } else {
       refuse(response, badRequest('Send a GET or a POST.', 405, { allow: 'GET, POST, OPTIONS' }), []);

@@ -23,6 +23,7 @@ const FULL = {
  * `UNAUTHENTICATED`, as one of a socket is by 4403.
  */
 export function createStreamKeeper({ clock, places }: { clock: Clock; places: Places }) {
+  const streams = new Set<ServerResponse>();
   const parts = Array.from({ length: PARTS }, () => new Map<ServerResponse, Standing>());
   let part = 0;
   let placed = 0;
@@ -39,6 +40,8 @@ export function createStreamKeeper({ clock, places }: { clock: Clock; places: Pl
   return {
     start: () => void (cancel = clock.after(LOOK_INTERVAL_MS, look)),
     stop: () => cancel(),
+    /** Those that are open. */
+    streams,
 
     /**
      * Takes a place for a stream until it is closed, and gives null, or why there is none.
@@ -53,9 +56,11 @@ export function createStreamKeeper({ clock, places }: { clock: Clock; places: Pl
       }
       const own = parts[placed % PARTS];
       placed += 1;
+      streams.add(stream);
       if (standing !== null) own?.set(stream, standing);
       const leave = (): void => {
         own?.delete(stream);
+        streams.delete(stream);
         places.leave(address);
       };
       if (stream.closed) leave();

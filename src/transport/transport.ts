@@ -53,7 +53,6 @@ export function createTransport(options: TransportOptions) {
   const { basePath, clock, log, services } = options;
   const ownsServer = options.server === undefined;
   const server = options.server ?? createHttpServer();
-  const streams = new Set<ServerResponse>();
   const callers = createCallers({ ...options, visitors: services.visitors });
   const path = `${basePath}/graphql`;
   const places = createPlaces(options);
@@ -67,12 +66,13 @@ export function createTransport(options: TransportOptions) {
     path,
     refusing: () => drain.refusing(),
   });
-  const drain = createDrain({ clock, log, server, ownsServer, connections: sockets.connections, streams });
+  const { connections } = sockets;
+  const { streams } = streamKeeper;
+  const drain = createDrain({ clock, log, server, ownsServer, connections, streams });
   const handler = createRequestHandler({
     ...options,
     callers,
     limits: services.limits,
-    streams,
     streamKeeper,
     draining: () => drain.draining(),
   });

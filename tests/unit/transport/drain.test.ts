@@ -4,6 +4,21 @@ import { startServer } from './kit/server.ts';
 
 const COUNT = 'subscription { counted { number } }';
 const patient = { timeout: 20_000 };
+const json = { 'content-type': 'application/json' };
+
+/** A server whose mutation `add` runs until the test ends it. */
+async function withMutation() {
+  const server = await startServer();
+  let finish: (value: number) => void = () => undefined;
+  const running = new Promise<number>((resolve) => (finish = resolve));
+  const begun = new Promise<void>((resolve) => {
+    server.schema.getMutationType()!.getFields()['add']!.resolve = () => {
+      resolve();
+      return running;
+    };
+  });
+  return { ...server, mutation: { begun, finish } };
+}
 
 describe('a drain', () => {
   it('FOLLOW-1: without delay and window ends all sockets with 1012 at once, without completing a subscription', async () => {
@@ -50,30 +65,38 @@ describe('a drain', () => {
   });
 
   it('waits for the mutations of a socket before it closes it', async () => {
-    const { url, schema, transport } = await startServer();
-    let finish: (value: number) => void = () => undefined;
-    const running = new Promise<number>((resolve) => (finish = resolve));
-    let begun = false;
-    schema.getMutationType()!.getFields()['add']!.resolve = () => {
-      begun = true;
-      return running;
-    };
+    const { url, transport, mutation } = await withMutation();
     const socket = openSocket(url);
     await socket.init();
     socket.subscribe('1', 'mutation { add }');
-    await vi.waitFor(() => expect(begun).toBe(true), patient);
+    await mutation.begun;
     const drained = transport.drain({ delayMs: 0, windowMs: 0 });
-    setTimeout(() => finish(7), 100);
+    setTimeout(() => mutation.finish(7), 100);
     await drained;
     expect((await socket.closed()).code).toBe(1012);
     expect(socket.of('1')[0]?.payload).toEqual({ data: { add: 7 } });
+  });
+
+  it('lets a mutation end whose client would also accept events', async () => {
+    const { url, transport, mutation } = await withMutation();
+    const answer = fetch(url, {
+      method: 'POST',
+      headers: { ...json, accept: 'application/json, text/event-stream' },
+      body: JSON.stringify({ query: 'mutation { add }' }),
+    });
+    await mutation.begun;
+    const drained = transport.drain({ delayMs: 0, windowMs: 1 });
+    await vi.waitFor(() => expect(transport.server.listening).toBe(false), patient);
+    mutation.finish(7);
+    expect(await (await answer).json()).toEqual({ data: { add: 7 } });
+    await drained;
   });
 
   it('FOLLOW-1: cuts event streams without an event of completion', async () => {
     const { url, transport, calls, source } = await startServer();
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      headers: { ...json, accept: 'text/event-stream' },
       body: JSON.stringify({ query: COUNT }),
     });
     await vi.waitFor(() => expect(calls.joins).toHaveLength(1), patient);
