@@ -11,6 +11,8 @@ const LOOK_INTERVAL_MS = 1000;
 const PARTS = 5;
 /** A place may be free again after this, as for sockets. */
 const RETRY_AFTER_MS = 5000;
+/** Another instance has places at once. */
+const RETRY_ELSEWHERE_MS = 1000;
 
 const FULL = {
   capacity: { code: 'OVERLOADED', message: 'No room for more event streams.' },
@@ -22,7 +24,16 @@ const FULL = {
  * the token that they were opened with. Such a stream is cut, never completed: its client comes back and is told
  * `UNAUTHENTICATED`, as one of a socket is by 4403.
  */
-export function createStreamKeeper({ clock, places }: { clock: Clock; places: Places }) {
+export function createStreamKeeper({
+  clock,
+  places,
+  refusing,
+}: {
+  clock: Clock;
+  places: Places;
+  /** Whether the server is going away. */
+  refusing: () => boolean;
+}) {
   const streams = new Set<ServerResponse>();
   const parts = Array.from({ length: PARTS }, () => new Map<ServerResponse, Standing>());
   let part = 0;
@@ -49,6 +60,9 @@ export function createStreamKeeper({ clock, places }: { clock: Clock; places: Pl
      * @param standing - for how long its token holds; null: for ever.
      */
     add(stream: ServerResponse, address: string, standing: Standing | null): GraphQLError | null {
+      if (refusing()) {
+        return codedGraphQLError('OVERLOADED', 'Going away; subscribe again.', RETRY_ELSEWHERE_MS);
+      }
       const full = places.take(address);
       if (full !== null) {
         const { code, message } = FULL[full];

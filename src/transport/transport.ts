@@ -56,7 +56,8 @@ export function createTransport(options: TransportOptions) {
   const callers = createCallers({ ...options, visitors: services.visitors });
   const path = `${basePath}/graphql`;
   const places = createPlaces(options);
-  const streamKeeper = createStreamKeeper({ clock, places });
+  const refusing = (): boolean => drain.refusing();
+  const streamKeeper = createStreamKeeper({ clock, places, refusing });
   let watched: ReturnType<typeof watchDescriptors> | undefined;
   const sockets = createWebSockets({
     ...options,
@@ -64,7 +65,7 @@ export function createTransport(options: TransportOptions) {
     limits: services.limits,
     places,
     path,
-    refusing: () => drain.refusing(),
+    refusing,
   });
   const { connections } = sockets;
   const { streams } = streamKeeper;

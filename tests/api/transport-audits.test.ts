@@ -56,6 +56,7 @@ describe('the audits of GraphQL over HTTP', () => {
       streamKeeper: createStreamKeeper({
         clock: systemClock,
         places: createPlaces({ maxSockets: 10, maxSocketsPerAddress: 10 }),
+        refusing: () => false,
       }),
       profile: 'public',
       path: '/graphql',

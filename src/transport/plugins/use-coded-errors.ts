@@ -57,5 +57,9 @@ export function useCodedErrors(): Plugin {
         'application/json',
       );
     },
+    onResponse({ response }) {
+      // Whether a connection is kept is for the edge to say (http.ts).
+      response.headers.delete('connection');
+    },
   };
 }

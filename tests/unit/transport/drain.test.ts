@@ -1,4 +1,6 @@
-import { describe, expect, it, vi } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openSocket, refusedUpgrade } from '../../testkit/bare-socket.ts';
 import { startServer } from './kit/server.ts';
 
@@ -111,6 +113,30 @@ describe('a drain', () => {
     await expect(read).rejects.toThrow('terminated');
     expect(text).not.toContain('complete');
     await vi.waitFor(() => expect(calls.leaves).toHaveLength(1), patient);
+  });
+
+  it('lets no event stream in once it lets in no socket', async () => {
+    const host = createServer();
+    const { transport, calls } = await startServer({ server: host });
+    await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void host.close());
+    const { port } = host.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}/graphql`;
+    const sockets = [openSocket(url), openSocket(url)];
+    for (const socket of sockets) await socket.init();
+    void transport.drain({ delayMs: 0, windowMs: 600_000 });
+    await vi.waitFor(async () => {
+      expect((await refusedUpgrade(port, '/graphql')).status).toBe(503);
+    }, patient);
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { ...json, accept: 'text/event-stream' },
+      body: JSON.stringify({ query: COUNT }),
+    });
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await response.text()).toContain('"code":"OVERLOADED","retryAfterMs":1000');
+    expect(response.headers.get('connection')).toBe('close');
+    expect(calls.joins).toEqual([]);
   });
 
   it('called a second time ends everything now, also those that do not answer', async () => {
