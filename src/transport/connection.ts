@@ -121,13 +121,14 @@ const isFull = ({ socket }: Connection): boolean => socket.writableNeedDrain && 
 /** While the connection is full nothing is written; whoever has something to say waits for `onceWritable`. */
 export const isWritable = (connection: Connection): boolean => isOpen(connection) && !isFull(connection);
 
-function drained(connection: Connection): void {
+/** Wakes whoever waits for room: there is some, or the socket has ended. */
+export function drained(connection: Connection): void {
   const waiting = connection.parked ?? [];
   connection.parked = null;
   for (const listener of waiting) listener();
 }
 
-/** Calls `listener` once when there is room again; never when the socket ends first. */
+/** Calls `listener` once, when there is room again or the socket has ended. */
 export function onceWritable(connection: Connection, listener: () => void): void {
   if (connection.parked !== null) {
     connection.parked.push(listener);
@@ -138,7 +139,7 @@ export function onceWritable(connection: Connection, listener: () => void): void
   else setImmediate(drained, connection);
 }
 
-/** Sends a message when there is room for it. */
+/** Sends a message when there is room for it; what is left when the socket ends is dropped. */
 export function send(connection: Connection, text: string): void | Promise<void> {
   if (isWritable(connection)) return connection.ws.send(text);
   if (!isOpen(connection)) return undefined;

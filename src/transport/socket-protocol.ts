@@ -16,6 +16,7 @@ import type { Standing } from '../visitors/visitor-token.js';
 import type { Callers } from './caller.js';
 import {
   closeConnection,
+  drained,
   forgetTurn,
   isOpen,
   send,
@@ -235,6 +236,7 @@ export function createSocketProtocol({
     /** Ends all that the socket had open. */
     async closed(connection: Connection, code: number, reason: string): Promise<void> {
       for (const turn of connection.turns) end(connection, turn);
+      drained(connection);
       await connection.session?.closed(code, reason);
     },
   };

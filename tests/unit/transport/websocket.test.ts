@@ -411,4 +411,25 @@ describe('an operation on a socket', () => {
     await vi.waitFor(() => expect(numbers(socket.of('1')).at(-1)).toBe(12_000), { timeout: 40_000 });
     expect(numbers(socket.of('1'))).toEqual(Array.from({ length: 12_000 }, (_, i) => i + 1));
   }, 90_000);
+
+  it('of a socket that did not read is over when the socket ends', async () => {
+    const { url, metrics } = await startServer();
+    const active = async () => (await metrics.wsOperationsActive.get()).values[0]?.value;
+    const socket = openSocket(url);
+    await socket.init();
+    socket.ws.pause();
+    let sent = 0;
+    await vi.waitFor(
+      async () => {
+        for (let more = 0; more < 10; more += 1) {
+          sent += 1;
+          socket.subscribe(String(sent), 'query($n: String!) { hello(name: $n) }', { n: 'x'.repeat(60_000) });
+        }
+        expect(await active()).toBeGreaterThanOrEqual(40);
+      },
+      { timeout: 40_000, interval: 100 },
+    );
+    socket.ws.terminate();
+    await vi.waitFor(async () => expect(await active()).toBe(0), patient);
+  }, 90_000);
 });
