@@ -90,7 +90,11 @@ export function createDrain({
       if (ownsServer && server.listening) server.close(() => resolve());
       else resolve();
     });
-    if (ownsServer) server.closeIdleConnections();
+    if (ownsServer) {
+      server.closeIdleConnections();
+      // An answer under way may have promised to keep its connection; 0 would keep it for ever.
+      server.keepAliveTimeout = 1;
+    }
     tell('drain: nobody new is let in, connections are sent away');
     await sendAllAway(windowMs);
     const gone = Promise.all([

@@ -61,13 +61,14 @@ export const refuse = (response: ServerResponse, error: GraphQLError, before: re
  * `POST` with a JSON body and a JSON answer, the way of most operations, without the cost of a general server:
  * the same `prepare` and `execute` as everywhere.
  *
- * Its `before`: headers that every answer has, names and values in turn. None may have been set on the response.
+ * Its `before`: headers that every answer has when it is written, names and values in turn. None may have been set on
+ * the response.
  */
 export function createFront(http: HttpOperations) {
   return async (
     request: IncomingMessage,
     response: ServerResponse,
-    before: readonly string[],
+    before: () => readonly string[],
   ): Promise<void> => {
     try {
       const { headers } = request;
@@ -79,10 +80,11 @@ export function createFront(http: HttpOperations) {
       }
       if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
       const params = requestOfBody(await readBody(request));
-      write(response, toHttpAnswer(await http.run(request, params), negotiated), before);
+      const answer = toHttpAnswer(await http.run(request, params), negotiated);
+      write(response, answer, before());
     } catch (error) {
       if (!(error instanceof GraphQLError)) response.destroy();
-      else refuse(response, error, before);
+      else refuse(response, error, before());
     }
   };
 }

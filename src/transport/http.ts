@@ -81,26 +81,24 @@ export function createRequestHandler(options: {
   const client = createClientFiles({ folder: options.clientFolder, prefix: `${basePath}/client` });
   const sdl = profile === 'public' ? `${printSchema(schema)}\n` : null;
 
-  async function graphql(
-    request: IncomingMessage,
-    response: ServerResponse,
-    always: readonly string[],
-  ): Promise<void> {
+  const always = (): readonly string[] => (options.draining() ? ALWAYS_WHEN_DRAINING : ALWAYS);
+
+  async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, headers } = request;
     const preflight =
       method === 'OPTIONS' ? (headers['access-control-request-headers'] ?? 'content-type') : undefined;
     const cors = Object.entries(corsHeaders(headers.origin, allowedOrigins, preflight)).flat();
-    const before = cors.length === 0 ? always : [...always, ...cors];
+    const before = (): readonly string[] => (cors.length === 0 ? always() : [...always(), ...cors]);
     const isNewcomer = headers.authorization === undefined && method !== 'OPTIONS';
     const wait = isNewcomer ? await options.overload.admit() : null;
     // Who went away while it waited is not served.
     if (response.destroyed) return;
     if (wait !== null) {
       const words = 'The server is too busy for newcomers. Try again.';
-      return refuse(response, codedGraphQLError('OVERLOADED', words, wait), before);
+      return refuse(response, codedGraphQLError('OVERLOADED', words, wait), before());
     }
     if (method === 'POST' && !wantsEvents(headers.accept)) return front(request, response, before);
-    setHeaders(response, before);
+    setHeaders(response, before());
     if (method === 'OPTIONS') {
       response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
     } else if (method === 'GET' && profile === 'public' && headers.accept?.includes('text/html') === true) {
@@ -154,13 +152,12 @@ export function createRequestHandler(options: {
     /** Answers a request. Never throws or rejects. */
     async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
       try {
-        const always = options.draining() ? ALWAYS_WHEN_DRAINING : ALWAYS;
         const path = pathOf(request);
         if (!isHost(request)) {
-          return refuse(response, badRequest('The Host header is not a host.'), always);
+          return refuse(response, badRequest('The Host header is not a host.'), always());
         }
-        if (path === '/graphql') return await graphql(request, response, always);
-        setHeaders(response, always);
+        if (path === '/graphql') return await graphql(request, response);
+        setHeaders(response, always());
         if (path === null) return answerText(response, 404, 'text/plain', 'There is nothing here.\n');
         return await route(request, response, path);
       } catch (error) {

@@ -1,11 +1,16 @@
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { Agent, createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { systemClock } from '../../../src/lib/clock.ts';
 import { openSocket, refusedUpgrade } from '../../testkit/bare-socket.ts';
 import { startServer } from './kit/server.ts';
 
 const COUNT = 'subscription { counted { number } }';
 const patient = { timeout: 20_000 };
+/** How long a drain waits for those who are left. */
+const LAST_WAIT_MS = 5000;
 const json = { 'content-type': 'application/json' };
 
 /** A server whose mutation `add` runs until the test ends it. */
@@ -103,15 +108,15 @@ describe('a drain', () => {
     });
     await vi.waitFor(() => expect(calls.joins).toHaveLength(1), patient);
     source.append();
-    let text = '';
+    let told = '';
     const read = (async () => {
       for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-        text += new TextDecoder().decode(chunk);
-        if (text.includes('"number":1')) void transport.drain({ delayMs: 0, windowMs: 0 });
+        told += new TextDecoder().decode(chunk);
+        if (told.includes('"number":1')) void transport.drain({ delayMs: 0, windowMs: 0 });
       }
     })();
     await expect(read).rejects.toThrow('terminated');
-    expect(text).not.toContain('complete');
+    expect(told).not.toContain('complete');
     await vi.waitFor(() => expect(calls.leaves).toHaveLength(1), patient);
   });
 
@@ -137,6 +142,41 @@ describe('a drain', () => {
     expect(await response.text()).toContain('"code":"OVERLOADED","retryAfterMs":1000');
     expect(response.headers.get('connection')).toBe('close');
     expect(calls.joins).toEqual([]);
+  });
+
+  it('ends with the last answer, on a connection that its client would keep', async () => {
+    const clock = {
+      ...systemClock,
+      after: (ms: number, callback: () => void) =>
+        ms < LAST_WAIT_MS ? systemClock.after(ms, callback) : () => undefined,
+    };
+    const { port, transport, schema } = await startServer({ clock });
+    const begun: unknown[] = [];
+    let finish: (value: string) => void = () => undefined;
+    const running = new Promise<string>((resolve) => (finish = resolve));
+    schema.getQueryType()!.getFields()['hello']!.resolve = () => {
+      begun.push(1);
+      return running;
+    };
+    const agent = new Agent({ keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    const post = { method: 'POST', path: '/graphql', headers: json };
+    const get = { path: '/graphql?query=%7Bhello%7D' };
+    const answers = [post, get].map(async (options) => {
+      const asked = request({ port, agent, ...options }).end(options === post ? '{"query":"{hello}"}' : '');
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      return [answer.headers.connection, await text(answer)];
+    });
+    await vi.waitFor(() => expect(begun).toHaveLength(2), patient);
+    const drained = transport.drain({ delayMs: 0, windowMs: 1 });
+    await vi.waitFor(() => expect(transport.server.listening).toBe(false), patient);
+    finish('you');
+    const body = '{"data":{"hello":"you"}}';
+    expect(await Promise.all(answers)).toEqual([
+      ['close', body],
+      ['keep-alive', body],
+    ]);
+    await drained;
   });
 
   it('called a second time ends everything now, also those that do not answer', async () => {
