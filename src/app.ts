@@ -176,6 +176,7 @@ export function createApp(config: Config, options: AppOptions): App {
     }
     await Promise.race([services.presence.started, sleep(clock, PRESENCE_PATIENCE_MS)]);
     stopping.signal.throwIfAborted();
+    opened.add('transport', () => transport.stop());
     transport.start();
     const port =
       options.server === undefined ? await transport.listen(config.http.port, config.http.host) : null;

@@ -123,8 +123,10 @@ export function createTransport(options: TransportOptions) {
     },
 
     /** Ends every connection, spread over a window; see `createDrain`. */
-    async drain(drainOptions: DrainOptions): Promise<void> {
-      await drain.drain(drainOptions);
+    drain: (drainOptions: DrainOptions): Promise<void> => drain.drain(drainOptions),
+
+    /** Undoes `start`, after the connections have ended or when there were none. */
+    stop(): void {
       watched?.stop();
       sockets.stop();
       streamKeeper.stop();

@@ -1,10 +1,15 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createApp } from '../../src/app.js';
+import { loadConfig } from '../../src/config.js';
+import { systemClock, type Clock } from '../../src/lib/clock.js';
+import { silentLogger } from '../../src/lib/logger.js';
 import { readFigures } from '../faults/figures.js';
 import { GENEROUS, testKeys } from '../testkit/foundation.js';
 import { spawnServer, startServerChild } from '../testkit/server-child.js';
@@ -21,6 +26,15 @@ async function dataDir(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'madang-start-'));
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
   return folder;
+}
+
+async function portInUse(): Promise<string> {
+  const other = createServer();
+  cleanups.push(() => other.close());
+  other.listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const address = other.address();
+  return String(typeof address === 'object' && address !== null ? address.port : 0);
 }
 
 /** Starts a server that must refuse; what it said. */
@@ -50,15 +64,8 @@ describe('a server that cannot start says why in words, and exits with 1', () =>
   });
 
   it('names a port in use', async () => {
-    const other = createServer();
-    const port = await new Promise<number>((resolve) => {
-      other.listen(0, '127.0.0.1', () => {
-        const address = other.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-    cleanups.push(() => other.close());
-    await expect(refusal({ PORT: String(port) })).resolves.toContain(`PORT ${port}`);
+    const port = await portInUse();
+    await expect(refusal({ PORT: port })).resolves.toContain(`PORT ${port}`);
   });
 
   it('names a data folder in use by another server, which goes on', async () => {
@@ -106,6 +113,31 @@ describe('a server that cannot start says why in words, and exits with 1', () =>
     const second = await startServerChild({ env });
     cleanups.push(() => second.stop('SIGINT'));
     await expect(fetch(`${second.url()}/readyz`)).resolves.toMatchObject({ status: 200 });
+  });
+});
+
+describe('a start that fails within the process of somebody else', () => {
+  it('leaves no timer behind', async () => {
+    const timers = new Set<() => void>();
+    const clock: Clock = {
+      ...systemClock,
+      after(ms, callback) {
+        const cancel = systemClock.after(ms, () => {
+          timers.delete(callback);
+          callback();
+        });
+        timers.add(callback);
+        return () => {
+          timers.delete(callback);
+          cancel();
+        };
+      },
+    };
+    const config = loadConfig({ DATA_DIR: await dataDir(), PORT: await portInUse() });
+    const app = createApp(config, { log: silentLogger, clock });
+    await expect(app.start()).rejects.toThrow('is in use');
+    // What nobody waits for any more ends by itself.
+    await vi.waitFor(() => expect([...timers].map(String)).toEqual([]), { timeout: 20_000 });
   });
 });
 

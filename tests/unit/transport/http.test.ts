@@ -483,6 +483,7 @@ describe('the edge', () => {
     expect((await fetch(`${base}/chat/livez`)).status).toBe(200);
     await openSocket(`${base}/chat/graphql`).init();
     await transport.drain({ delayMs: 0, windowMs: 0 });
+    transport.stop();
     expect(await (await fetch(`${base}/own`)).text()).toBe('mine');
   });
 });

@@ -102,7 +102,10 @@ export async function startServer(
   });
   transport.start();
   const port = options.server === undefined ? await transport.listen(0, '127.0.0.1') : 0;
-  onTestFinished(() => transport.drain({ delayMs: 0, windowMs: 0 }));
+  onTestFinished(async () => {
+    await transport.drain({ delayMs: 0, windowMs: 0 });
+    transport.stop();
+  });
   const base = `http://127.0.0.1:${port}${options.basePath ?? ''}`;
   return { ...world, transport, port, base, url: `${base}/graphql`, visitors, limits, health, load, metrics };
 }
