@@ -78,7 +78,8 @@ export interface Connection {
 }
 
 const NONE: readonly Turn[] = [];
-const always = (): boolean => true;
+/** The `inForce` of a socket that has no token of ours. */
+export const always = (): boolean => true;
 
 export const createConnection = ({
   id,

@@ -1,7 +1,7 @@
 import { CloseCode } from 'graphql-ws';
 import type { Clock } from '../lib/clock.js';
 import type { Standing } from '../visitors/visitor-token.js';
-import { closeConnection, type Connection } from './connection.js';
+import { always, closeConnection, type Connection } from './connection.js';
 
 /** Each socket is pinged this often; one that stays silent until the next ping is gone. */
 const PING_INTERVAL_MS = 12_000;
@@ -16,8 +16,6 @@ const STRIDE = 10;
 const INIT_WAIT_MS = 3000;
 /** A socket without an operation is closed after this. */
 const IDLE_MS = 300_000;
-
-const always = (): boolean => true;
 
 /** Every part equally often, in rounds of one each `STRIDE` parts. */
 const partOf = (place: number): number => (place * STRIDE + Math.floor((place * STRIDE) / PARTS)) % PARTS;
@@ -47,7 +45,7 @@ export function createSocketKeeper({ clock }: { clock: Clock }) {
     if (left <= 2 * PING_INTERVAL_MS) {
       connection.cancelWait = clock.after(Math.max(left, 0), () => {
         if ((connection.expiresAt ?? Number.POSITIVE_INFINITY) <= clock.now()) {
-          closeConnection(connection, 4403, 'The token has expired');
+          closeConnection(connection, CloseCode.Forbidden, 'The token has expired');
         } else {
           expire(connection);
         }
@@ -60,7 +58,7 @@ export function createSocketKeeper({ clock }: { clock: Clock }) {
     const idle = connection.operations === 0 && clock.monotonic() - connection.activeAt >= IDLE_MS;
     if (idle) return closeConnection(connection, 1000, 'Nothing to do');
     if (!connection.inForce())
-      return closeConnection(connection, 4403, 'The key of this token was taken out');
+      return closeConnection(connection, CloseCode.Forbidden, 'The key of this token was taken out');
     connection.alive = false;
     connection.ws.ping();
     if (connection.expiresAt !== null) expire(connection);
