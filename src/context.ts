@@ -9,7 +9,7 @@ import type { RoomService } from './rooms/room-service.js';
 import type { ChatSettings } from './settings/chat-settings.js';
 import type { Viewer } from './visitors/visitor.js';
 import type { VisitorService } from './visitors/visitor-service.js';
-import type { Standing } from './visitors/visitor-token.js';
+import type { TokenTerm } from './visitors/visitor-token.js';
 
 /** What the domains offer; made once by `createApp`. */
 export interface Services {
@@ -35,7 +35,7 @@ export interface Context {
   /** The client's address as rate limits count it (IPv6 by /64). */
   readonly address: string;
   /** Tells the connection that a fresh token was issued over it: a socket lives as long as that one holds. */
-  readonly tokenIssued: (token: Standing) => void;
+  readonly tokenIssued: (token: TokenTerm) => void;
   /** Aborts at the deadline of this operation, which all its store calls share. */
   readonly signal: AbortSignal;
 }
@@ -55,7 +55,7 @@ class OperationContext implements Context {
   readonly services: Services;
   readonly log: Logger;
   readonly address: string;
-  readonly tokenIssued: (token: Standing) => void;
+  readonly tokenIssued: (token: TokenTerm) => void;
   readonly signal: AbortSignal;
   readonly #ids: Pick<Ids, 'uuid'>;
   #loaders: Loaders | undefined;

@@ -1,6 +1,6 @@
 import type { OperationDefinitionNode, OperationTypeNode } from 'graphql';
 import type { Viewer } from '../visitors/visitor.js';
-import type { Standing } from '../visitors/visitor-token.js';
+import type { TokenTerm } from '../visitors/visitor-token.js';
 import type { CheckedDocument } from './document.js';
 
 /** What a client asks for, whatever brought it. */
@@ -28,5 +28,5 @@ export interface Caller {
   /** As rate limits count it. */
   readonly address: string;
   /** Hears of a token issued over this connection. */
-  readonly tokenIssued?: (token: Standing) => void;
+  readonly tokenIssued?: (token: TokenTerm) => void;
 }

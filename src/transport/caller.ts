@@ -6,7 +6,7 @@ import { createDeadlines } from '../lib/deadlines.js';
 import { CodedError } from '../lib/coded-error.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { Viewer, Visitor } from '../visitors/visitor.js';
-import type { Standing } from '../visitors/visitor-token.js';
+import type { TokenTerm } from '../visitors/visitor-token.js';
 import type { Identity, VisitorService } from '../visitors/visitor-service.js';
 import { createVisitorNames } from './visitor-names.js';
 
@@ -23,7 +23,7 @@ export interface HostIdentity {
 export interface SocketIdentity {
   readonly viewer: Viewer;
   /** For how long its token holds, unless that is renewed; null: for ever. */
-  readonly standing: Standing | null;
+  readonly term: TokenTerm | null;
   readonly ack: Record<string, unknown>;
 }
 
@@ -138,7 +138,7 @@ export function createCallers({
       const identity = await identified(request);
       if (identity === null) throw refused('The host of this chat does not know you.');
       const { viewer } = identity;
-      return { viewer, standing: null, ack: { visitor: visitorPayload(await present(viewer)) } };
+      return { viewer, term: null, ack: { visitor: visitorPayload(await present(viewer)) } };
     }
     const given = tokenOfParams(params);
     if (given === null) {
@@ -148,13 +148,13 @@ export function createCallers({
         throw new CodedError('RATE_LIMITED', message, retryAfterMs === undefined ? {} : { retryAfterMs });
       }
       const { viewer, visitor, token, expiresAt } = made.value;
-      return { viewer, standing: made.value, ack: { token, expiresAt, visitor: visitorPayload(visitor) } };
+      return { viewer, term: made.value, ack: { token, expiresAt, visitor: visitorPayload(visitor) } };
     }
-    const { viewer, standing, renewed } = await visitors.authenticate(given);
+    const { viewer, term, renewed } = await visitors.authenticate(given);
     const token = renewed?.token ?? given;
-    const held = renewed ?? standing;
+    const held = renewed ?? term;
     const visitor = visitorPayload(await present(viewer));
-    return { viewer, standing: held, ack: { token, expiresAt: held?.expiresAt, visitor } };
+    return { viewer, term: held, ack: { token, expiresAt: held?.expiresAt, visitor } };
   }
 
   return {

@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { RateLimits } from '../limits/rate-limits.js';
-import type { Standing } from '../visitors/visitor-token.js';
+import type { TokenTerm } from '../visitors/visitor-token.js';
 import type { Callers } from './caller.js';
 import { badRequest } from './graphql-request.js';
 import { createRefusedCallers } from './refused-callers.js';
@@ -17,7 +17,7 @@ export interface Admitted {
   readonly prepared: Prepared;
   readonly caller: Caller;
   /** For how long the caller's token holds; null without one, or for ever. */
-  readonly standing: Standing | null;
+  readonly term: TokenTerm | null;
 }
 
 /**
@@ -65,7 +65,7 @@ export function createHttpOperations({
         const remedy = 'Subscribe over WebSocket, or with `Accept: text/event-stream`.';
         return { errors: [badRequest(`A subscription has more than one result. ${remedy}`)] };
       }
-      return { prepared, caller, standing: identity?.standing ?? null };
+      return { prepared, caller, term: identity?.term ?? null };
     } catch (error) {
       return { errors: [toClientError(error, { log, requestId: ids.uuid() })] };
     }

@@ -1,6 +1,6 @@
 import { CloseCode } from 'graphql-ws';
 import type { Clock } from '../lib/clock.js';
-import type { Standing } from '../visitors/visitor-token.js';
+import type { TokenTerm } from '../visitors/visitor-token.js';
 import { always, closeConnection, type Connection } from './connection.js';
 
 /** Each socket is pinged this often; one that stays silent until the next ping is gone. */
@@ -92,7 +92,7 @@ export function createSocketKeeper({ clock }: { clock: Clock }) {
       endWait(connection);
     },
     /** For how long the token of this socket holds; null: for ever. */
-    holds(connection: Connection, token: Standing | null): void {
+    holds(connection: Connection, token: TokenTerm | null): void {
       connection.expiresAt = token?.expiresAt.getTime() ?? null;
       connection.inForce = token?.inForce ?? always;
       expire(connection);

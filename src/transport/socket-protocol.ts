@@ -12,7 +12,7 @@ import type { Operations } from '../graphql/operation.js';
 import type { Prepared } from '../graphql/prepared.js';
 import type { Clock } from '../lib/clock.js';
 import type { Metrics } from '../lib/metrics.js';
-import type { Standing } from '../visitors/visitor-token.js';
+import type { TokenTerm } from '../visitors/visitor-token.js';
 import type { Callers } from './caller.js';
 import {
   closeConnection,
@@ -68,7 +68,7 @@ export function createSocketProtocol({
   metrics: Metrics;
   maxOperations: number;
   /** Hears for how long the token of a socket holds, at its start and whenever it is renewed. */
-  onIdentity: (connection: Connection, token: Standing | null) => void;
+  onIdentity: (connection: Connection, token: TokenTerm | null) => void;
 }) {
   /** Of operations whose subscription failed before it was in force. */
   const failures = new WeakMap<Turn, GraphQLError>();
@@ -130,7 +130,7 @@ export function createSocketProtocol({
     const prepared = operations.prepare(asked, 'ws');
     if ('errors' in prepared) return prepared.errors;
     const { viewer, address } = connection;
-    const tokenIssued = (token: Standing) => onIdentity(connection, token);
+    const tokenIssued = (token: TokenTerm) => onIdentity(connection, token);
     const context = operations.contextFor({ viewer, address, tokenIssued });
     if (prepared.kind === OperationTypeNode.SUBSCRIPTION) return subscribe(known, turn, prepared, context);
     const running = operations.execute(prepared, context);
@@ -158,7 +158,7 @@ export function createSocketProtocol({
       if (request === null) throw new Error('A socket was initialised twice.');
       const identity = await callers.ofSocket(request, connectionParams, address);
       connection.viewer = identity.viewer;
-      onIdentity(connection, identity.standing);
+      onIdentity(connection, identity.term);
       return identity.ack;
     },
 

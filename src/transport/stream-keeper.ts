@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import { codedGraphQLError } from '../graphql/errors.js';
 import type { Clock } from '../lib/clock.js';
-import type { Standing } from '../visitors/visitor-token.js';
+import type { TokenTerm } from '../visitors/visitor-token.js';
 import type { Places } from './places.js';
 
 /** A part of the streams is looked at each second, one after the other, so that they do not all end in one moment. */
@@ -35,15 +35,16 @@ export function createStreamKeeper({
   refusing: () => boolean;
 }) {
   const streams = new Set<ServerResponse>();
-  const parts = Array.from({ length: PARTS }, () => new Map<ServerResponse, Standing>());
+  const parts = Array.from({ length: PARTS }, () => new Map<ServerResponse, TokenTerm>());
   let part = 0;
   let placed = 0;
   let cancel: () => void = () => undefined;
 
-  const holds = ({ expiresAt, inForce }: Standing): boolean => expiresAt.getTime() > clock.now() && inForce();
+  const holds = ({ expiresAt, inForce }: TokenTerm): boolean =>
+    expiresAt.getTime() > clock.now() && inForce();
 
   function look(): void {
-    for (const [stream, standing] of parts[part] ?? []) if (!holds(standing)) stream.destroy();
+    for (const [stream, term] of parts[part] ?? []) if (!holds(term)) stream.destroy();
     part = (part + 1) % PARTS;
     cancel = clock.after(LOOK_INTERVAL_MS, look);
   }
@@ -57,9 +58,9 @@ export function createStreamKeeper({
     /**
      * Takes a place for a stream until it is closed, and gives null, or why there is none.
      *
-     * @param standing - for how long its token holds; null: for ever.
+     * @param term - for how long its token holds; null: for ever.
      */
-    add(stream: ServerResponse, address: string, standing: Standing | null): GraphQLError | null {
+    add(stream: ServerResponse, address: string, term: TokenTerm | null): GraphQLError | null {
       if (refusing()) {
         return codedGraphQLError('OVERLOADED', 'Going away; subscribe again.', RETRY_ELSEWHERE_MS);
       }
@@ -71,7 +72,7 @@ export function createStreamKeeper({
       const own = parts[placed % PARTS];
       placed += 1;
       streams.add(stream);
-      if (standing !== null) own?.set(stream, standing);
+      if (term !== null) own?.set(stream, term);
       const leave = (): void => {
         own?.delete(stream);
         streams.delete(stream);

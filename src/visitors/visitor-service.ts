@@ -8,7 +8,7 @@ import { callProblem } from '../limits/call-problem.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { createViewer, nameFromId, timeOfId, type Viewer, type Visitor } from './visitor.js';
 import type { VisitorStore } from './visitor-store.js';
-import { idFromSubject, type IssuedToken, type Standing, type VisitorTokens } from './visitor-token.js';
+import { idFromSubject, type IssuedToken, type TokenTerm, type VisitorTokens } from './visitor-token.js';
 
 /** How many names an instance remembers. */
 const NAMES_KEPT = 20_000;
@@ -21,7 +21,7 @@ const STORED_KEPT = 50_000;
 export interface Identity {
   readonly viewer: Viewer;
   /** For how long the proof holds; null for an identity that the host vouches for. */
-  readonly standing: Standing | null;
+  readonly term: TokenTerm | null;
   /** A fresh token, once half of the old one's life is over. */
   readonly renewed: IssuedToken | null;
 }
@@ -171,11 +171,11 @@ export function createVisitorService({
 
     /** @throws CodedError `UNAUTHENTICATED` for a token that is not valid, never a new identity. */
     async authenticate(token: string): Promise<Identity> {
-      const standing = await tokens.verify(token);
-      const { subject, issuedAt, expiresAt } = standing;
+      const term = await tokens.verify(token);
+      const { subject, issuedAt, expiresAt } = term;
       const viewer = createViewer(subject, timeOfId(subject) ?? issuedAt.getTime());
       const halfLife = issuedAt.getTime() + (expiresAt.getTime() - issuedAt.getTime()) / 2;
-      return { viewer, standing, renewed: clock.now() >= halfLife ? await tokens.sign(subject) : null };
+      return { viewer, term, renewed: clock.now() >= halfLife ? await tokens.sign(subject) : null };
     },
 
     /** The visitor of a host's own subject: the same one for ever, stored at first sight. */
@@ -188,7 +188,7 @@ export function createVisitorService({
         await store.ensure({ id, createdAt, displayName: usable ? name : null }, signal);
         stored.set(viewer.id, true);
       }
-      return { viewer, standing: null, renewed: null };
+      return { viewer, term: null, renewed: null };
     },
 
     /** Gives the viewer another name, everywhere. Repeats do nothing. */

@@ -16,19 +16,19 @@ const MS_PER_SECOND = 1000;
 const MAX_REMEMBERED_TOKENS = 5000;
 
 /** For how long a token holds. */
-export interface Standing {
+export interface TokenTerm {
   readonly expiresAt: Date;
   /** Whether the key that signed it is still one of ours; not once that was taken out. One function for each key. */
   readonly inForce: () => boolean;
 }
 
 /** What a valid token says. */
-export interface TokenClaims extends Standing {
+export interface TokenClaims extends TokenTerm {
   readonly subject: string;
   readonly issuedAt: Date;
 }
 
-export interface IssuedToken extends Standing {
+export interface IssuedToken extends TokenTerm {
   readonly token: string;
 }
 
@@ -53,7 +53,7 @@ export function createVisitorTokens({
     max: MAX_REMEMBERED_TOKENS,
   });
   const imported = new WeakMap<AuthKey, Promise<webcrypto.CryptoKey>>();
-  const standings = new WeakMap<AuthKey, () => boolean>();
+  const inForceByKey = new WeakMap<AuthKey, () => boolean>();
 
   function imports(key: AuthKey): Promise<webcrypto.CryptoKey> {
     const known = imported.get(key);
@@ -66,11 +66,11 @@ export function createVisitorTokens({
 
   /** Keys that are read again are other objects, so they are compared by what they are. */
   function inForceOf(key: AuthKey): () => boolean {
-    const known = standings.get(key);
+    const known = inForceByKey.get(key);
     if (known !== undefined) return known;
     const isSame = ({ kid, secret }: AuthKey) => kid === key.kid && Buffer.compare(secret, key.secret) === 0;
     const inForce = (): boolean => keys().some(isSame);
-    standings.set(key, inForce);
+    inForceByKey.set(key, inForce);
     return inForce;
   }
 

@@ -34,13 +34,13 @@ export function useOperations({
       setParamsHandler(async ({ params }) => {
         const admitted = await http.admit(req, checkParameters(params), wantsEvents(req.headers.accept));
         if ('errors' in admitted) return refused(admitted.errors);
-        const { caller, standing } = admitted;
+        const { caller, term } = admitted;
         const operationContext = operations.contextFor(caller);
         if (admitted.prepared.kind !== OperationTypeNode.SUBSCRIPTION) {
           const result = await operations.execute(admitted.prepared, operationContext);
           return result.data === undefined ? refused(result.errors ?? []) : result;
         }
-        const noPlace = streamKeeper.add(res, caller.address, standing);
+        const noPlace = streamKeeper.add(res, caller.address, term);
         if (noPlace !== null) return refused([noPlace]);
         const sink = createEventSink();
         const joined = await operations.subscribe(admitted.prepared, operationContext, sink);

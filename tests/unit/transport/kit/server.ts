@@ -35,11 +35,11 @@ function fakeVisitors(state: { refuseNew: boolean; expiresInMs: number; renew: b
       const renewed = state.renew
         ? { token: `${token}-again`, expiresAt: new Date(Date.now() + 1e9), inForce }
         : null;
-      return { viewer: visitor(id), standing: { expiresAt: expiresAt(), inForce }, renewed };
+      return { viewer: visitor(id), term: { expiresAt: expiresAt(), inForce }, renewed };
     },
     identify: async (subject: string) => ({
       viewer: visitor(`host-${subject}`),
-      standing: null,
+      term: null,
       renewed: null,
     }),
     self: async ({ id }: { id: string }) => visitor(id),
