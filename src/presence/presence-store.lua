@@ -203,11 +203,12 @@ function commands.tick()
     return { now, epoch, revision, '', 0 }
   end
   if known ~= revision then return { now, epoch, revision, '', 0 } end
-  redis.call('PEXPIRE', KEYS[8], NEWEST_SNAPSHOT_MS)
+  -- Lost when nobody ticked for so long: then a new one is taken though nothing changed.
+  local lost = redis.call('PEXPIRE', KEYS[8], NEWEST_SNAPSHOT_MS) == 0
   -- One that is from the future does not count: the clock was set back.
   local age = takenAt and now - takenAt
   local early = age and age >= 0 and age < intervalMs
-  if early or more or meta[3] ~= '1' or not meta[4] then
+  if early or more or not (lost or meta[3] == '1') or not meta[4] then
     return { now, epoch, revision, '', more and 0 or early and intervalMs - age or intervalMs }
   end
   local snapshot = pack()
