@@ -12,6 +12,7 @@ import { type Clock, sleep, systemClock } from './lib/clock.js';
 import { createDisposer } from './lib/disposer.js';
 import { type Chance, type Ids, systemIds } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
+import { createLogger } from './lib/logger.pino.js';
 import { createMetrics } from './lib/metrics.js';
 import { startMetricsServer } from './lib/metrics-server.js';
 import { createOverload } from './lib/overload.js';
@@ -21,12 +22,14 @@ import { createTracing } from './lib/tracing.js';
 import { createWaitingLine } from './lib/waiting-line.js';
 import { createServices } from './services.js';
 import type { Identify } from './transport/caller.js';
+import { answerWhileStarting } from './transport/starting-server.js';
 import { createTransport } from './transport/transport.js';
 import { createAuthKeys } from './visitors/auth-keys.js';
 
 /** Parts that a host or a test may bring; everything else is made from the configuration. */
 export interface AppOptions {
-  readonly log: Logger;
+  /** By default JSON lines on standard output, or as the configuration says. */
+  readonly log?: Logger;
   /** A host's own server, which it opens and closes itself. */
   readonly server?: Server;
   /** Replaces `BASE_PATH`. */
@@ -86,11 +89,13 @@ function urlOf(host: string, port: number | null, basePath: string): string {
  *
  * @throws ConfigError or StartError when there is no usable key.
  * @example
- * const app = createApp(loadConfig(process.env), { log });
+ * const app = createApp(loadConfig(process.env));
  * await app.start();
  */
-export function createApp(config: Config, options: AppOptions): App {
-  const { log, clock = systemClock, ids = systemIds, chance = Math.random } = options;
+export function createApp(config: Config, options: AppOptions = {}): App {
+  const { clock = systemClock, ids = systemIds, chance = Math.random } = options;
+  const { logLevel: level, logFormat } = config;
+  const log = options.log ?? createLogger({ level, format: logFormat ?? 'json' });
   const basePath = options.basePath ?? config.http.basePath;
   const opened = createDisposer((name, error) => log.error({ err: error }, `closing ${name} failed`));
   const stopping = new AbortController();
@@ -105,6 +110,9 @@ export function createApp(config: Config, options: AppOptions): App {
     const metrics = createMetrics({ version });
     const tracing = createTracing({ version });
     const base: Base = { config, clock, ids, log, metrics, opened, stopping: stopping.signal };
+    const giveBackPort =
+      options.server === undefined ? answerWhileStarting({ ...config.http, basePath, clock }) : null;
+    if (giveBackPort !== null) opened.add('answers while starting', giveBackPort);
     const foundation = await openFoundation(base);
     const schema = buildChatSchema();
     const services = createServices({
@@ -178,6 +186,7 @@ export function createApp(config: Config, options: AppOptions): App {
     stopping.signal.throwIfAborted();
     opened.add('transport', () => transport.stop());
     transport.start();
+    await giveBackPort?.();
     const port =
       options.server === undefined ? await transport.listen(config.http.port, config.http.host) : null;
     url = urlOf(config.http.host, port, basePath);

@@ -4,7 +4,8 @@ import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../api/world.ts';
-import { type Foundation, foundation } from '../testkit/foundation.ts';
+import { type Foundation, foundation, GENEROUS, testKeys } from '../testkit/foundation.ts';
+import { freePort } from '../testkit/free-port.ts';
 import { ask, request } from '../testkit/graphql-client.ts';
 import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage } from '../testkit/seed.ts';
 import { type ServerChild, spawnServer, startServerChild } from '../testkit/server-child.ts';
@@ -70,6 +71,35 @@ describe('O1 health', () => {
     await redis.start();
     await until(({ status, body }) => status === 200 && body['redis'] === 'ok');
     states += 6;
+  });
+
+  it('lives while it waits for MongoDB at its start, and is not ready', async () => {
+    const mongo = await startMongo();
+    onTestFinished(() => mongo.close());
+    await mongo.kill();
+    const port = await freePort();
+    const server = await spawnServer({
+      env: { ...GENEROUS, AUTH_KEYS: testKeys(), MONGODB_URL: mongo.url('start'), PORT: String(port) },
+    });
+    onTestFinished(async () => {
+      if (server.isRunning()) await server.kill();
+    });
+    const url = `http://127.0.0.1:${port}`;
+    const early = (path: string) => probe(url, path).catch(() => null);
+    await eventually(
+      () => early('/livez'),
+      (answer) => answer?.status === 200,
+    );
+    expect(await probe(url, '/readyz')).toMatchObject({ status: 503, body: { status: 'starting' } });
+    const refused = await request(url, '{ viewer { id } }');
+    expect(refused.status).toBe(503);
+    expect(refused.errors[0]?.extensions).toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: 1000 });
+    await mongo.start();
+    await eventually(
+      () => early('/readyz'),
+      (answer) => answer?.status === 200,
+    );
+    states += 2;
   });
 
   it('is not ready while it drains, and serves on until its delay is over', async () => {

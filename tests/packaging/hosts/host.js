@@ -1,12 +1,11 @@
 /** A site of somebody else with the chat under /chat, for the test beside this folder. */
 import { createServer } from 'node:http';
-import { createApp, createLogger, loadConfig } from 'madang';
+import { createApp, loadConfig } from 'madang';
 
 const server = createServer((request, response) => {
   if (!request.url?.startsWith('/chat')) response.end('the rest of the site');
 });
-const app = createApp(loadConfig({ DATA_DIR: process.env['DATA_DIR'] }), {
-  log: createLogger({ level: 'silent', format: 'json' }),
+const app = createApp(loadConfig({ DATA_DIR: process.env['DATA_DIR'], LOG_LEVEL: 'error' }), {
   server,
   basePath: '/chat',
   identify(request) {
