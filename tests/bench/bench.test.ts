@@ -6,19 +6,23 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildCentrifuge } from '../../bench/lib/centrifuge.js';
 import { builtEntryPoint } from '../testkit/services/index.js';
 
-/** Every benchmark, and what its report must hold: see `bench/README.md`. */
+/**
+ * Every benchmark, and what its report must hold: see `bench/README.md`. What compares processor time may be missing:
+ * in this tiny form some take too little of it for the clock.
+ */
 const BENCHES: Readonly<Record<string, { ratios: readonly string[]; figures: readonly string[] }>> = {
   'fan-out': {
     ratios: ['F1', 'F2.mercurius', 'F2.yoga', 'F3', 'F5.raw', 'F5.mercurius'],
     figures: ['F4'],
   },
   centrifuge: {
-    ratios: buildCentrifuge() === undefined ? [] : ['F9.50', 'F9.200', 'F9.1000', 'F9.closed'],
+    // The others compare processor time.
+    ratios: buildCentrifuge() === undefined ? [] : ['F9.1000'],
     figures: [],
   },
   'small-rooms': { ratios: ['F6.10', 'F6.2'], figures: [] },
   mutations: { ratios: ['M1', 'M2.mercurius', 'M2.jit', 'M3'], figures: [] },
-  // I2 compares processor time: too little of it for the clock in this tiny form.
+  // I2 compares processor time.
   idle: { ratios: ['I1.raw', 'I1.yoga'], figures: [] },
   ranking: { ratios: ['ranking.plain 100'], figures: ['ranking'] },
   embedded: { ratios: ['E1', 'E2'], figures: [] },
