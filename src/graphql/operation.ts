@@ -55,9 +55,11 @@ export interface OperationsOptions {
 /** What is the server's doing, not the caller's. */
 const SERVER_FAILURES: ReadonlySet<string> = new Set(['INTERNAL_SERVER_ERROR', 'UNAVAILABLE', 'OVERLOADED']);
 
-const attributesOf = ({ kind, operation }: Prepared) => ({
-  'graphql.operation.type': kind,
-  'graphql.operation.name': operation.name?.value ?? 'anonymous',
+const nameOf = ({ operation }: Prepared): string => operation.name?.value ?? 'anonymous';
+
+const attributesOf = (prepared: Prepared) => ({
+  'graphql.operation.type': prepared.kind,
+  'graphql.operation.name': nameOf(prepared),
 });
 
 const nothing = (): void => undefined;
@@ -143,6 +145,11 @@ export function createOperations(options: OperationsOptions) {
     }
   }
 
+  function note(prepared: Prepared, { errors }: ExecutionResult, startedAt: number): void {
+    const durationMs = Math.round(clock.monotonic() - startedAt);
+    log.debug({ operation: nameOf(prepared), durationMs, codes: errors?.map(codeOf) }, 'A mutation ended');
+  }
+
   return {
     schema,
     contextFor,
@@ -163,7 +170,9 @@ export function createOperations(options: OperationsOptions) {
     /** Runs a query or a mutation. Never rejects. Without `data` when it did not run at all. */
     execute(prepared: Prepared, context: Context): Promise<ExecutionResult> {
       return tracing.span(`graphql ${prepared.kind}`, attributesOf(prepared), async (fail) => {
+        const startedAt = clock.monotonic();
         const result = await run(prepared, context);
+        if (prepared.kind === OperationTypeNode.MUTATION) note(prepared, result, startedAt);
         const failure = result.errors?.map(codeOf).find((code) => SERVER_FAILURES.has(code));
         if (failure !== undefined) fail(failure);
         return result;

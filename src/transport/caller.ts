@@ -4,6 +4,7 @@ import { clientAddress } from '../lib/address.js';
 import type { Clock } from '../lib/clock.js';
 import { createDeadlines } from '../lib/deadlines.js';
 import { CodedError } from '../lib/coded-error.js';
+import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { Viewer, Visitor } from '../visitors/visitor.js';
 import type { TokenTerm } from '../visitors/visitor-token.js';
@@ -80,12 +81,14 @@ function tokenOfParams(params: Readonly<Record<string, unknown>> | undefined): s
 export function createCallers({
   visitors,
   clock,
+  log,
   metrics,
   trustProxyHops,
   identify,
 }: {
   visitors: VisitorService;
   clock: Clock;
+  log: Logger;
   metrics: Metrics;
   trustProxyHops: number;
   identify?: Identify | undefined;
@@ -94,13 +97,15 @@ export function createCallers({
   const present = createVisitorNames({ visitors, deadline: nameDeadline });
   const visitorPayload = ({ id, displayName }: Visitor) => ({ id: toGlobalId('Visitor', id), displayName });
 
-  /** Counts a refusal of a token on its way to the caller. */
+  /** Counts and notes a refusal of a token on its way to the caller. */
   async function counted<Value>(authentication: Promise<Value>): Promise<Value> {
     try {
       return await authentication;
     } catch (error) {
       if (error instanceof CodedError && error.code === 'UNAUTHENTICATED') {
-        metrics.authFailures.inc({ reason: reasonOf(error) });
+        const reason = reasonOf(error);
+        metrics.authFailures.inc({ reason });
+        log.debug({ reason }, 'A token was refused');
       }
       throw error;
     }

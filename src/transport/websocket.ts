@@ -19,7 +19,7 @@ import { createOperationTurns } from './operation-turns.js';
 import type { Places } from './places.js';
 import { createSocketKeeper } from './socket-keeper.js';
 import { createSocketProtocol } from './socket-protocol.js';
-import { createUpgradeGate, refuseUpgrade } from './upgrade-gate.js';
+import { createUpgradeGate, refuseUpgrade, type UpgradeResult } from './upgrade-gate.js';
 
 const MAX_FRAME_BYTES = 65_536;
 /** A close that is not answered ends with the socket. */
@@ -28,6 +28,8 @@ const CLOSE_TIMEOUT_MS = 3000;
 const ELSEWHERE = { query: '' };
 const CLOSE_TRY_AGAIN = 1013;
 const MS_PER_SECOND = 1000;
+/** Refusals come by the thousand: one of each kind is told so often, in milliseconds. */
+const REFUSAL_TOLD_MS = 1000;
 
 /** `maxFragments` and its siblings are newer than the type definitions. */
 const SOCKET_OPTIONS: ServerOptions & Record<string, unknown> = {
@@ -64,6 +66,7 @@ export function createWebSockets(options: {
 }) {
   const { callers, clock, ids, limits, log, metrics } = options;
   const connections = new Set<Connection>();
+  const refusalToldAt = new Map<UpgradeResult, number>();
   const gate = createUpgradeGate(options);
   const keeper = createSocketKeeper({ clock });
   const protocol = createSocketProtocol({
@@ -139,12 +142,22 @@ export function createWebSockets(options: {
       code,
       durationMs: Math.round(clock.monotonic() - openedAt),
       operations: connection.operationsSeen,
+      bytesIn: connection.socket.bytesRead,
+      bytesOut: connection.socket.bytesWritten,
       address: truncateAddress(address),
     };
     log.info(told, 'A socket ended');
     protocol
       .closed(connection, code, reason)
       .catch((error: unknown) => log.error({ err: error }, 'A socket ended badly'));
+  }
+
+  function refused(result: UpgradeResult, address: string): void {
+    metrics.wsConnects.inc({ result });
+    const now = clock.monotonic();
+    if (now - (refusalToldAt.get(result) ?? Number.NEGATIVE_INFINITY) < REFUSAL_TOLD_MS) return;
+    refusalToldAt.set(result, now);
+    log.info({ result, address: truncateAddress(address) }, 'An upgrade was refused');
   }
 
   const closeCode = (code: number): string => (CLOSE_CODES.includes(String(code)) ? String(code) : 'other');
@@ -186,7 +199,7 @@ export function createWebSockets(options: {
   const server = new WebSocketServer({ ...SOCKET_OPTIONS, WebSocket: ChatSocket });
   // Without a listener ws answers by itself, without our headers.
   server.on('wsClientError', ({ message }, socket, request) => {
-    metrics.wsConnects.inc({ result: 'protocol' });
+    refused('protocol', callers.address(request));
     const status = request.method === 'GET' ? 400 : 405;
     refuseUpgrade(socket, { result: 'protocol', status, message: `${message}.` });
   });
@@ -212,7 +225,7 @@ export function createWebSockets(options: {
       const address = callers.address(request);
       const refusal = await gate.enter(request, address);
       if (refusal !== null) {
-        metrics.wsConnects.inc({ result: refusal.result });
+        refused(refusal.result, address);
         return refuseUpgrade(socket, refusal);
       }
       const leave = (): void => gate.leave(address);

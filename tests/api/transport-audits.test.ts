@@ -39,6 +39,7 @@ describe('the audits of GraphQL over HTTP', () => {
     const callers = createCallers({
       visitors: services.visitors,
       clock: systemClock,
+      log: silentLogger,
       metrics: createMetrics({ version: 'test' }),
       trustProxyHops: 0,
     });

@@ -127,6 +127,7 @@ describe.each(FOUNDATIONS)('S15 logs and answers of a server that is %s, at trac
     );
     expect(secrets.filter((each) => server.output.includes(each))).toEqual([]);
     expect(server.output).toContain('203.0.113.0/24');
+    for (const line of ['A token was refused', 'A mutation ended']) expect(server.output).toContain(line);
     expect(bodies.filter((body) => INSIDE.test(body))).toEqual([]);
     expect(server.output).not.toMatch(/"level":"error"/);
     planted += secrets.length;

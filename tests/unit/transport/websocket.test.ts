@@ -1,5 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Context } from '../../../src/context.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { silentLogger } from '../../../src/lib/logger.ts';
 import { openSocket, refusedUpgrade } from '../../testkit/bare-socket.ts';
 import { startServer } from './kit/server.ts';
 
@@ -56,6 +58,20 @@ describe('an upgrade', () => {
     await vi.waitFor(async () => {
       expect((await refusedUpgrade(port, '/graphql', { 'x-forwarded-for': '192.0.2.1' })).status).toBe(101);
     }, patient);
+  });
+
+  it('that is refused is one line a second for each reason, with the network it came from', async () => {
+    const info = vi.fn();
+    const clock = { ...systemClock, monotonic: () => 0 };
+    const { port } = await startServer({ log: { ...silentLogger, info }, clock });
+    for (const path of ['/elsewhere', '/graphql/', '/graphql']) {
+      await refusedUpgrade(port, path, { 'sec-websocket-protocol': 'graphql-ws' });
+    }
+    const told = info.mock.calls.filter(([, words]) => words === 'An upgrade was refused');
+    expect(told.map(([fields]) => fields as object)).toEqual([
+      { result: 'path', address: '127.0.0.0/24' },
+      { result: 'protocol', address: '127.0.0.0/24' },
+    ]);
   });
 
   it('counts places taken while limits are asked', async () => {
