@@ -201,6 +201,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   if (distributed && given['AUTH_KEYS'] === undefined && given['AUTH_KEYS_FILE'] === undefined) {
     problems.push('AUTH_KEYS or AUTH_KEYS_FILE is required with MONGODB_URL; "madang key" makes a key');
   }
+  if (value !== undefined && value.PORT !== 0 && value.PORT === value.METRICS_PORT) {
+    problems.push('METRICS_PORT must be another one than PORT');
+  }
   if (problems.length > 0 || value === undefined) throw new ConfigError(problems);
   return {
     http: { port: value.PORT, host: value.HOST, basePath: value.BASE_PATH },

@@ -11,7 +11,7 @@ import type { LogPosition } from '../log/log-store.js';
 import type { RoomService } from '../rooms/room-service.js';
 import type { Viewer } from '../visitors/visitor.js';
 import type { VisitorService } from '../visitors/visitor-service.js';
-import { cursorOf, idempotencyKeyProblems, type Message, storedKey } from './message.js';
+import { cursorOf, idempotencyKeyProblems, type Message, sameInput, storedKey } from './message.js';
 
 export interface SendInput {
   /** Null for an identifier that is none of a room. */
@@ -95,7 +95,7 @@ export function createMessageService({
     if (retryAfterMs !== null) {
       // What is stored is returned even to a limited sender: its retry must find out that it succeeded.
       const stored = idempotencyKey === null ? null : await log.byKey(roomId, viewer.id, key, signal);
-      if (stored !== null) return stored.text === text ? sent(stored, true) : refuse(conflict);
+      if (stored !== null) return sameInput(stored, { text }) ? sent(stored, true) : refuse(conflict);
       return refuse({ code: 'RATE_LIMITED', message: 'Too many messages. Wait a little.', retryAfterMs });
     }
     await visitors.ensure(viewer, signal);

@@ -51,8 +51,8 @@ export const numbered = (
 ): Message => ({ logId, number, authorId, text, createdAt, key, call });
 
 /** Whether a repeated send asks for what is stored. A removed message, whose text is empty, counts as it was. */
-export const sameInput = (stored: Message, entry: Omit<Message, 'number'>): boolean =>
-  stored.text === '' || stored.text === entry.text;
+export const sameInput = (stored: Message, { text }: Pick<Message, 'text'>): boolean =>
+  stored.text === '' || stored.text === text;
 
 /** What a message takes besides its text: identifiers, key, time, and the object that holds them. */
 const MESSAGE_OVERHEAD_BYTES = 300;

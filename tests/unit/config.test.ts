@@ -57,6 +57,13 @@ describe('loadConfig', () => {
     expect(problems.join('\n')).toContain('AUTH_KEYS');
   });
 
+  it('refuses one port for two servers, unless each picks a free one', () => {
+    expect(problemsOf({ PORT: '9090', METRICS_PORT: '9090' })).toEqual([
+      'METRICS_PORT must be another one than PORT',
+    ]);
+    expect(problemsOf({ PORT: '0', METRICS_PORT: '0' })).toEqual([]);
+  });
+
   it('never shows a key', () => {
     expect(problemsOf({ AUTH_KEYS: 'a:c2hvcnQ' }).join()).not.toContain('c2hvcnQ');
   });

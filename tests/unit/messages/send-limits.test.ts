@@ -37,6 +37,10 @@ function world() {
     maxMessageLength: 100,
   });
   return {
+    /** Empties the texts that are stored, as a removal does. */
+    removeAll() {
+      for (const [key, message] of stored) stored.set(key, { ...message, text: '' });
+    },
     send: (visitor: string, address: string, idempotencyKey: string | null = null, text = 'text') =>
       messages.send(
         { id: visitor, createdAt: new Date(0) },
@@ -80,5 +84,13 @@ describe('the limits of sending', () => {
       ok: false,
       problems: [{ code: 'RATE_LIMITED' }],
     });
+  });
+
+  it('LOG-6: the retry of a message that was removed meanwhile is no conflict, limited or not', async () => {
+    const { send, removeAll } = world();
+    await send('visitor', '192.0.2.1', 'key');
+    removeAll();
+    await Promise.all(Array.from({ length: 20 }, () => send('visitor', '192.0.2.1')));
+    expect(await send('visitor', '192.0.2.1', 'key')).toMatchObject({ ok: true, value: { duplicate: true } });
   });
 });
