@@ -3,6 +3,7 @@
  *
  *     npm run test:faults             all of them
  *     npm run test:faults -- R2 R4    these alone
+ *     npm run test:faults -- R26      as `npm run simulate`; R28 as the browser below
  *     npm run test:ranking -- P4      likewise
  *     npm run test:browser            R28: a browser through twenty minutes of trouble
  *     npm run test:faults -- R8 --part 0.1      a tenth of the load and of the repeats
@@ -23,6 +24,8 @@ const SUITES = {
   browser: ['--project', 'e2e', 'tests/e2e/r28-browser'],
   ranking: ['--project', 'ranking', '--project', 'contract', 'tests/ranking/', 'presence-store'],
 };
+/** Scenarios of faults that are commands of their own. */
+const OWN_COMMANDS = { R26: 'simulate', R28: 'test:browser' };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,7 +35,14 @@ for (const [name, value] of Object.entries(values)) {
   if (!(Number(value) > 0)) throw new Error(`--${name} must be a number above 0`);
 }
 const [suite = '', ...names] = positionals;
-const chosen = names.map((name) => name.toUpperCase());
+const wanted = names.map((name) => name.toUpperCase());
+const chosen = wanted.filter((name) => OWN_COMMANDS[name] === undefined);
+for (const name of wanted.filter((each) => !chosen.includes(each))) {
+  const { status } = spawnSync('npm', ['run', OWN_COMMANDS[name]], { stdio: 'inherit' });
+  process.exitCode ||= status ?? 1;
+}
+if (wanted.length > 0 && chosen.length === 0) process.exit();
+
 const folder = mkdtempSync(join(tmpdir(), 'madang-faults-'));
 const table = join(folder, 'table');
 const args = [
@@ -59,4 +69,4 @@ const rows = existsSync(table) ? readFileSync(table, 'utf8') : '';
 rmSync(folder, { recursive: true, force: true });
 console.log(`\n${rows}`);
 if (rows === '') console.log('No scenario ran.');
-process.exitCode = rows === '' ? 1 : (status ?? 1);
+process.exitCode ||= rows === '' ? 1 : (status ?? 1);

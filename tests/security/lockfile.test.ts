@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { report } from './support/table.ts';
 
 interface LockedPackage {
   readonly version: string;
@@ -31,7 +32,13 @@ const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
 const locked = Object.entries(lock.packages).filter(([path]) => path !== '');
 const production = locked.filter(([, { dev }]) => dev !== true);
 
-describe('the lockfile', () => {
+report('S19', () => ({
+  tried: production.length,
+  of: 'production packages',
+  result: 'pinned, with checksums, in the bill of materials, under permissive licences',
+}));
+
+describe('S19 the lockfile', () => {
   it('has a checksum for every package', () => {
     expect(
       locked.filter(([, { integrity }]) => integrity?.startsWith('sha512-') !== true).map(([path]) => path),
@@ -49,7 +56,6 @@ describe('the lockfile', () => {
   });
 
   it('keeps the production set small', () => {
-    console.log(`${production.length} production packages`);
     expect(production.length).toBeLessThanOrEqual(MOST_PRODUCTION_PACKAGES);
   });
 
