@@ -97,7 +97,7 @@ async function untilRedis(isThere: () => boolean, clock: Clock): Promise<void> {
 
 /**
  * Opens what the settings ask for: a SQLite file and this process, MongoDB and this process, or MongoDB and Redis.
- * No other file knows an adapter. What is opened is closed by `opened`, also after a failure.
+ * No other file of a server knows an adapter. What is opened is closed by `opened`, also after a failure.
  *
  * @throws StartError in words for the operator.
  */

@@ -54,5 +54,5 @@ export function ratesFor({
   };
 }
 
-/** 120 a minute with bursts of 60 at most. */
+/** 120 a minute: 60 in each half of it, so that 120 may come at once where two of them meet. */
 export const framesPerSocket = (factor: number): Window => scaled(60, MINUTE_SECONDS / 2, factor);
