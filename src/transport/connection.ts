@@ -136,6 +136,8 @@ export function onceWritable(connection: Connection, listener: () => void): void
     return;
   }
   connection.parked = [listener];
+  // One that is being closed is never writable again: it is woken when it has ended.
+  if (!isOpen(connection)) return;
   if (isFull(connection)) connection.socket.once('drain', () => drained(connection));
   else setImmediate(drained, connection);
 }
