@@ -71,14 +71,14 @@ export function textProblems(value: string, rules: TextRules): Problem[] {
 
 /**
  * The form in which names are compared: NFKC_Casefold (Unicode 3.13, D146): compatibility forms and case are
- * folded, what shows nothing is dropped. JavaScript has no case folding; upper then lower case gives the same
- * classes but for the dotless i, which folds to itself.
+ * folded, what shows nothing is dropped. JavaScript has no case folding; lower, upper, then lower case gives the same
+ * classes (lower first, for a capital sharp s) but for the dotless i, which folds to itself.
  */
 export const nameKey = (name: string): string =>
   compatible(
     compatible(name)
       .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
-      .replace(/[^ı]+/gu, (part) => part.toUpperCase().toLowerCase()),
+      .replace(/[^ı]+/gu, (part) => part.toLowerCase().toUpperCase().toLowerCase()),
   );
 
 /** Length in Unicode code points. */

@@ -52,6 +52,7 @@ describe('textProblems', () => {
 describe('nameKey', () => {
   it.each([
     ['Straße', 'STRASSE'],
+    ['STRAẞE', 'STRASSE'],
     ['ΣΊΣΥΦΟΣ', 'σίσυφος'],
     ['ﬁre', 'FIRE'],
     ['Ｗｉｄｅ', 'wide'],
