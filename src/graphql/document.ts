@@ -7,6 +7,7 @@ import {
   Kind,
   MaxIntrospectionDepthRule,
   NoSchemaIntrospectionCustomRule,
+  SingleFieldSubscriptionsRule,
   specifiedRules,
   validate,
   type DocumentNode,
@@ -139,6 +140,9 @@ export function createDocuments({
       return validate(schema, document, rules, { maxErrors: MAX_ERRORS });
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
+      const others = rules.filter((rule) => rule !== SingleFieldSubscriptionsRule);
+      const broken = validate(schema, document, others, { maxErrors: MAX_ERRORS });
+      if (broken.length > 0) return broken;
       const message = 'A subscription must not @skip or @include its field by a variable.';
       return [new GraphQLError(message, { nodes: error.nodes ?? null })];
     }

@@ -66,6 +66,15 @@ describe('prepare', () => {
     expect(codes(world, query)[0]).toBe(code);
   });
 
+  it('says of a subscription what is wrong with its directive', () => {
+    const words = (directive: string) =>
+      refusal(world, { query: `subscription { counted ${directive} { number } }` }).map(
+        ({ message }) => message,
+      );
+    expect(words('@skip(if: "x")').join()).toContain('Boolean cannot represent');
+    expect(words('@skip').join()).toContain('argument "if"');
+  });
+
   it('refuses an unknown operation name as a rule of the document', () => {
     expect(codes(world, { query: 'query A { hello }', operationName: 'B' })).toEqual([
       'GRAPHQL_VALIDATION_FAILED',
