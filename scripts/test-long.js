@@ -37,8 +37,9 @@ for (const [name, value] of Object.entries(values)) {
 const [suite = '', ...names] = positionals;
 const wanted = names.map((name) => name.toUpperCase());
 const chosen = wanted.filter((name) => OWN_COMMANDS[name] === undefined);
+const flags = process.argv.slice(3).filter((word) => !names.includes(word));
 for (const name of wanted.filter((each) => !chosen.includes(each))) {
-  const { status } = spawnSync('npm', ['run', OWN_COMMANDS[name]], { stdio: 'inherit' });
+  const { status } = spawnSync('npm', ['run', OWN_COMMANDS[name], '--', ...flags], { stdio: 'inherit' });
   process.exitCode ||= status ?? 1;
 }
 if (wanted.length > 0 && chosen.length === 0) process.exit();

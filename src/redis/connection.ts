@@ -37,8 +37,11 @@ const MAX_RECONNECT_DELAY_MS = 1000;
 /** How long a socket may take to end politely before it is cut. */
 const DISCONNECT_TIMEOUT_MS = 200;
 const STOP_MS = 500;
-/** Both connections are opened anew at most this often because they led to a replica. */
-const MOVE_PAUSE_MS = 2000;
+/** Both connections are opened anew at most this often because they led to a replica; each time in vain doubles it. */
+const MIN_MOVE_PAUSE_MS = 2000;
+const MAX_MOVE_PAUSE_MS = 30_000;
+/** Something is written each second: who was not refused for so long has the master. */
+const MOVED_AFTER_MS = 5000;
 
 const reconnectDelay = (tries: number): number => Math.min(tries * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS);
 
@@ -103,6 +106,8 @@ export function connectRedis(deps: {
 }): RedisConnection {
   const { urls, prefix, log, metrics } = deps;
   let isMoving = false;
+  let movePauseMs = MIN_MOVE_PAUSE_MS;
+  let moved: NodeJS.Timeout | undefined;
 
   /**
    * A master that was made a replica keeps its connections, though its address may lead to the new one: what cannot be
@@ -111,7 +116,14 @@ export function connectRedis(deps: {
   function reconnectOnError({ message }: Error): boolean {
     if (isMoving || urls.length > 1 || !message.includes('READONLY')) return false;
     isMoving = true;
-    setTimeout(() => (isMoving = false), MOVE_PAUSE_MS).unref();
+    clearTimeout(moved);
+    if (movePauseMs === MIN_MOVE_PAUSE_MS)
+      log.warn({ reason: message }, 'Redis is a replica; its address is asked again');
+    setTimeout(() => {
+      isMoving = false;
+      moved = setTimeout(() => (movePauseMs = MIN_MOVE_PAUSE_MS), MOVED_AFTER_MS).unref();
+    }, movePauseMs).unref();
+    movePauseMs = Math.min(2 * movePauseMs, MAX_MOVE_PAUSE_MS);
     subscriber.disconnect(true);
     return true;
   }
