@@ -149,7 +149,8 @@ export function followRoom({
   }
 
   async function loadOlder(): Promise<void> {
-    if (!state.get().hasOlder || state.get().loadingOlder) return;
+    const { phase, hasOlder, loadingOlder } = state.get();
+    if (phase !== 'ready' || !hasOlder || loadingOlder) return;
     update({ loadingOlder: true });
     await readOlder(edition);
   }
@@ -179,7 +180,8 @@ export function followRoom({
       } else if (remedy === 'newest') {
         restart();
       } else {
-        update({ loadingOlder: false, problem: error });
+        end();
+        update({ phase: 'failed', loadingOlder: false, problem: error });
       }
     }
   }

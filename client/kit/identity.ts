@@ -9,6 +9,8 @@ export interface HeldToken {
 }
 
 const STORAGE_KEY = 'madang.token';
+/** By a clock that is far ahead every token is over when it comes: it is renewed this often, not again and again. */
+const WRONG_CLOCK_RENEWAL_MS = 60_000;
 /** Timers are wound anew at least this often: browsers cut longer ones short. */
 const LONGEST_TIMER_MS = 24 * 3_600_000;
 
@@ -27,13 +29,15 @@ export function createIdentity({
   renew: () => void;
 }) {
   let cancelTimer = () => {};
+  /** What the storage, full or forbidden, did not take. */
+  let unstored: HeldToken | null = null;
 
   function read(): HeldToken | null {
     try {
       const held: unknown = JSON.parse(storage.get(STORAGE_KEY) ?? 'null');
-      return isHeldToken(held) ? held : null;
+      return unstored ?? (isHeldToken(held) ? held : null);
     } catch {
-      return null;
+      return unstored;
     }
   }
 
@@ -42,11 +46,9 @@ export function createIdentity({
     const held = read();
     if (held === null) return;
     const half = held.obtainedAt + (held.expiresAt - held.obtainedAt) / 2;
-    const wait = half - environment.now();
-    cancelTimer = environment.after(
-      Math.min(Math.max(wait, 0), LONGEST_TIMER_MS),
-      wait > LONGEST_TIMER_MS ? wind : renew,
-    );
+    const isClockRight = held.expiresAt > held.obtainedAt;
+    const wait = isClockRight ? Math.max(half - environment.now(), 0) : WRONG_CLOCK_RENEWAL_MS;
+    cancelTimer = environment.after(Math.min(wait, LONGEST_TIMER_MS), wait > LONGEST_TIMER_MS ? wind : renew);
   }
 
   return {
@@ -57,13 +59,25 @@ export function createIdentity({
       const held = read();
       if (held?.token !== token) {
         const next: HeldToken = { token, obtainedAt: environment.now(), expiresAt: Date.parse(expiresAt) };
-        storage.set(STORAGE_KEY, JSON.stringify(next));
+        unstored = null;
+        try {
+          storage.set(STORAGE_KEY, JSON.stringify(next));
+        } catch {
+          unstored = next;
+        }
       }
       wind();
     },
     /** Forgets a token that was refused, unless storage holds another one by now. */
     drop(token: string): void {
-      if (read()?.token === token) storage.remove(STORAGE_KEY);
+      if (read()?.token === token) {
+        unstored = null;
+        try {
+          storage.remove(STORAGE_KEY);
+        } catch {
+          // Forbidden: then it holds none.
+        }
+      }
       cancelTimer();
     },
     /** Stops the timer. */

@@ -12,6 +12,8 @@ export const VISITOR_CHANGED = 'VISITOR_CHANGED';
 const ACKNOWLEDGED_KEPT = 100;
 /** A store that has not answered after so many milliseconds holds up no message. */
 const STORE_LIMIT_MS = 2000;
+/** A frame of more than 64 KiB ends the connection for good, and the text has to share it. */
+const LONGEST_TEXT_BYTES = 60_000;
 const NONE: readonly OutboxEntry[] = [];
 
 /**
@@ -113,6 +115,9 @@ export function createOutbox({
   }
 
   async function deliver({ roomId, text, key }: OutboxEntry): Promise<number> {
+    if (new TextEncoder().encode(JSON.stringify(text)).length > LONGEST_TEXT_BYTES) {
+      throw new RequestError('INVALID_INPUT', 'The text is too long to be sent.');
+    }
     const input = { roomId, text, idempotencyKey: key };
     const answer = await connection.executeOnce(sendMessage, { input });
     throwUserError(answer.sendMessage?.userErrors);
@@ -156,6 +161,9 @@ export function createOutbox({
     });
   }
 
+  /** Later than that of every entry held: what is stored is put in order by it. */
+  const nextTime = () => Math.max(environment.now(), ...entries.get().map(({ writtenAt }) => writtenAt + 1));
+
   function add(entry: OutboxEntry): OutboxEntry {
     entries.set([...entries.get(), entry]);
     store.put(entry).catch(() => {});
@@ -183,7 +191,7 @@ export function createOutbox({
         key: makeKey(),
         roomId,
         text,
-        writtenAt: environment.now(),
+        writtenAt: nextTime(),
         visitorId: null,
         failure: null,
         number: null,
@@ -195,7 +203,7 @@ export function createOutbox({
       remove(key);
       // Under a key that has another text nothing can be sent any more.
       const next = entry.failure.code === 'IDEMPOTENCY_CONFLICT' ? makeKey() : key;
-      add({ ...entry, key: next, writtenAt: environment.now(), visitorId: null, failure: null });
+      add({ ...entry, key: next, writtenAt: nextTime(), visitorId: null, failure: null });
     },
     /** Gives up a refused message. */
     discard(key: string): void {

@@ -1,6 +1,7 @@
 import type { TypedDocumentNode } from '@urql/core';
 import { CloseCode, createClient } from 'graphql-ws';
 import { createBackoff, reconnectJitter } from './backoff.js';
+import { closable } from './closable-client.js';
 import type { AnyVariables } from './connection.js';
 import { renewToken } from './documents.js';
 import { systemEnvironment, type Environment, type KeyValueStorage } from './environment.js';
@@ -72,7 +73,7 @@ export function createSocket(options: SocketOptions) {
   let cancelRenewal = () => {};
   let cancelPongLimit = () => {};
 
-  const client = createClient({
+  const opened = createClient({
     url,
     lazy: false,
     keepAlive: PING_INTERVAL_MS,
@@ -100,7 +101,7 @@ export function createSocket(options: SocketOptions) {
         state.set('connected');
       },
       ping: (received) => {
-        if (!received) cancelPongLimit = environment.after(PONG_LIMIT_MS, () => client.terminate());
+        if (!received) cancelPongLimit = environment.after(PONG_LIMIT_MS, () => opened.terminate());
       },
       pong: (received) => {
         if (received) cancelPongLimit();
@@ -117,13 +118,14 @@ export function createSocket(options: SocketOptions) {
       },
     },
   });
+  const client = closable(opened, () => state.get() === 'closed');
   const requests = createRequests(client);
 
   const unwatchNetwork = network.watch(() => {
     const connected = state.get() === 'connected';
     if (connected && !network.online()) client.terminate();
     if (connected) return;
-    lost();
+    tellLoss();
     if (network.online()) wake();
   });
 
@@ -154,9 +156,14 @@ export function createSocket(options: SocketOptions) {
     cancelPongLimit();
     connections += 1;
     endTurn();
-    if (final === 'closed' || state.get() === 'closed') state.set('closed');
-    else state.set(network.online() ? (everConnected ? 'reconnecting' : 'connecting') : 'offline');
+    if (final === 'closed') state.set('closed');
+    else tellLoss();
     requests.disconnected();
+  }
+
+  function tellLoss(): void {
+    if (state.get() === 'closed') return;
+    state.set(network.online() ? (everConnected ? 'reconnecting' : 'connecting') : 'offline');
   }
 
   function retryWait(attempt: number): Promise<void> {

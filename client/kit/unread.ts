@@ -30,8 +30,13 @@ export function createUnread({
   }
 
   function merge(newer: ReadonlyMap<string, number>): void {
-    const merged = new Map(lastRead.get());
-    for (const [roomId, number] of newer) merged.set(roomId, Math.max(number, merged.get(roomId) ?? 0));
+    const merged = new Map(newer);
+    // Behind the others: what this page has read last goes last.
+    for (const [roomId, number] of lastRead.get()) {
+      const known = merged.get(roomId) ?? 0;
+      merged.delete(roomId);
+      merged.set(roomId, Math.max(number, known));
+    }
     lastRead.set(new Map([...merged].slice(-ROOMS_KEPT)));
   }
 
@@ -40,7 +45,11 @@ export function createUnread({
     cancelWrite();
     cancelWrite = null;
     merge(read());
-    storage.set(STORAGE_KEY, JSON.stringify([...lastRead.get()]));
+    try {
+      storage.set(STORAGE_KEY, JSON.stringify([...lastRead.get()]));
+    } catch {
+      // Full or forbidden: it lasts as long as the page.
+    }
   }
 
   return {

@@ -29,6 +29,16 @@ describe('two windows', () => {
     expect([...ana.trouble, ...bo.trouble]).toEqual([]);
   });
 
+  it('are not cut off by what is around a text', async () => {
+    const ana = await openChat(stage.browser, stage.server.url());
+    await ana.createRoom('Wide');
+    await ana.page.getByRole('heading', { name: 'Wide' }).waitFor();
+    await ana.send(`hi${' '.repeat(70_000)}`);
+    await ana.send('there');
+    await expect.poll(() => ana.texts(), SOON).toEqual(['hi', 'there']);
+    await expect.poll(() => ana.log.getByRole('status').count(), SOON).toBe(0);
+  });
+
   it('talk over a slow network: nobody waits for it to write on, and each text arrives once and in order', async () => {
     const { hostname, port } = new URL(stage.server.url());
     const network = await startFaultProxy({ host: hostname, port: Number(port) });

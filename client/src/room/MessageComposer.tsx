@@ -40,7 +40,7 @@ export function MessageComposer({ roomId }: { roomId: string }) {
     if (element === null) return;
     const text = element.value;
     if (text.trim() === '' || lengthOf(text) > most) return;
-    outbox.send(roomId, text);
+    outbox.send(roomId, text.trim());
     element.value = '';
     keep('');
     element.focus();

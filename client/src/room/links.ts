@@ -5,8 +5,9 @@ export interface Piece {
 }
 
 const ADDRESS = /https?:\/\/[^\s<>"'`\p{Cc}\p{Bidi_Control}]+/giu;
-/** Marks that rather end a sentence than an address. */
-const TRAILING = /[.,:;!?'"»”’…。，、．：；！？،؛؟]+$/u;
+/** Marks that rather end a sentence than an address; a run of them is tried from its first alone. */
+const MARKS = String.raw`[.,:;!?'"»”’…。，、．：；！？،؛؟]`;
+const TRAILING = new RegExp(`(?<!${MARKS})${MARKS}+$`, 'u');
 /** Marks that belong to an address only if it has what opens them. */
 const OPENING: ReadonlyMap<string, string> = new Map([
   [')', '('],

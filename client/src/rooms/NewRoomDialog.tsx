@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from 'react';
+import { useEffect, useRef, useState, type FormEvent } from 'react';
 import { useCreateRoomMutation } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { Dialog } from '../ui/Dialog.js';
@@ -18,6 +18,13 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }) {
   const { router, socket } = useChat();
   const [name, setName] = useState('');
   const [problem, setProblem] = useState<Problem | null>(null);
+  const shown = useRef(false);
+  useEffect(() => {
+    shown.current = true;
+    return () => {
+      shown.current = false;
+    };
+  }, []);
   const [{ fetching }, createRoom] = useCreateRoomMutation();
 
   async function create(event: FormEvent): Promise<void> {
@@ -27,6 +34,7 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }) {
       return;
     }
     const { data } = await createRoom({ input: { name } });
+    if (!shown.current) return;
     const [refusal] = data?.createRoom?.userErrors ?? [];
     const room = data?.createRoom?.room;
     if (refusal !== undefined) {

@@ -1,9 +1,16 @@
 import { useSyncExternalStore } from 'react';
 
 function watch(listener: () => void): () => void {
-  const now = new Date();
-  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
-  const timer = setTimeout(listener, midnight.getTime() - now.getTime());
+  let timer: ReturnType<typeof setTimeout>;
+  const wind = () => {
+    const now = new Date();
+    const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
+    timer = setTimeout(() => {
+      listener();
+      wind();
+    }, midnight.getTime() - now.getTime());
+  };
+  wind();
   return () => clearTimeout(timer);
 }
 

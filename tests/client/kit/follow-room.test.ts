@@ -285,6 +285,15 @@ describe('followRoom', () => {
     expect(room.state.get().hasOlder).toBe(false);
   });
 
+  it('fails when older pages are refused for good, and asks for none again', async () => {
+    const { room, request, requests } = await follow(120);
+    room.loadOlder();
+    await request().fail('FORBIDDEN');
+    expect(room.state.get()).toMatchObject({ phase: 'failed', loadingOlder: false });
+    room.loadOlder();
+    expect(requests).toHaveLength(2);
+  });
+
   it('shows the newest known name of an author on every message', async () => {
     const { room, send } = await follow(2);
     send(event(3, 0, 'Ana Bell'));

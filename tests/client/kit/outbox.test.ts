@@ -211,6 +211,33 @@ describe('outbox', () => {
     expect(sent[1]).toMatchObject({ text: 'one', key: 'k2' });
   });
 
+  it('keeps the order over a reload, also of what was written at one moment or by a clock that was set back', async () => {
+    const store = createMemoryOutboxStore();
+    // As IndexedDB gives them: by key.
+    const byKey = {
+      ...store,
+      all: async () => (await store.all()).toSorted((a, b) => (a.key < b.key ? 1 : -1)),
+    };
+    const first = start({ store: byKey });
+    for (const text of ['one', 'two']) first.outbox.send('r', text);
+    vi.setSystemTime(Date.now() - 3000);
+    first.outbox.send('r', 'three');
+    await vi.advanceTimersByTimeAsync(0);
+    first.outbox.stop();
+    const second = start({ store: byKey });
+    await second.outbox.loaded;
+    expect(second.outbox.entries.get().map(({ text }) => text)).toEqual(['one', 'two', 'three']);
+  });
+
+  it('refuses a text that no frame holds by itself, and sends what is behind it', async () => {
+    const { outbox, sent } = start();
+    outbox.send('r', 'x'.repeat(70_000));
+    outbox.send('r', 'hello');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(outbox.entries.get()[0]?.failure?.code).toBe('INVALID_INPUT');
+    expect(sent.map(({ text }) => text)).toEqual(['hello']);
+  });
+
   it('sends what a reload left behind, under its old key', async () => {
     const before = start();
     before.state.set('reconnecting');

@@ -97,6 +97,75 @@ describe('socket', () => {
     expect(third.last().frames[0]?.payload).toEqual({});
   });
 
+  it('lets a page that connects finish its turn, though it is brought to the front meanwhile', async () => {
+    const storage = createMemoryStorage();
+    let turns: Promise<unknown> = Promise.resolve();
+    const exclusive = (task: () => Promise<void>) => (turns = turns.then(task));
+    let front = () => {};
+    const network: Network = {
+      online: () => true,
+      watch(listener) {
+        front = listener;
+        return () => {};
+      },
+    };
+    const [first, second] = [start({ storage, exclusive, network }), start({ storage, exclusive })];
+    await vi.advanceTimersByTimeAsync(0);
+    await first.last().accept();
+    void second.last().accept();
+    front();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(second.last().frames).toEqual([]);
+  });
+
+  it('keeps the visitor when the storage takes nothing', async () => {
+    const storage = {
+      ...createMemoryStorage(),
+      set: () => {
+        throw new Error('full');
+      },
+    };
+    const { socket, last } = start({ storage });
+    await vi.advanceTimersByTimeAsync(0);
+    await last().welcome('ana', 'token-1');
+    expect(socket.state.get()).toBe('connected');
+    last().end(1006);
+    await vi.advanceTimersByTimeAsync(500);
+    await last().accept();
+    expect(last().frames[0]?.payload).toEqual({ token: 'token-1' });
+  });
+
+  it('renews once a minute, not without a pause, when the clock is ahead of every token', async () => {
+    const { last } = start();
+    await vi.advanceTimersByTimeAsync(0);
+    await last().welcome('ana', 'token-1', new Date(START - 1000).toISOString());
+    const renewals = () => last().frames.filter(({ type }) => type === 'subscribe').length;
+    const seconds = async (count: number) => {
+      for (let second = 0; second < count; second += 1) {
+        await vi.advanceTimersByTimeAsync(1000);
+        await last().receive({ type: 'pong' });
+      }
+    };
+    await seconds(59);
+    expect(renewals()).toBe(0);
+    await seconds(1);
+    expect(renewals()).toBe(1);
+  });
+
+  it('opens no connection for what is asked after one was closed for good', async () => {
+    const { socket, sockets, last } = start();
+    await vi.advanceTimersByTimeAsync(0);
+    await last().welcome('ana');
+    last().end(1011);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(socket.state.get()).toBe('closed');
+    await expect(socket.execute(roomPage, { roomId: 'r', last: 1, before: null })).rejects.toMatchObject({
+      code: 'CLOSED',
+    });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sockets).toHaveLength(1);
+  });
+
   it('FOLLOW-3: retries for ever with full jitter from 0.5 s doubling to 4 s, where a restart would be over, then to 30 s', async () => {
     const { sockets, last } = start({ random: 0.999 });
     await vi.advanceTimersByTimeAsync(0);

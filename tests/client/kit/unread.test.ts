@@ -48,6 +48,30 @@ describe('unread', () => {
     expect(unread.lastRead.get().has('r501')).toBe(true);
   });
 
+  it('forgets those also when each reading is written at once', () => {
+    const { unread, storage } = start();
+    for (let room = 0; room < 750; room++) {
+      unread.markRead(`r${room}`, 1);
+      unread.flush();
+    }
+    const newest = Array.from({ length: 500 }, (_, index) => `r${250 + index}`);
+    expect([...unread.lastRead.get().keys()]).toEqual(newest);
+    expect([...start(storage).unread.lastRead.get().keys()]).toEqual(newest);
+  });
+
+  it('goes on when the storage takes nothing', () => {
+    const storage = {
+      ...createMemoryStorage(),
+      set: () => {
+        throw new Error('full');
+      },
+    };
+    const { unread } = start(storage);
+    unread.markRead('r', 7);
+    unread.flush();
+    expect(unread.lastRead.get().get('r')).toBe(7);
+  });
+
   it.each(['{', '7', '[["r","x"],["s",3]]'])('reads what it can of %s', (stored) => {
     const storage = createMemoryStorage();
     storage.set('madang.read', stored);

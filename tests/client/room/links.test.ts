@@ -35,6 +35,14 @@ describe('splitLinks', () => {
     expect(links(text)).toEqual(expected);
   });
 
+  it('takes no time for endless marks and brackets', () => {
+    const text = `http://a/${'.'.repeat(2600)}x${')'.repeat(1300)}`;
+    const before = process.cpuUsage();
+    splitLinks(text);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(1000);
+  });
+
   it('stops an address at marks that turn the direction of text', () => {
     expect(links('https://a.test/\u202Egpj.exe')).toEqual(['https://a.test/']);
   });
