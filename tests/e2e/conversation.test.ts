@@ -29,13 +29,19 @@ describe('two windows', () => {
     expect([...ana.trouble, ...bo.trouble]).toEqual([]);
   });
 
-  it('are not cut off by what is around a text', async () => {
+  it('are not cut off by what is around a text, nor by what they look for', async () => {
     const ana = await openChat(stage.browser, stage.server.url());
     await ana.createRoom('Wide');
     await ana.page.getByRole('heading', { name: 'Wide' }).waitFor();
     await ana.send(`hi${' '.repeat(70_000)}`);
     await ana.send('there');
     await expect.poll(() => ana.texts(), SOON).toEqual(['hi', 'there']);
+    const search = ana.page.getByRole('searchbox', { name: 'Search rooms' });
+    await search.focus();
+    await ana.page.keyboard.insertText('x'.repeat(70_000));
+    expect((await search.inputValue()).length).toBe(1000);
+    await ana.send('still there');
+    await ana.message('still there').waitFor();
     await expect.poll(() => ana.log.getByRole('status').count(), SOON).toBe(0);
   });
 

@@ -2,6 +2,7 @@ import { useCallback, useRef, useState, type KeyboardEvent } from 'react';
 import { useShownRoomsQuery, type RoomRowFragment } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { useTexts } from '../ui/language.js';
+import { LONGEST_LINE } from '../ui/TextField.js';
 import { useRoute } from '../ui/use-route.js';
 import { useReadable } from '../ui/use-readable.js';
 import { WATCHED_ROOMS } from './watched-rooms.js';
@@ -55,6 +56,7 @@ export function RoomList() {
           type="search"
           aria-label={texts.searchRooms}
           placeholder={texts.searchRooms}
+          maxLength={LONGEST_LINE}
           value={search}
           onChange={(event) => setSearch(event.target.value)}
         />

@@ -1,5 +1,8 @@
 import { useId, type ReactNode } from 'react';
 
+/** More than any name may have, and far less than a frame holds: a longer one would end the connection. */
+export const LONGEST_LINE = 1000;
+
 /** A line of text that is asked for, and what was wrong with it. */
 export function TextField({
   label,
@@ -24,6 +27,7 @@ export function TextField({
         value={value}
         onChange={(event) => onChange(event.target.value)}
         autoComplete="off"
+        maxLength={LONGEST_LINE}
         required
         aria-invalid={wrong}
         aria-describedby={wrong ? told : undefined}
