@@ -29,15 +29,13 @@ export function createIdentity({
   renew: () => void;
 }) {
   let cancelTimer = () => {};
-  /** What the storage, full or forbidden, did not take. */
-  let unstored: HeldToken | null = null;
 
   function read(): HeldToken | null {
     try {
       const held: unknown = JSON.parse(storage.get(STORAGE_KEY) ?? 'null');
-      return unstored ?? (isHeldToken(held) ? held : null);
+      return isHeldToken(held) ? held : null;
     } catch {
-      return unstored;
+      return null;
     }
   }
 
@@ -59,25 +57,13 @@ export function createIdentity({
       const held = read();
       if (held?.token !== token) {
         const next: HeldToken = { token, obtainedAt: environment.now(), expiresAt: Date.parse(expiresAt) };
-        unstored = null;
-        try {
-          storage.set(STORAGE_KEY, JSON.stringify(next));
-        } catch {
-          unstored = next;
-        }
+        storage.set(STORAGE_KEY, JSON.stringify(next));
       }
       wind();
     },
     /** Forgets a token that was refused, unless storage holds another one by now. */
     drop(token: string): void {
-      if (read()?.token === token) {
-        unstored = null;
-        try {
-          storage.remove(STORAGE_KEY);
-        } catch {
-          // Forbidden: then it holds none.
-        }
-      }
+      if (read()?.token === token) storage.remove(STORAGE_KEY);
       cancelTimer();
     },
     /** Stops the timer. */

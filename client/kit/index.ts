@@ -8,6 +8,7 @@ export {
   type Environment,
   type KeyValueStorage,
 } from './environment.js';
+export { forgivingStorage } from './forgiving-storage.js';
 export { browserExclusive, type Exclusive } from './exclusive.js';
 export { alwaysOnline, browserNetwork, type Network } from './network.js';
 export { createSocket, type ConnectionState, type Socket, type SocketOptions } from './socket.js';

@@ -6,6 +6,7 @@ import type { AnyVariables } from './connection.js';
 import { renewToken } from './documents.js';
 import { systemEnvironment, type Environment, type KeyValueStorage } from './environment.js';
 import { takeTurn, type Exclusive } from './exclusive.js';
+import { forgivingStorage } from './forgiving-storage.js';
 import { createIdentity } from './identity.js';
 import { alwaysOnline, type Network } from './network.js';
 import { RequestError, throwUserError, toRequestError } from './request-error.js';
@@ -51,10 +52,11 @@ export interface SocketOptions {
 export type Socket = ReturnType<typeof createSocket>;
 
 export function createSocket(options: SocketOptions) {
-  const { url, storage, network = alwaysOnline, environment = systemEnvironment } = options;
+  const { url, network = alwaysOnline, environment = systemEnvironment } = options;
   const state = createStore<ConnectionState>('connecting');
   const visitorId = createStore<string | null>(null);
   const replaced = createStore(0);
+  const storage = forgivingStorage(options.storage);
   const identity = createIdentity({ storage, environment, renew: () => void renew() });
   const renewal = createBackoff(environment);
   /** The token that the present connection stands on. */

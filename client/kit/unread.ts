@@ -1,4 +1,5 @@
 import { systemEnvironment, type Environment, type KeyValueStorage } from './environment.js';
+import { forgivingStorage } from './forgiving-storage.js';
 import { createStore, type Readable } from './store.js';
 
 const STORAGE_KEY = 'madang.read';
@@ -11,12 +12,13 @@ const WRITE_DELAY_MS = 500;
 export type Unread = ReturnType<typeof createUnread>;
 
 export function createUnread({
-  storage,
   environment = systemEnvironment,
+  ...options
 }: {
   storage: KeyValueStorage;
   environment?: Environment;
 }) {
+  const storage = forgivingStorage(options.storage);
   const lastRead = createStore<ReadonlyMap<string, number>>(read());
   let cancelWrite: (() => void) | null = null;
 
@@ -45,11 +47,7 @@ export function createUnread({
     cancelWrite();
     cancelWrite = null;
     merge(read());
-    try {
-      storage.set(STORAGE_KEY, JSON.stringify([...lastRead.get()]));
-    } catch {
-      // Full or forbidden: it lasts as long as the page.
-    }
+    storage.set(STORAGE_KEY, JSON.stringify([...lastRead.get()]));
   }
 
   return {
