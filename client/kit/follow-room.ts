@@ -2,51 +2,18 @@ import type { Connection } from './connection.js';
 import { createBackoff } from './backoff.js';
 import { followMessages, roomPage } from './documents.js';
 import { systemEnvironment, type Environment } from './environment.js';
-import type {
-  FollowedMessageFragment,
-  FollowMessagesSubscription,
-  RoomPageQuery,
-} from './__generated__/operations.js';
+import type { FollowMessagesSubscription, RoomPageQuery } from './__generated__/operations.js';
 import type { KeptMessages } from './kept-messages.js';
 import { keepSubscribed } from './keep-subscribed.js';
 import { createPageMarks } from './page-marks.js';
-import { remedyFor, toRequestError, type RequestError } from './request-error.js';
+import { remedyFor, toRequestError } from './request-error.js';
+import { EMPTY_ROOM, type RoomMessage, type RoomState } from './room-state.js';
 import { createStore, type Readable } from './store.js';
-
-/** One message as it was read. For the author's present name ask `RoomState.names`. */
-export type RoomMessage = FollowedMessageFragment;
-
-/** What is held of one room. */
-export interface RoomState {
-  /**
-   * `loading` until the first page is there · `ready` · `missing` no such room · `ended` nothing can ever follow ·
-   * `failed` the server's `problem` is not one that a retry heals.
-   */
-  readonly phase: 'loading' | 'ready' | 'missing' | 'ended' | 'failed';
-  /** Without a hole, in the order of `number`, each once. */
-  readonly messages: readonly RoomMessage[];
-  /** Whether there are messages before the first one held. */
-  readonly hasOlder: boolean;
-  readonly loadingOlder: boolean;
-  /** The newest known name of each author, by identifier. */
-  readonly names: ReadonlyMap<string, string>;
-  /** What is being tried again, or, with `failed`, what cannot be. */
-  readonly problem: RequestError | null;
-}
 
 /** Messages in the first page and in each older one. */
 const PAGE_SIZE = 50;
 /** A new message is kept this many milliseconds after it came, together with those that come meanwhile. */
 const KEEP_DELAY_MS = 1000;
-
-const EMPTY: RoomState = {
-  phase: 'loading',
-  messages: [],
-  hasOlder: false,
-  loadingOlder: false,
-  names: new Map(),
-  problem: null,
-};
 
 type Page = NonNullable<RoomPageQuery['room']>['messages'];
 type Event = FollowMessagesSubscription['messageAdded'];
@@ -72,7 +39,7 @@ export function followRoom({
   kept?: KeptMessages;
   environment?: Environment;
 }) {
-  const state = createStore(EMPTY);
+  const state = createStore(EMPTY_ROOM);
   const update = (part: Partial<RoomState>) => state.set({ ...state.get(), ...part });
   const backoff = createBackoff(environment);
   let resumeCursor: string | null = null;

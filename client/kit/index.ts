@@ -13,7 +13,8 @@ export { browserExclusive, type Exclusive } from './exclusive.js';
 export { alwaysOnline, browserNetwork, type Network } from './network.js';
 export { createSocket, type ConnectionState, type Socket, type SocketOptions } from './socket.js';
 export type { AnyVariables, Connection, Sink } from './connection.js';
-export { followRoom, type FollowedRoom, type RoomMessage, type RoomState } from './follow-room.js';
+export { followRoom, type FollowedRoom } from './follow-room.js';
+export type { RoomMessage, RoomState } from './room-state.js';
 export {
   applyRoomsChange,
   createRoomList,
