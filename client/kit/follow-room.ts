@@ -50,6 +50,7 @@ export function followRoom({
   let edition = 0;
   let cancelOlder = () => {};
   let cancelKeeping: (() => void) | null = null;
+  let stopped = false;
 
   async function showKept(): Promise<void> {
     const messages = (await kept?.read(roomId).catch(() => [])) ?? [];
@@ -117,7 +118,7 @@ export function followRoom({
 
   async function loadOlder(): Promise<void> {
     const { phase, hasOlder, loadingOlder } = state.get();
-    if (phase !== 'ready' || !hasOlder || loadingOlder) return;
+    if (stopped || phase !== 'ready' || !hasOlder || loadingOlder) return;
     update({ loadingOlder: true });
     await readOlder(edition);
   }
@@ -176,6 +177,7 @@ export function followRoom({
   void showKept();
 
   function restart(): void {
+    if (stopped) return;
     end();
     edition += 1;
     cancelOlder();
@@ -206,8 +208,9 @@ export function followRoom({
     },
     /** Reads the newest page again and goes on from there; what to do about `failed`. */
     restart,
-    /** Ends it; twice is fine. */
+    /** Ends it for good: nothing is asked for afterwards. Twice is fine. */
     stop(): void {
+      stopped = true;
       end();
       edition += 1;
       cancelOlder();

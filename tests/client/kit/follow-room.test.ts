@@ -317,6 +317,15 @@ describe('followRoom', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('asks for nothing after stop, also when it is called', async () => {
+    const { room, requests, subscriptions } = await follow(120);
+    room.stop();
+    room.loadOlder();
+    room.restart();
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect([requests.length, subscriptions.length]).toEqual([1, 1]);
+  });
+
   it('holds a gapless, ordered run up to the head whatever the connection does', async () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('deliver' as const), count: fc.integer({ min: 1, max: 5 }) }),
