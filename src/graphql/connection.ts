@@ -1,9 +1,9 @@
 import { CodedError } from '../lib/coded-error.js';
 import type { LogRange } from '../log/log.js';
 
-/** Most items of one page. */
+/** Most items of one page; a larger one is refused by the field itself, whatever it would cost. */
 export const MAX_PAGE_SIZE = 100;
-const DEFAULT_PAGE_SIZE = 20;
+export const DEFAULT_PAGE_SIZE = 20;
 
 /**
  * Checks the size of a page; null means the default of 20.

@@ -1,13 +1,11 @@
 import { GraphQLError, Kind, visit, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { getComplexity, type ComplexityEstimator } from 'graphql-query-complexity';
 import { LRUCache } from 'lru-cache';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from './connection.js';
 import { codedGraphQLError, withCode } from './errors.js';
 
 /** Most that one operation may cost: one per field, times the size of every list it lies in. */
 const MAX_COST = 5000;
-/** Largest page; a larger one is refused by the field itself as `BAD_USER_INPUT`, whatever it would cost. */
-const MAX_PAGE_SIZE = 100;
-const DEFAULT_PAGE_SIZE = 20;
 const MAX_REMEMBERED_COSTS = 64;
 /** Longer keys are not worth remembering. */
 const MAX_KEY_LENGTH = 256;
