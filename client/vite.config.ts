@@ -33,6 +33,8 @@ export default defineConfig(({ command }) => {
     build: {
       outDir: fileURLToPath(new URL('../dist/client', import.meta.url)),
       emptyOutDir: true,
+      // What the bundle holds of others asks to be named wherever it goes, and a minifier drops their words.
+      license: { fileName: 'licenses.txt' },
       target: ['chrome111', 'firefox114', 'safari16.4'],
       // Nothing inline: the policy of the page allows scripts, styles and pictures from its own files alone.
       assetsInlineLimit: 0,
