@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { COMMON_HEADERS } from './security-headers.js';
 
@@ -19,6 +19,24 @@ const STATUS_OF: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
+/**
+ * A request whose offer of another protocol than WebSocket is passed over, as HTTP lets a server do. Java's own client
+ * and curl offer HTTP/2 with whatever they ask; Node would take each of those for a socket, and its body for frames.
+ */
+class Request extends IncomingMessage {
+  /** Set by the constructor of the base: an initial value here would come after it. */
+  declare private offered: unknown;
+
+  set upgrade(offered: unknown) {
+    this.offered = offered;
+  }
+
+  get upgrade(): boolean {
+    if (this.offered !== true) return false;
+    return this.method === 'CONNECT' || /\bwebsocket\b/i.test(this.headers.upgrade ?? '');
+  }
+}
+
 /** A plain HTTP server that does not wait for clients that drip, and answers what it cannot read. */
 export function createHttpServer(): Server {
   const server = createServer({
@@ -30,6 +48,7 @@ export function createHttpServer(): Server {
     highWaterMark: BUFFER_BYTES,
     // Node's own refusal lacks our headers (http.ts has one).
     requireHostHeader: false,
+    IncomingMessage: Request,
   });
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
   server.on('checkExpectation', (_request, response) =>

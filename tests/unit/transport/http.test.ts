@@ -410,7 +410,6 @@ describe('the edge', () => {
     ],
     ['to upgrade without a key', 400, upgrade(['Upgrade: websocket', 'Sec-WebSocket-Version: 13'])],
     ['to upgrade to another version', 400, upgrade(['Upgrade: websocket', 'Sec-WebSocket-Version: 99', KEY])],
-    ['to upgrade to something else', 400, upgrade(['Upgrade: h2c', 'Sec-WebSocket-Version: 13', KEY])],
     [
       'to upgrade with another method',
       405,
@@ -421,6 +420,25 @@ describe('the edge', () => {
     const [head = ''] = (await raw(port, request)).split('\r\n\r\n', 1);
     expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(head.toLowerCase()).toContain('x-content-type-options: nosniff');
+  });
+
+  // Java's own client offers HTTP/2 with the first request of every connection, and curl does with --http2.
+  const OFFER = 'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk';
+  const BODY = JSON.stringify({ query: '{ hello }' });
+  it.each([
+    ['GET /livez HTTP/1.1', '', '{"status":"live"}'],
+    ['GET /graphql?query=%7Bhello%7D HTTP/1.1', '', '"hello":"hello'],
+    [
+      'POST /graphql HTTP/1.1',
+      `Content-Type: application/json\r\nContent-Length: ${BODY.length}\r\n`,
+      '"hello":"hello',
+    ],
+  ])('passes over the offer of another protocol than WebSocket: %s', async (line, headers, told) => {
+    const { port } = await startServer();
+    const body = line.startsWith('POST') ? BODY : '';
+    const answer = await raw(port, `${line}\r\nHost: x\r\n${OFFER}\r\n${headers}\r\n${body}`);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toContain(told);
   });
 
   it('closes a client that drips its headers within 10 s', async () => {
