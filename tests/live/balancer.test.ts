@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { openSocket, refusedUpgrade } from '../testkit/bare-socket.js';
 import { startCluster, type Cluster } from '../testkit/cluster.js';
 import { expectFlawless, startConversation } from '../testkit/faults/conversation.js';
 import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage } from '../testkit/seed.js';
@@ -45,8 +46,10 @@ async function balancer({ instances }: Cluster): Promise<string> {
   return `http://127.0.0.1:${server.port}`;
 }
 
-async function behindBalancer(): Promise<{ cluster: Cluster; url: string }> {
-  const cluster = await startCluster('distributed', { instances: 2, env: { TRUST_PROXY_HOPS: '1' } });
+async function behindBalancer(
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ cluster: Cluster; url: string }> {
+  const cluster = await startCluster('distributed', { instances: 2, env: { TRUST_PROXY_HOPS: '1', ...env } });
   closers.push(cluster.close);
   return { cluster, url: await balancer(cluster) };
 }
@@ -70,6 +73,19 @@ describe('two servers behind the balancer of the compose file', () => {
     // The connections were spread: some had to move, not all.
     expect(outcome.reconnects).toBeGreaterThan(0);
     expect(outcome.reconnects).toBeLessThan(conversation.followers.length * 2);
+  });
+
+  it('serve everybody else while both refuse newcomers', async () => {
+    const { url } = await behindBalancer({ MAX_SOCKETS: '1' });
+    const visitor = await createVisitor(url);
+    const roomId = await createRoom(url, visitor);
+    await openSocket(`${url}/graphql`).init();
+    await openSocket(`${url}/graphql`).init();
+    for (let count = 1; count <= 10; count += 1) {
+      const refused = await refusedUpgrade(Number(new URL(url).port), '/graphql');
+      expect([refused.status, refused.headers['retry-after']]).toEqual([503, '5']);
+      await sendMessage(url, visitor, { roomId, text: `Still served ${count}` });
+    }
   });
 
   it('serve server-sent events without holding them back, and the web client', async () => {
