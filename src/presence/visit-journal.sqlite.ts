@@ -8,6 +8,7 @@ const RECORD = `
 const FORGET = `
   DELETE FROM visits WHERE (room_id, visitor_id) IN
     (SELECT room_id, visitor_id FROM visits WHERE at < ? ORDER BY at LIMIT ?)`;
+const SET_BACK = 'UPDATE visits SET at = ? WHERE at > ?';
 const RECENT = `
   SELECT room_id, visitor_id, at FROM visits WHERE (room_id, visitor_id) > (?, ?) AND at > ?
   ORDER BY room_id, visitor_id LIMIT ?`;
@@ -39,7 +40,10 @@ export function createSqliteVisitJournal(deps: {
     },
 
     async *recent(maxAgeMs, signal) {
-      const since = clock.now() - maxAgeMs;
+      const started = clock.now();
+      const since = started - maxAgeMs;
+      // The clock was set back since. A visit of the future would be the youngest of all until the clock is there again.
+      await sqlite.write({ sql: SET_BACK, rows: [[started, started]] }, signal);
       let [room, visitor] = ['', ''];
       for (;;) {
         const rows = sqlite.read(RECENT, [room, visitor, since, BATCH_VISITS], signal);

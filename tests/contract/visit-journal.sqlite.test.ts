@@ -1,3 +1,4 @@
+import { expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.js';
 import { createSqliteVisitJournal } from '../../src/presence/visit-journal.sqlite.js';
 import { KEEP_MS, visitJournalSuite } from './visit-journal.suite.js';
@@ -6,4 +7,25 @@ import { newSqlite } from './worlds/sqlite.js';
 visitJournalSuite('SQLite', async () => {
   const { sqlite, stop } = await newSqlite();
   return { journal: createSqliteVisitJournal({ sqlite, clock: systemClock, keepMs: KEEP_MS }), stop };
+});
+
+test('a visit from before the clock was set back gets older as any other', async () => {
+  const { sqlite, stop } = await newSqlite();
+  let now = KEEP_MS;
+  const journal = createSqliteVisitJournal({ sqlite, clock: { now: () => now }, keepMs: KEEP_MS });
+  const soon = (): AbortSignal => AbortSignal.timeout(30_000);
+  async function ages(): Promise<number[]> {
+    const found: number[] = [];
+    for await (const batch of journal.recent(KEEP_MS, soon())) found.push(...batch.map(({ ageMs }) => ageMs));
+    return found;
+  }
+  try {
+    await journal.record([{ roomId: 'room', visitorId: 'visitor', ageMs: 0 }], soon());
+    now -= KEEP_MS / 2;
+    expect(await ages()).toEqual([0]);
+    now += 1000;
+    expect(await ages()).toEqual([1000]);
+  } finally {
+    await stop();
+  }
 });
