@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AuthKey, type Config, ConfigError, MIN_KEY_BYTES, parseAuthKeys } from '../config.js';
 import { makeDataFolder } from '../lib/data-folder.js';
@@ -38,13 +38,27 @@ function readKeysFile(file: string): readonly AuthKey[] {
   }
 }
 
-/** The embedded mode's own key: made once, readable by its owner alone. */
+/** Writes a fresh key to a new file that its owner alone may read. A disk that is full leaves none behind. */
+function makeKeyFile(file: string): void {
+  // `wx` fails when the file is there, so that two starts cannot overwrite each other's key.
+  const made = openSync(file, 'wx', 0o600);
+  try {
+    writeFileSync(made, `${makeAuthKey()}\n`);
+    fsyncSync(made);
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
+  } finally {
+    closeSync(made);
+  }
+}
+
+/** The embedded mode's own key: made once. */
 function embeddedKeys(dataDir: string): readonly AuthKey[] {
   const file = join(dataDir, KEY_FILE);
   try {
     makeDataFolder(dataDir);
-    // `wx` fails when the file is there, so that two starts cannot overwrite each other's key.
-    writeFileSync(file, `${makeAuthKey()}\n`, { mode: 0o600, flag: 'wx' });
+    makeKeyFile(file);
   } catch (error) {
     const code = systemCode(error);
     if (code !== 'EEXIST') throw new StartError(`DATA_DIR ${dataDir} is not writable: ${code}`);

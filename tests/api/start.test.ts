@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,7 +13,7 @@ import { silentLogger } from '../../src/lib/logger.js';
 import { readFigures } from '../faults/figures.js';
 import { GENEROUS, testKeys } from '../testkit/foundation.js';
 import { spawnServer, startServerChild } from '../testkit/server-child.js';
-import { mongoForTests, startRedis } from '../testkit/services/index.js';
+import { builtEntryPoint, mongoForTests, startRedis } from '../testkit/services/index.js';
 
 const run = promisify(execFile);
 
@@ -153,6 +153,21 @@ describe('the embedded mode', () => {
     await expect(server.stop('SIGTERM')).resolves.toEqual({ code: 0, signal: null });
     await server.restart();
     await expect(readFile(join(folder, 'auth.key'), 'utf8')).resolves.toBe(key);
+  });
+});
+
+describe('a first start on a full disk', () => {
+  it('leaves nothing behind that the next one stumbles over', async () => {
+    const folder = await dataDir();
+    const env = { PATH: process.env['PATH'], DATA_DIR: folder, PORT: '0' };
+    const full = ['-c', 'ulimit -f 0; exec "$0" "$@"', process.execPath, await builtEntryPoint()];
+    await expect(run('bash', full, { env })).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`DATA_DIR ${folder}`),
+    });
+    expect(await readdir(folder)).toEqual([]);
+    const server = await startServerChild({ env: { ...GENEROUS, DATA_DIR: folder } });
+    await server.stop('SIGINT');
   });
 });
 
