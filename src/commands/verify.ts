@@ -1,8 +1,9 @@
 import type { Config } from '../config.js';
 import { roomIdOf } from '../graphql/node.js';
 import { systemClock } from '../lib/clock.js';
+import { CodedError } from '../lib/coded-error.js';
 import { silentLogger, type Logger } from '../lib/logger.js';
-import { StartError } from '../lib/start-error.js';
+import { firstLine, StartError } from '../lib/start-error.js';
 import type { LogStore } from '../log/log-store.js';
 import type { Message } from '../messages/message.js';
 import { createMongoMessageStore } from '../messages/message-store.mongo.js';
@@ -56,6 +57,7 @@ async function open(config: Config): Promise<OpenStore> {
  *
  * @param id - the room's identifier as the API gives it, or the bare one of the store.
  * @returns 0 for a dense room, 1 when numbers are missing.
+ * @throws StartError when it cannot be read.
  */
 export async function verify(config: Config, id: string, print: (line: string) => void): Promise<number> {
   const roomId = roomIdOf(id) ?? id;
@@ -85,6 +87,12 @@ export async function verify(config: Config, id: string, print: (line: string) =
         : `${missing} of ${head} messages are missing`,
     );
     return missing === 0 ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    const where = config.mongodbUrl === null ? `DATA_DIR ${config.dataDir}` : 'MONGODB_URL';
+    throw new StartError(`${where}: the room cannot be read: ${firstLine(error.cause ?? error)}`, {
+      cause: error,
+    });
   } finally {
     await store.close();
   }

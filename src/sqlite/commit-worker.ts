@@ -1,6 +1,7 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import {
   createStatementCache,
+  endTransaction,
   isConstraintError,
   isStatementError,
   makeDurable,
@@ -22,11 +23,24 @@ function serve(port: MessagePort, file: string): void {
     if (message.kind === 'group') {
       answer(runGroup(message.writes));
     } else {
-      connection.close();
+      closeWhole(connection);
       port.close();
     }
   });
   answer({ kind: 'ready' });
+}
+
+/**
+ * Leaves all that is stored in the one file, as SQLite does when it closes the last connection. The package's
+ * statements outlive theirs, so with it none ever is the last.
+ */
+function closeWhole(connection: Connection): void {
+  try {
+    connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch {
+    // A full disk: the next start reads the log.
+  }
+  connection.close();
 }
 
 function createGroupRunner(connection: Connection): (writes: readonly Write[]) => GroupOutcome {
@@ -49,14 +63,6 @@ function createGroupRunner(connection: Connection): (writes: readonly Write[]) =
     }
   }
 
-  function endTransaction(): void {
-    try {
-      connection.exec('ROLLBACK');
-    } catch {
-      // The error that brought us here has ended it already.
-    }
-  }
-
   return (writes) => {
     try {
       connection.exec('BEGIN IMMEDIATE');
@@ -64,7 +70,7 @@ function createGroupRunner(connection: Connection): (writes: readonly Write[]) =
       connection.exec('COMMIT');
       return { kind: 'committed', writes: outcomes };
     } catch (error) {
-      endTransaction();
+      endTransaction(connection);
       return { kind: 'failed', reason: String(error) };
     }
   };

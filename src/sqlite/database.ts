@@ -1,5 +1,6 @@
 import { createRequire, isBuiltin } from 'node:module';
 import type { DatabaseSyncInstance, SqliteModule, StatementSyncInstance } from '@photostructure/sqlite';
+import { systemCode } from '../lib/system-code.js';
 
 /** One connection. Everything on it blocks the thread that calls it. */
 export type Connection = DatabaseSyncInstance;
@@ -30,6 +31,9 @@ const SQLITE_CONSTRAINT = 19;
 const SQLITE_MISMATCH = 20;
 const SQLITE_RANGE = 25;
 const PRIMARY_CODE_MASK = 0xff;
+
+/** The code of every error of SQLite itself, whichever driver says it. */
+const SQLITE_ERROR_CODE = 'ERR_SQLITE_ERROR';
 
 const driverName = (): string => (isBuiltin('node:sqlite') ? 'node:sqlite' : '@photostructure/sqlite');
 
@@ -87,8 +91,9 @@ export const isConstraintError = (error: unknown): boolean => primaryCode(error)
  */
 export function isStatementError(error: unknown): boolean {
   const code = primaryCode(error);
+  // The package says no number when a row cannot be read. What is wrong with a statement it says with one.
+  if (code === null) return systemCode(error) !== SQLITE_ERROR_CODE;
   return (
-    code === null ||
     code === SQLITE_ERROR ||
     code === SQLITE_TOOBIG ||
     code === SQLITE_CONSTRAINT ||
@@ -99,3 +104,12 @@ export function isStatementError(error: unknown): boolean {
 
 /** Whether another connection holds the lock that was asked for. */
 export const isBusyError = (error: unknown): boolean => primaryCode(error) === SQLITE_BUSY;
+
+/** Undoes a transaction in which something has failed. */
+export function endTransaction(connection: Connection): void {
+  try {
+    connection.exec('ROLLBACK');
+  } catch {
+    // The error that brought us here has ended it already.
+  }
+}

@@ -1,4 +1,4 @@
-import type { Connection } from './database.js';
+import { endTransaction, type Connection } from './database.js';
 
 /**
  * One step per version: `steps[n]` takes a database from version n to n + 1. A released step is never changed;
@@ -79,7 +79,7 @@ export function migrate(connection: Connection, steps: readonly string[]): void 
       connection.exec(`${step}; PRAGMA user_version = ${index + 1}`);
       connection.exec('COMMIT');
     } catch (error) {
-      connection.exec('ROLLBACK');
+      endTransaction(connection);
       throw error;
     }
   }

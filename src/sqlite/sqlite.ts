@@ -56,7 +56,9 @@ export async function openSqlite(deps: { dataDir: string; log: Logger }): Promis
     prepareFile(file);
     const writer = await startGroupWriter({ file, log: deps.log });
     opened.add('writer of the database', writer.stop);
-    const reader = createReader(openConnection(file, { readOnly: true }));
+    const reader = createReader(openConnection(file, { readOnly: true }), (error) =>
+      deps.log.error({ reason: String(error) }, 'a read failed'),
+    );
     opened.add('reader of the database', reader.close);
     return {
       read: reader.read,
@@ -79,7 +81,7 @@ export async function openSqlite(deps: { dataDir: string; log: Logger }): Promis
  * @throws StartError when there is none.
  */
 export function openSqliteReader(dataDir: string): SqliteReader {
-  return createReader(openForReading(dataDir));
+  return createReader(openForReading(dataDir), () => undefined);
 }
 
 /**
@@ -94,7 +96,8 @@ export async function backupSqlite(dataDir: string, target: string): Promise<voi
     // Made first and exclusively, so that a copy never replaces anything.
     const copy = await open(target, 'wx');
     try {
-      source.prepare('VACUUM INTO ?').run(target);
+      // Made absolute, it is the name of a file: SQLite takes one that begins with `file:` for a URL.
+      source.prepare('VACUUM INTO ?').run(resolve(target));
       await copy.sync();
     } catch (error) {
       await rm(target);
@@ -151,7 +154,8 @@ function prepareFile(file: string): void {
   }
 }
 
-function createReader(connection: Connection): SqliteReader {
+/** @param onFailed - hears why the file could not be read: who asked is told that it could not alone. */
+function createReader(connection: Connection, onFailed: (error: unknown) => void): SqliteReader {
   const prepared = createStatementCache(connection);
   let closed = false;
   return {
@@ -161,7 +165,9 @@ function createReader(connection: Connection): SqliteReader {
         const rows: Row[] = prepared(sql).all(...parameters);
         return rows;
       } catch (error) {
-        throw isStatementError(error) ? error : unavailable(error);
+        if (isStatementError(error)) throw error;
+        onFailed(error);
+        throw unavailable(error);
       }
     },
     close() {

@@ -21,9 +21,13 @@ import { builtEntryPoint, mongoForTests } from '../testkit/services/index.js';
 import { openSocket } from '../testkit/socket-client.js';
 import { eventually, FOUNDATIONS } from './world.js';
 
+/** The first page of the database names the tables. */
+const SQLITE_PAGE_BYTES = 4096;
+
 /** What the program printed, and how it ended. */
-async function madang(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+async function madang(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string) {
   const child = spawn(process.execPath, [await builtEntryPoint(), ...args], {
+    cwd,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   });
   let lines = '';
@@ -165,6 +169,18 @@ describe('madang verify', () => {
     expect(await kept(env)).toEqual(before);
   });
 
+  it('says in words that the room cannot be read', async () => {
+    const { roomId, env, server } = await roomOf('embedded');
+    await server.stop('SIGINT');
+    const file = join(env['DATA_DIR'] ?? '', 'madang.sqlite');
+    const bytes = await readFile(file);
+    await writeFile(file, bytes.fill(0xa5, SQLITE_PAGE_BYTES));
+    expect(await madang(['verify', roomId], env)).toEqual({
+      code: 1,
+      lines: [expect.stringMatching(/^madang: DATA_DIR .* cannot be read: .*malformed/)],
+    });
+  });
+
   it('names what is missing', async () => {
     const { roomId, env } = await roomOf('distributed');
     const client = new MongoClient(env['MONGODB_URL'] ?? '');
@@ -177,6 +193,20 @@ describe('madang verify', () => {
       code: 1,
       lines: ['message 2 is missing', 'message 3 is missing', '2 of 5 messages are missing'],
     });
+  });
+});
+
+describe('madang backup', () => {
+  it('takes what it is given for the name of a file, whatever it looks like', async () => {
+    const ground = await foundation('embedded');
+    onTestFinished(() => ground.dispose());
+    await serve(ground);
+    for (const name of ['file:copy', ':memory:', "it's a copy"]) {
+      const made = await folder();
+      expect((await madang(['backup', name], ground.env, made)).code).toBe(0);
+      expect(await readdir(made)).toEqual([name]);
+      expect((await stat(join(made, name))).size).toBeGreaterThan(0);
+    }
   });
 });
 

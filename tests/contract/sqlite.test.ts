@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open as openFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,7 @@ import { newDataDir, newSqlite } from './worlds/sqlite.js';
 const PRELOAD = fileURLToPath(new URL('../../scripts/run-typescript.js', import.meta.url));
 const CHILD = fileURLToPath(new URL('./worlds/sqlite-child.ts', import.meta.url));
 const FILE_BLOCK_BYTES = 1024;
+const PAGE_BYTES = 4096;
 
 const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 const ENSURE = 'INSERT INTO visitors (id, created_at, display_name) VALUES (?, 0, NULL)';
@@ -148,6 +149,41 @@ describe('durability', () => {
         soon(),
       ),
     ).toHaveLength(50);
+  });
+});
+
+describe('the file', () => {
+  const visitors = Array.from({ length: 2000 }, (_, index) => [`visitor ${index}`]);
+  const READ = 'SELECT count(*) AS visitors FROM visitors WHERE display_name IS NULL';
+
+  test('is all there is of a database after stop', async () => {
+    const dataDir = await newFolder();
+    const sqlite = await open(dataDir);
+    await sqlite.write({ sql: ENSURE, rows: visitors }, soon());
+    sqlite.read(READ, [], soon());
+    await sqlite.stop();
+    const elsewhere = await newFolder();
+    await copyFile(join(dataDir, DATABASE_FILE), join(elsewhere, DATABASE_FILE));
+    const copy = await open(elsewhere);
+    expect(copy.read(READ, [], soon())).toEqual([{ visitors: visitors.length }]);
+  });
+
+  test('that cannot be read is unavailable, and the log says why', async () => {
+    const dataDir = await newFolder();
+    const sqlite = await open(dataDir);
+    await sqlite.write({ sql: ENSURE, rows: visitors }, soon());
+    await sqlite.stop();
+    const file = await openFile(join(dataDir, DATABASE_FILE), 'r+');
+    const { size } = await file.stat();
+    // The first page names the tables, and is looked at by a start.
+    await file.write(Buffer.alloc(size - PAGE_BYTES, 0xa5), 0, size - PAGE_BYTES, PAGE_BYTES);
+    await file.close();
+    const said: object[] = [];
+    const log = { ...silentLogger, error: (fields: object) => void said.push(fields) };
+    const damaged = await openSqlite({ dataDir, log });
+    cleanups.push(() => damaged.stop());
+    expect(() => damaged.read(READ, [], soon())).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
+    expect(said).toEqual([{ reason: expect.stringContaining('malformed') }]);
   });
 });
 
@@ -284,6 +320,15 @@ describe('schema', () => {
     expect(tables(connection)).toEqual(['one']);
     migrate(connection, steps);
     expect(tables(connection)).toEqual(['one', 'two', 'three']);
+    connection.close();
+  });
+
+  test('a step whose failure ended its transaction says what failed', () => {
+    const connection = openConnection(':memory:');
+    // As a full disk does.
+    expect(() => migrate(connection, ['ROLLBACK; CREATE TABLE one (id); CREATE TABLE one (id)'])).toThrow(
+      'already exists',
+    );
     connection.close();
   });
 
