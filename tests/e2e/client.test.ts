@@ -66,6 +66,20 @@ describe('the web client', () => {
     await phone.roomLink(LONG_NAME).waitFor();
   });
 
+  it('fits a screen that is magnified to 400 %, whatever is written: the room stays in view', async () => {
+    const roomId = await createRoom(address(), visitor, 'Magnified');
+    await sendMessage(address(), visitor, { roomId, text: 'read me' });
+    const window = await openChat(browser, address(), {
+      path: `/rooms/${roomId}`,
+      viewport: { width: 320, height: 256 },
+    });
+    await window.message('read me').waitFor();
+    await window.composer.fill(`a\n${'long '.repeat(300)}`);
+    const height = () => window.page.evaluate(() => document.documentElement.scrollHeight);
+    await expect.poll(height, SOON).toBe(256);
+    expect((await window.log.boundingBox())?.height).toBeGreaterThan(0);
+  });
+
   it('follows the light or dark of the system', async () => {
     const colours = [];
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -139,57 +153,5 @@ describe('the web client', () => {
     await window.message('message 181').waitFor();
     await expect.poll(() => jump.count(), SOON).toBe(0);
     expect(window.trouble).toEqual([]);
-  });
-
-  it('keeps what is typed over another room and a reload', async () => {
-    const window = await openChat(browser, address());
-    await window.createRoom('Draft');
-    await window.composer.fill('half a thought');
-    await window.createRoom('Distraction');
-    await window.page.getByRole('heading', { name: 'Distraction' }).waitFor();
-    expect(await window.composer.inputValue()).toBe('');
-    await window.openRoom('Draft');
-    expect(await window.composer.inputValue()).toBe('half a thought');
-    await window.page.reload();
-    await window.composer.waitFor();
-    expect(await window.composer.inputValue()).toBe('half a thought');
-  });
-
-  it('sends a Hangul text once and whole with one Enter', async () => {
-    const window = await openChat(browser, address());
-    await window.createRoom('한글');
-    await window.composer.focus();
-    const devtools = await window.page.context().newCDPSession(window.page);
-    const text = '안녕하세요';
-    for (const syllable of text) {
-      await devtools.send('Input.imeSetComposition', { text: syllable, selectionStart: 1, selectionEnd: 1 });
-      if (syllable !== '요') await devtools.send('Input.insertText', { text: syllable });
-    }
-    // As Chrome reports it: the Enter while the last syllable is composing, then the end of the composition.
-    const key = { key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 229, nativeVirtualKeyCode: 229 };
-    await devtools.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', ...key });
-    await devtools.send('Input.insertText', { text: '요' });
-    await devtools.send('Input.dispatchKeyEvent', { type: 'keyUp', ...key });
-    await expect.poll(() => window.texts(), SOON).toEqual([text]);
-    await window.send('다음');
-    await expect.poll(() => window.texts(), SOON).toEqual([text, '다음']);
-    expect(await window.composer.inputValue()).toBe('');
-  });
-
-  it('sends nothing with the Enter that confirms a Japanese candidate', async () => {
-    const window = await openChat(browser, address());
-    await window.createRoom('日本語');
-    await window.composer.focus();
-    const devtools = await window.page.context().newCDPSession(window.page);
-    await devtools.send('Input.imeSetComposition', { text: 'にほんご', selectionStart: 4, selectionEnd: 4 });
-    const key = { key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 229, nativeVirtualKeyCode: 229 };
-    await devtools.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', ...key });
-    await devtools.send('Input.insertText', { text: '日本語' });
-    await devtools.send('Input.dispatchKeyEvent', { type: 'keyUp', ...key });
-    await expect.poll(() => window.composer.inputValue(), SOON).toBe('日本語');
-    await window.composer.press('Enter');
-    // Had the first Enter sent, there would be two, or a part.
-    await expect.poll(() => window.texts(), SOON).toEqual(['日本語']);
-    expect(await window.composer.inputValue()).toBe('');
   });
 });

@@ -23,7 +23,10 @@ export function MessageComposer({ roomId }: { roomId: string }) {
   const lengthId = useId();
 
   useEffect(() => {
-    if (hasKeyboard()) field.current?.focus();
+    const element = field.current;
+    // Browsers begin before a text that was there from the start: one writes on behind it.
+    element?.setSelectionRange(element.value.length, element.value.length);
+    if (hasKeyboard()) element?.focus();
   }, []);
 
   const keep = useCallback(
@@ -47,9 +50,20 @@ export function MessageComposer({ roomId }: { roomId: string }) {
   }, [outbox, roomId, most, keep]);
 
   const [rule] = useState(createEnterRule);
+  /** The timer of a text that an Enter has sent off, and whose composition has only just ended. */
+  const leaving = useRef<number>(undefined);
+
+  /** Sends such a text now: what is typed next is no part of it. */
+  function sendLeaving(): void {
+    if (leaving.current === undefined) return;
+    window.clearTimeout(leaving.current);
+    leaving.current = undefined;
+    send();
+  }
 
   function onKeyDown(event: KeyboardEvent): void {
     const { key, shiftKey, timeStamp, keyCode, nativeEvent } = event;
+    if (key !== 'Enter') sendLeaving();
     const verdict = rule.keyDown({ key, shiftKey, timeStamp, keyCode, isComposing: nativeEvent.isComposing });
     if (verdict !== 'pass') event.preventDefault();
     if (verdict === 'send') send();
@@ -76,11 +90,14 @@ export function MessageComposer({ roomId }: { roomId: string }) {
         onChange={(event: ChangeEvent<HTMLTextAreaElement>) => keep(event.target.value)}
         onKeyDown={onKeyDown}
         onKeyUp={({ key }) => rule.keyUp(key)}
-        onCompositionStart={() => rule.compositionStart()}
+        onCompositionStart={() => {
+          sendLeaving();
+          rule.compositionStart();
+        }}
         onCompositionUpdate={({ data: composed }) => rule.compositionUpdate(composed)}
         onCompositionEnd={({ data: composed, timeStamp }) => {
           // Some browsers put the last syllable into the field only after this event.
-          if (rule.compositionEnd(composed, timeStamp)) setTimeout(send, 0);
+          if (rule.compositionEnd(composed, timeStamp)) leaving.current = window.setTimeout(sendLeaving, 0);
         }}
       />
       {showsLength && (
@@ -99,9 +116,12 @@ export function MessageComposer({ roomId }: { roomId: string }) {
   );
 }
 
-/** Length in Unicode code points after trimming, as the server counts. */
+/** Putting more marks in a row in order takes the square of their number, and the server refuses them. */
+const ENDLESS_MARKS = /\p{M}{31}/u;
+
+/** Length in Unicode code points, as the server counts: in NFC and without white space at its ends. */
 function lengthOf(text: string): number {
   let length = 0;
-  for (const _ of text.trim()) length += 1;
+  for (const _ of (ENDLESS_MARKS.test(text) ? text : text.normalize('NFC')).trim()) length += 1;
   return length;
 }

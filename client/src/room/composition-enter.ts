@@ -67,7 +67,9 @@ export function createEnterRule() {
     },
     keyDown(event: Key): Verdict {
       if (event.key === 'Enter' && !event.shiftKey) return enter(event);
-      // Another key: whatever was composed before has nothing to do with the next Enter.
+      // Another key: the next Enter is another press, though no browser may have told that this one ended, as none on a
+      // Mac does while Cmd is held; and whatever was composed before has nothing to do with it.
+      spent = false;
       if (!composing && !event.isComposing) composed = '';
       return 'pass';
     },

@@ -49,6 +49,13 @@ describe('Enter and composition', () => {
     expect(field.sent()).toBe(1);
   });
 
+  it('sends with the next press when nothing told that the last one ended, as on a Mac while Cmd is held', () => {
+    const field = play();
+    expect(field.enter()).toBe('send');
+    field.key('a');
+    expect(field.enter()).toBe('send');
+  });
+
   it('Hangul, Chrome: a composing Enter, then the end of the composition', () => {
     const field = play();
     field.compose('녕');
