@@ -34,6 +34,25 @@ describe('a visitor and its pages', () => {
       .toEqual(['Two Windows', 'Two Windows']);
   });
 
+  it('leave the dialog alone that was opened anew while the name of an earlier one was on its way', async () => {
+    const { page } = await openChat(stage.browser, stage.server.url());
+    const who = page.getByRole('button', { name: 'You are' });
+    const field = page.getByRole('textbox', { name: 'Display name' });
+    await who.click();
+    await field.fill('Slow');
+    stage.server.pause();
+    try {
+      await field.press('Enter');
+      await page.keyboard.press('Escape');
+      await who.click();
+      await field.fill('Slower');
+    } finally {
+      stage.server.resume();
+    }
+    await page.getByRole('dialog', { name: 'You are Slow' }).waitFor();
+    expect(await field.inputValue()).toBe('Slower');
+  });
+
   it('keep the colours that were chosen, whatever the system has', async () => {
     const { page } = await openChat(stage.browser, stage.server.url(), { colorScheme: 'light' });
     const colour = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

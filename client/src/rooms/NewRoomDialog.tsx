@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type FormEvent } from 'react';
+import { useState, type FormEvent } from 'react';
 import { useCreateRoomMutation } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { Dialog } from '../ui/Dialog.js';
@@ -6,6 +6,7 @@ import { useTexts } from '../ui/language.js';
 import { RoomLink } from '../ui/RoomLink.js';
 import { TextField } from '../ui/TextField.js';
 import { problemText } from '../ui/texts.js';
+import { useShown } from '../ui/use-shown.js';
 
 interface Problem {
   readonly text: string;
@@ -18,13 +19,7 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }) {
   const { router, socket } = useChat();
   const [name, setName] = useState('');
   const [problem, setProblem] = useState<Problem | null>(null);
-  const shown = useRef(false);
-  useEffect(() => {
-    shown.current = true;
-    return () => {
-      shown.current = false;
-    };
-  }, []);
+  const shown = useShown();
   const [{ fetching }, createRoom] = useCreateRoomMutation();
 
   async function create(event: FormEvent): Promise<void> {

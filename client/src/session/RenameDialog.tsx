@@ -5,6 +5,7 @@ import { useTexts } from '../ui/language.js';
 import { TextField } from '../ui/TextField.js';
 import { ThemeChoice } from '../ui/ThemeChoice.js';
 import { problemText } from '../ui/texts.js';
+import { useShown } from '../ui/use-shown.js';
 import { useChat } from './chat-context.js';
 
 /** Asks for another name. */
@@ -13,6 +14,7 @@ export function RenameDialog({ name, onClose }: { name: string; onClose: () => v
   const { socket, toldName } = useChat();
   const [displayName, setDisplayName] = useState(name);
   const [problem, setProblem] = useState<string | null>(null);
+  const shown = useShown();
   const [{ fetching }, rename] = useRenameViewerMutation();
 
   async function save(event: FormEvent): Promise<void> {
@@ -24,12 +26,12 @@ export function RenameDialog({ name, onClose }: { name: string; onClose: () => v
     const { data } = await rename({ input: { displayName } });
     const [refusal] = data?.renameViewer?.userErrors ?? [];
     const renamed = data?.renameViewer?.visitor;
+    if (renamed != null) toldName.tell(renamed.displayName);
+    // Closed meanwhile: one that was opened since is not this one.
+    if (!shown.current) return;
     if (refusal !== undefined) setProblem(problemText(texts, refusal));
     else if (renamed == null) setProblem(texts.unavailable);
-    else {
-      toldName.tell(renamed.displayName);
-      onClose();
-    }
+    else onClose();
   }
 
   return (
