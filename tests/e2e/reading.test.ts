@@ -4,6 +4,7 @@ import { openChat } from './support/chat.js';
 import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 30_000 };
+const DAY_MS = 86_400_000;
 
 describe('reading a room', () => {
   const stage = useStage();
@@ -54,4 +55,18 @@ describe('reading a room', () => {
       expect(window.trouble).toEqual([]);
     },
   );
+
+  it('knows of another day soon after the machine has woken, though no timer ran while it slept', async () => {
+    const roomId = await createRoom(stage.server.url(), visitor, 'Overnight');
+    await fill(roomId, 1, 1);
+    const { page, log, ...window } = await openChat(stage.browser, stage.server.url());
+    const days = () => log.getByRole('heading').allTextContents();
+    await page.clock.install();
+    await window.openRoom('Overnight');
+    await expect.poll(days, SOON).toEqual(['Today']);
+    await page.clock.pauseAt(Date.now() + 60_000);
+    await page.clock.setSystemTime(Date.now() + DAY_MS);
+    await page.clock.runFor(60_000);
+    await expect.poll(days, SOON).toEqual(['Yesterday']);
+  });
 });

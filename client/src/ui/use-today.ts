@@ -1,14 +1,20 @@
 import { useSyncExternalStore } from 'react';
 
+/** A timer does not run while the machine sleeps: so soon after it has woken, in milliseconds, the day is right again. */
+const LOOK_AGAIN_MS = 60_000;
+
 function watch(listener: () => void): () => void {
   let timer: ReturnType<typeof setTimeout>;
   const wind = () => {
     const now = new Date();
     const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
-    timer = setTimeout(() => {
-      listener();
-      wind();
-    }, midnight.getTime() - now.getTime());
+    timer = setTimeout(
+      () => {
+        listener();
+        wind();
+      },
+      Math.min(midnight.getTime() - now.getTime(), LOOK_AGAIN_MS),
+    );
   };
   wind();
   return () => clearTimeout(timer);
