@@ -240,10 +240,7 @@ export function createMemoryPresenceStore({
     beat: (instance) =>
       Promise.resolve({ duty: duties.next(instance, now()), ...answer(), loaded: duties.loaded() }),
     loading: (instance, of) => Promise.resolve(of === epoch && duties.keepLoading(instance, now())),
-    fulfilled(instance, of, kind, startedAt) {
-      const done = of === epoch && duties.fulfilled(instance, kind, startedAt, now());
-      if (done && kind === 'load') dirty = true;
-      return Promise.resolve(done);
-    },
+    fulfilled: (instance, of, kind, startedAt) =>
+      Promise.resolve(of === epoch && duties.fulfilled(instance, kind, startedAt, now())),
   };
 }

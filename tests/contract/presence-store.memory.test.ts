@@ -1,10 +1,14 @@
+import { expect, it } from 'vitest';
 import { systemIds } from '../../src/lib/ids.js';
 import { createMemoryPresenceStore } from '../../src/presence/presence-store.memory.js';
+import { SNAPSHOT_MS } from '../../src/presence/presence-store.js';
 import { createManualClock } from '../testkit/manual-clock.js';
 import { describePresenceStore } from './presence-store.suite.js';
 
-describePresenceStore('in process', async () => {
+async function open() {
   const clock = createManualClock();
+  // A machine that has been up for a while.
+  await clock.advance(5000);
   const windowMs = 1_800_000;
   const intervalMs = 1000;
   return {
@@ -12,7 +16,23 @@ describePresenceStore('in process', async () => {
     windowMs,
     intervalMs,
     now: () => clock.now(),
-    advance: (ms) => clock.advance(ms),
+    advance: (ms: number) => clock.advance(ms),
     close: () => Promise.resolve(),
   };
+}
+
+describePresenceStore('in process', open);
+
+it('keeps no snapshot longer than two minutes after the next one', async () => {
+  const { store, now, advance } = await open();
+  const { epoch, now: begun } = await store.beat('instance');
+  expect(begun).toBe(now());
+  await store.fulfilled('instance', epoch, 'load', begun);
+  for (let number = 1; number <= 4; number += 1) {
+    await store.raise([{ roomId: 'r', number, at: now() }]);
+    expect((await store.tick(epoch, number - 1)).taken?.revision).toBe(number);
+    await advance(SNAPSHOT_MS);
+  }
+  const kept = await Promise.all([1, 2, 3, 4].map((revision) => store.snapshot(epoch, revision)));
+  expect(kept.map((snapshot) => snapshot !== null)).toEqual([false, false, true, true]);
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
+import { ONLINE_MS, SNAPSHOT_MS } from '../../src/presence/presence-store.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
 import { connectRedis } from '../../src/redis/connection.js';
 import { redisForTests } from '../testkit/services/index.js';
@@ -49,4 +50,82 @@ it('RANK-1: a list that was lost while nobody was there is taken anew, though no
   await advance(intervalMs);
   const { taken } = await store.tick(epoch, 1);
   expect(taken?.rooms.map(({ roomId }) => roomId)).toEqual(['r']);
+});
+
+it('RANK-3: in another Redis than before nobody is online, the list is loaded anew, and visits stay', async () => {
+  const { store, redis, now, advance, close } = await open();
+  onTestFinished(close);
+  const old = await store.beat('instance');
+  await store.fulfilled('instance', old.epoch, 'load', old.now);
+  await store.touch('instance', [{ kind: 'join', roomId: 'r', visitorId: 'v', at: now() }]);
+  await store.raise([{ roomId: 'r', number: 3, at: now() }]);
+  expect(await store.tick(old.epoch, 0)).toMatchObject({ revision: 1, taken: { revision: 1 } });
+  await advance(1);
+
+  // Of a replica that was promoted, or a copy that was read from disk.
+  await redis.commands.hset(redis.key('meta'), 'run', 'another');
+  expect(await store.tick(old.epoch, 1)).toMatchObject({ revision: 0, taken: null });
+  const { epoch, loaded, duty } = await store.beat('instance');
+  expect([loaded, duty]).toEqual([false, { kind: 'load', healedAt: null }]);
+  expect(epoch).not.toBe(old.epoch);
+  const room = { roomId: 'r', recentVisitorCount: 1, messageCount: 3 };
+  expect(await store.counts(['r'])).toMatchObject({
+    loaded: false,
+    rooms: new Map([['r', { ...room, onlineCount: 0 }]]),
+  });
+  await store.touch('instance', [{ kind: 'join', roomId: 'r', visitorId: 'v', at: now() }]);
+  expect(await store.tick(epoch, 0)).toMatchObject({ taken: null });
+  expect(await store.fulfilled('instance', epoch, 'load', now())).toBe(true);
+  expect(await store.tick(epoch, 0)).toMatchObject({
+    epoch,
+    revision: 1,
+    taken: { rooms: [{ ...room, onlineCount: 1 }] },
+  });
+  // Nobody will take one after the last of the epoch before, so it is kept as one that was replaced.
+  expect(await redis.commands.pttl(redis.key(`rev:${old.epoch}:1`))).toBeLessThanOrEqual(SNAPSHOT_MS);
+});
+
+it('lets another instance load when Redis is another one while one of them loads', async () => {
+  const { store, redis, close } = await open();
+  onTestFinished(close);
+  const { epoch } = await store.beat('instance');
+  await redis.commands.hset(redis.key('meta'), 'run', 'another');
+  expect((await store.beat('other')).duty?.kind).toBe('load');
+  expect(await store.loading('instance', epoch)).toBe(false);
+  expect(await store.fulfilled('instance', epoch, 'load', 0)).toBe(false);
+});
+
+it('CURSOR-5: keeps the newest snapshot for a day, and each for two minutes after the next one', async () => {
+  const { store, redis, intervalMs, now, advance, close } = await open();
+  onTestFinished(close);
+  const { epoch, now: begun } = await store.beat('instance');
+  await store.fulfilled('instance', epoch, 'load', begun);
+  const leftOf = (revision: number) => redis.commands.pttl(redis.key(`rev:${epoch}:${revision}`));
+  for (let number = 1; number <= 2; number += 1) {
+    await store.raise([{ roomId: 'r', number, at: now() }]);
+    await store.tick(epoch, number - 1);
+    expect(await leftOf(number)).toBeGreaterThan(SNAPSHOT_MS);
+    await advance(intervalMs);
+  }
+  const left = await leftOf(1);
+  expect(left).toBeLessThanOrEqual(SNAPSHOT_MS);
+  expect(left).toBeGreaterThan(SNAPSHOT_MS / 2);
+});
+
+it('keeps nothing in Redis of visits that ended but the rooms', async () => {
+  const { store, redis, windowMs, now, advance, close } = await open();
+  onTestFinished(close);
+  const touch = (kind: 'join' | 'leave' | 'visit', visitorId: string) =>
+    ({ kind, roomId: 'r', visitorId, at: now() }) as const;
+  await store.touch('one', [touch('join', 'v'), touch('join', 'w'), touch('join', 'x'), touch('visit', 'y')]);
+  await store.touch('other', [touch('join', 'v'), touch('join', 'x')]);
+  await store.touch('one', [touch('leave', 'v'), touch('leave', 'w')]);
+  await store.touch('other', [touch('leave', 'v')]);
+  await advance(ONLINE_MS);
+  await store.counts(['r']);
+  expect(await redis.commands.exists(redis.key('online'), redis.key('present'))).toBe(0);
+  await advance(windowMs);
+  await store.counts(['r']);
+  expect(await redis.commands.exists(redis.key('exp'))).toBe(0);
+  expect(await redis.commands.zrange(redis.key('rank'), 0, -1)).toEqual(['r']);
 });

@@ -6,6 +6,7 @@ import {
   MAX_STORE_BATCH,
   ONLINE_MS,
   PINNED_ROOMS,
+  SNAPSHOT_MS,
   SWEEP_SLICE,
   type PresenceStore,
   type RankedRoom,
@@ -177,6 +178,7 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
       it('lists a room, and only ever raises its newest number', async () => {
         await load();
         await store.raise([{ roomId: 'r', number: 7, at: world.now() }]);
+        await world.advance(1000);
         await store.raise([{ roomId: 'r', number: 3, at: world.now() }]);
         expect((await countsOf('r')).messageCount).toBe(7);
         expect(await order()).toEqual(['r']);
@@ -243,13 +245,23 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         expect(await take()).toMatchObject({ epoch, revision: 1, total: 1 });
       });
 
+      it('takes the first one of a list in which nothing is', async () => {
+        await load();
+        const { epoch, revision } = await store.tick('', 0);
+        expect(await store.tick(epoch, revision)).toMatchObject({
+          revision: 1,
+          taken: { rooms: [], total: 0 },
+          waitMs: world.intervalMs,
+        });
+      });
+
       it('RANK-1: orders by visitors, then latest activity in seconds, then identifier from the highest', async () => {
         await load();
         const second = Math.floor(world.now() / 1000) * 1000 - 10_000;
         await store.raise([
           { roomId: 'r1', number: 1, at: second },
-          { roomId: 'r3', number: 1, at: second + 999 },
-          { roomId: 'r2', number: 1, at: second + 500 },
+          { roomId: 'r3', number: 1, at: second + 500 },
+          { roomId: 'r2', number: 1, at: second + 999 },
           { roomId: 'r0', number: 1, at: second + 1000 },
           { roomId: 'r10', number: 1, at: second },
         ]);
@@ -271,11 +283,15 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
       it('takes a snapshot only when something changed', async () => {
         await load();
         await visit('r', 'v');
+        const raises = [{ roomId: 'r', number: 1, at: world.now() }];
+        await store.raise(raises);
         const { epoch } = await take();
-        await world.advance(world.intervalMs);
-        expect(await store.tick(epoch, 1)).toMatchObject({ revision: 1, taken: null });
+        const nothing = { revision: 1, taken: null, waitMs: world.intervalMs };
+        await world.advance(3 * world.intervalMs);
+        expect(await store.tick(epoch, 1)).toMatchObject(nothing);
         await visit('r', 'v');
-        expect(await store.tick(epoch, 1)).toMatchObject({ revision: 1, taken: null });
+        await store.raise(raises);
+        expect(await store.tick(epoch, 1)).toMatchObject(nothing);
         await world.advance(world.windowMs);
         expect(await store.tick(epoch, 1)).toMatchObject({ revision: 2 });
       });
@@ -283,16 +299,29 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
       it.each([
         ['another message of the same second', (at: number) => store.raise([{ roomId: 'r', number: 2, at }])],
         ['a join', () => store.touch(HERE, [touch('join', 'r', 'v')])],
+        ['a leave', () => store.touch(THERE, [touch('leave', 'r', 'w')])],
+        ['an instance that fell silent', () => world.advance(ONLINE_MS)],
+        ['the end of a visit', () => world.advance(world.windowMs)],
+        ['a visit of a new room that has ended', (at: number) => visit('new', 'v', at - world.windowMs)],
         ['a new room', (at: number) => store.raise([{ roomId: 'new', number: 0, at }])],
       ] as const)('takes a snapshot after %s', async (_, change) => {
         await load();
         const at = world.now();
         await store.raise([{ roomId: 'r', number: 1, at }]);
         await visit('r', 'v');
+        await store.touch(THERE, [touch('join', 'r', 'w')]);
         const { epoch } = await take();
         await change(at);
         await world.advance(world.intervalMs);
         expect(await store.tick(epoch, 1)).toMatchObject({ revision: 2, taken: { revision: 2 } });
+      });
+
+      it('lists a room that it hears of only by a visit that has ended', async () => {
+        await load();
+        await visit('r', 'v', world.now() - world.windowMs);
+        expect((await take()).rooms).toEqual([
+          { roomId: 'r', recentVisitorCount: 0, onlineCount: 0, messageCount: 0 },
+        ]);
       });
 
       it('leaves an interval between two snapshots and says how long to wait', async () => {
@@ -371,7 +400,21 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         const second = await take();
         expect(await store.snapshot(first.epoch, 1)).toEqual(first);
         expect(await store.snapshot(second.epoch, 2)).toEqual(second);
+        expect(await store.snapshot('another', 2)).toBeNull();
         expect(second).not.toEqual({ ...first, revision: 2 });
+      });
+
+      it('CURSOR-5: gives it for two minutes after the next one', async () => {
+        await load();
+        await visit('r', 'v');
+        const first = await take();
+        await visit('r', 'w');
+        await world.advance(world.intervalMs);
+        await take();
+        await visit('r', 'x');
+        await world.advance(SNAPSHOT_MS - 1);
+        await take();
+        expect(await store.snapshot(first.epoch, 1)).toEqual(first);
       });
 
       it('gives null for what was never taken', async () => {
@@ -399,6 +442,32 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         expect((await store.beat(HERE)).loaded).toBe(false);
         expect(await store.fulfilled(THERE, epoch, 'load', world.now())).toBe(true);
         expect((await store.beat(HERE)).loaded).toBe(true);
+      });
+
+      it('takes a duty away from who was silent for too long, though nobody else took it', async () => {
+        const { epoch } = await store.beat(HERE);
+        await world.advance(LOADING_MS - 1);
+        expect((await store.beat(HERE)).duty?.kind).toBe('load');
+        expect(await store.loading(HERE, 'another')).toBe(false);
+        await world.advance(LOADING_MS);
+        expect(await store.loading(HERE, epoch)).toBe(false);
+        expect(await store.fulfilled(HERE, epoch, 'load', world.now())).toBe(false);
+        await load();
+        expect(await store.loading(HERE, epoch)).toBe(false);
+        expect(await store.fulfilled(HERE, epoch, 'load', world.now())).toBe(false);
+      });
+
+      it('lets nobody heal for a minute after the load, and never takes back since when it is healed', async () => {
+        const loadedAt = world.now();
+        await load();
+        await world.advance(HEAL_MS - 1);
+        expect((await store.beat(HERE)).duty).toBeNull();
+        await world.advance(1);
+        const { epoch, duty } = await store.beat(HERE);
+        expect(duty?.kind).toBe('heal');
+        expect(await store.fulfilled(HERE, epoch, 'heal', loadedAt - 1)).toBe(true);
+        await world.advance(HEAL_MS);
+        expect((await store.beat(HERE)).duty).toEqual({ kind: 'heal', healedAt: loadedAt });
       });
 
       it('lets one instance heal each minute and says since when', async () => {
