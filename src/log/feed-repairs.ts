@@ -51,7 +51,6 @@ export function createFeedRepairs(
   const soon = (): number => limits.repairDelayMs + chance() * limits.repairDelayJitterMs;
 
   function schedule(ms: number): void {
-    cancel();
     scheduled = true;
     cancel = clock.after(ms, () => void run());
   }

@@ -72,10 +72,13 @@ describe('repairs', () => {
   });
 
   test('begin at once though one is due soon, and then only once', async () => {
-    const { clock, at, repairs } = start();
+    const { clock, state, at, repairs } = start();
+    Object.assign(state, { whole: false, tookMs: 100 });
     repairs.want('far', 'soon');
     await clock.pass(1);
     repairs.want('ahead', 'now');
+    await clock.pass(50);
+    state.whole = true;
     await clock.pass(1000);
     expect(at).toEqual([1]);
   });
