@@ -229,10 +229,10 @@ export function createMemoryPresenceStore({
       const more = sweep();
       const at = now();
       const age = at - takenAt;
-      const early = age >= 0 && age < intervalMs;
+      const early = age < intervalMs;
       const fresh = knownEpoch === epoch && known === revision;
       const taken = duties.loaded() && dirty && !more && fresh && !early ? take(at) : null;
-      const waitMs = more || !fresh ? 0 : early && taken === null ? intervalMs - age : intervalMs;
+      const waitMs = more || !fresh ? 0 : early ? intervalMs - age : intervalMs;
       return Promise.resolve({ ...answer(), revision, taken, waitMs });
     },
     snapshot: (of, number) =>

@@ -162,6 +162,16 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         expect(await countsOf('r')).toMatchObject({ recentVisitorCount: 2, onlineCount: 1 });
       });
 
+      it('ends what ends first, though it began later', async () => {
+        await store.touch(HERE, [touch('join', 'r', 'v'), touch('join', 'r', 'w')]);
+        await world.advance(1000);
+        await store.touch(HERE, [touch('join', 'r', 'v')]);
+        await world.advance(ONLINE_MS - 1000);
+        expect(await onlineIn('r')).toBe(1);
+        await world.advance(world.windowMs - ONLINE_MS);
+        expect(await visitorsOf('r')).toBe(1);
+      });
+
       it('keeps rooms and visitors apart', async () => {
         await store.touch(HERE, [
           touch('join', 'r1', 'v'),
@@ -194,7 +204,7 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         expect(await order()).toEqual(['b', 'a']);
         await store.raise([{ roomId: 'b', number: 1, at: second - 9000 }]);
         expect(await order()).toEqual(['b', 'a']);
-        await store.raise([{ roomId: 'a', number: 1, at: second - 1000 }]);
+        await store.raise([{ roomId: 'a', number: 0, at: second - 1000 }]);
         expect(await order()).toEqual(['a', 'b']);
         await store.raise([{ roomId: 'b', number: 2, at: world.now() + 3_600_000 }]);
         await world.advance(2000);
@@ -233,6 +243,21 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         await world.advance(ONLINE_MS);
         expect(await onlineIn('r')).toBe(0);
       });
+    });
+
+    it('takes away in slices those who are online no more', async () => {
+      const members = Array.from({ length: SWEEP_SLICE * 2 + 1 }, (_, index) =>
+        touch('join', 'r', `v${index}`),
+      );
+      for (let start = 0; start < members.length; start += MAX_STORE_BATCH) {
+        await store.touch(HERE, members.slice(start, start + MAX_STORE_BATCH));
+      }
+      await world.advance(ONLINE_MS);
+      const answers = [];
+      do answers.push(await store.counts(['r']));
+      while (answers.at(-1)!.more);
+      expect(answers.map(({ rooms }) => rooms.get('r')!.onlineCount)).toEqual([SWEEP_SLICE + 1, 1, 0]);
+      expect(await visitorsOf('r')).toBe(members.length);
     });
 
     describe('tick', () => {

@@ -314,7 +314,7 @@ describe('changes of the ranking', () => {
   });
 
   it('say nothing while the watched part is unchanged, and stay continuable however long that lasts', async () => {
-    const { ranking, visit, tick } = await createWorld({ total: 30 });
+    const { ranking, store, clock, visit, tick } = await createWorld({ total: 30 });
     await visit('room0003', 'v');
     await visit('room0003', 'w');
     await tick();
@@ -329,8 +329,9 @@ describe('changes of the ranking', () => {
       if (turn % 20 === 3) break;
     }
     const before = one.events.length;
-    for (let turn = 0; turn < 200; turn += 1) {
-      await visit(`room00${10 + (turn % 15)}`, 'single');
+    // More snapshots than this instance, and the store, have of before.
+    for (let turn = 1; turn <= 200; turn += 1) {
+      await store.raise([{ roomId: 'room0010', number: turn, at: clock.now() }]);
       await tick();
       await one.read();
     }
@@ -381,6 +382,58 @@ describe('changes of the ranking', () => {
     expect(events).toMatchObject([
       { event: { complete: false, standings: [{ roomId: 'room0007', recentVisitorCount: 1 }] } },
     ]);
+  });
+
+  it('wait, on an instance that is behind, until it has caught up, and never go back', async () => {
+    const { ranking, start, store, clock, visit, tick } = await createWorld({ total: 30 });
+    let open = (): void => undefined;
+    let gate = Promise.resolve();
+    const behind = start({ ...store, tick: (...known) => gate.then(() => store.tick(...known)) });
+    await clock.advance(100);
+    gate = new Promise((resolve) => (open = resolve));
+    await visit('room0007', 'v');
+    await tick();
+    const { resumeCursor } = await ranking.page(10, null, soon());
+    const source = behind.follow(10);
+    const one = subscriber(source, await source.begin(resumeCursor, soon()));
+    await one.read();
+    expect(one.events).toEqual([]);
+    await visit('room0003', 'w');
+    await tick();
+    open();
+    await tick();
+    await one.read();
+    expect(one.events).toMatchObject([{ event: { complete: false, standings: [{ roomId: 'room0003' }] } }]);
+  });
+
+  it('RANK-5: go on in another epoch, whose revisions begin anew', async () => {
+    const { start, store, clock, visit, tick } = await createWorld({ total: 30 });
+    const other = await createWorld({ total: 30 });
+    let used = store;
+    const ranking = start({
+      ...store,
+      tick: (...known) => used.tick(...known),
+      snapshot: (...revision) => used.snapshot(...revision),
+    });
+    await clock.advance(100);
+    for (const visitor of ['v', 'w', 'x']) {
+      await visit('room0007', visitor);
+      await tick();
+    }
+    const page = await ranking.page(10, null, soon());
+    const source = ranking.follow(10);
+    const one = subscriber(source, await source.begin(page.resumeCursor, soon()));
+    one.take(page);
+    await other.visit('room0003', 'v');
+    await other.tick();
+    used = other.store;
+    await tick();
+    await one.read();
+    expect(one.events).toMatchObject([{ event: { complete: false } }]);
+    expect(one.list()[0]).toMatchObject({ roomId: 'room0003', recentVisitorCount: 1 });
+    expect(one.list()).toEqual(
+      (await ranking.page(10, null, soon())).entries.map(({ standing }) => standing),
+    );
   });
 
   it.each([
