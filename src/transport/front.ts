@@ -35,6 +35,9 @@ function readBody(request: IncomingMessage): Promise<string> {
   });
 }
 
+/** Of a body that is refused so much is read and dropped, as a balancer sends it: twice what is accepted. */
+const MAX_DROPPED_BYTES = 2 * MAX_BODY_BYTES;
+
 const ANY: Negotiated = { mediaType: JSON_RESPONSE, legacy: false };
 
 function write(
@@ -45,8 +48,11 @@ function write(
   if (response.headersSent || response.destroyed) return;
   const lines = [...before, 'content-length', String(Buffer.byteLength(body)), 'cache-control', 'no-store'];
   for (const name in headers) lines.push(name, headers[name] ?? '');
-  // The rest of a body that is refused is not waited for.
-  const isLeft = !response.req.complete && response.req.method === 'POST';
+  // The rest of a large body that is refused is not waited for. A connection that ends before its body may take the
+  // answer along, and whoever stands between takes this server for dead: so not for what is hardly too large.
+  const { complete, headers: asked, method } = response.req;
+  const isLarge = Number(asked['content-length'] ?? Infinity) > MAX_DROPPED_BYTES;
+  const isLeft = !complete && method === 'POST' && isLarge;
   if (isLeft && !before.includes('connection')) lines.push('connection', 'close');
   response.writeHead(status, lines);
   // As text it goes out together with the headers, in one write.

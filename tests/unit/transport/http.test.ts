@@ -111,6 +111,20 @@ describe('POST /graphql', () => {
     expect([refused.status, await codeOf(refused)]).toEqual([413, ['BAD_REQUEST']]);
   });
 
+  it.each([
+    ['too large', 'application/json', 413],
+    ['of another type', 'text/plain', 415],
+  ])(
+    'reads on to the end of a body that is %s, and answers what comes after it',
+    async (_name, type, status) => {
+      const { port } = await startServer();
+      const head = ['POST /graphql HTTP/1.1', 'Host: x', `Content-Type: ${type}`, 'Content-Length: 131072'];
+      const next = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+      const answer = await raw(port, `${head.join('\r\n')}\r\n\r\n${' '.repeat(131_072)}${next}`);
+      expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`, 'HTTP/1.1 200']);
+    },
+  );
+
   it('tells the time to wait of a whole request in its headers too', async () => {
     const { url, limits } = await startServer();
     limits.refuse.set('queryPerCaller', 1200);
