@@ -23,7 +23,7 @@ export function createIndexedDbKeptMessages(databaseName: string): KeptMessages 
     const all = await entries<string, unknown>(database);
     const age = ([, kept]: [string, unknown]) =>
       isObject(kept) && typeof kept['keptAt'] === 'number' ? kept['keptAt'] : 0;
-    const old = all.toSorted((a, b) => age(b) - age(a)).slice(ROOMS_KEPT);
+    const old = all.sort((a, b) => age(b) - age(a)).slice(ROOMS_KEPT);
     if (old.length > 0)
       await delMany(
         old.map(([roomId]) => roomId),

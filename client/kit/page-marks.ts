@@ -14,7 +14,7 @@ export function createPageMarks() {
   return {
     /** Of a page that was read: its first message. */
     add(number: number, cursor: string | null): void {
-      if (cursor !== null) marks = [...marks, { number, cursor }].toSorted((a, b) => a.number - b.number);
+      if (cursor !== null) marks = [...marks, { number, cursor }].sort((a, b) => a.number - b.number);
     },
     /** Of a message that came by itself. */
     pass(number: number, cursor: string): void {

@@ -20,6 +20,7 @@ import { followRoomList } from '../rooms/follow-room-list.js';
 import { createBrowserStorage } from '../ui/browser-storage.js';
 import { createRouter, type Router } from '../ui/router.js';
 import { createThemeChoice } from '../ui/theme.js';
+import { makeKey } from './make-key.js';
 import { createToldName } from './told-name.js';
 
 /** Everything of one page that lives longer than a component. */
@@ -86,7 +87,7 @@ export function openChat(base: URL): Chat {
     outbox: createOutbox({
       connection: socket,
       store: createIndexedDbOutboxStore(`madang ${base.pathname}`),
-      makeKey: () => crypto.randomUUID(),
+      makeKey,
     }),
     roomList: followRoomList(client),
     router: createRouter(window, base.pathname),
