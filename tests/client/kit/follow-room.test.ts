@@ -70,9 +70,35 @@ describe('followRoom', () => {
     expect([room.state.get().phase, numbersOf(room)]).toEqual(['ready', range(1, 10)]);
     await vi.advanceTimersByTimeAsync(1000);
     expect(written).toEqual([range(1, 10)]);
-    fake.send(event(11));
+    for (const number of [11, 12, 13]) fake.send(event(number));
+    await vi.advanceTimersByTimeAsync(60_000);
+    fake.send(event(14));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(written.splice(0)).toEqual([range(1, 10), range(1, 13), range(1, 14)]);
+    fake.send(event(15));
     room.stop();
-    expect(written).toEqual([range(1, 10), range(1, 11)]);
+    room.stop();
+    expect(written).toEqual([range(1, 15)]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('shows nothing of what was kept when that comes after the page, or after the end', async () => {
+    const answers: (() => void)[] = [];
+    const kept: KeptMessages = {
+      read: () => new Promise((resolve) => answers.push(() => resolve([message(7), message(8)]))),
+      write: () => Promise.resolve(),
+    };
+    const environment = environmentWith(0.5);
+    const fakes = [createFakeConnection(), createFakeConnection(), createFakeConnection()];
+    const [read, restarted, missing] = fakes.map(({ connection }) =>
+      followRoom({ connection, roomId: 'r', kept, environment }),
+    );
+    await fakes[0]!.request().answer(page(3));
+    restarted!.restart();
+    await fakes[2]!.request().answer({ room: null });
+    for (const answer of answers) answer();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([numbersOf(read!), numbersOf(restarted!), numbersOf(missing!)]).toEqual([[1, 2, 3], [], []]);
   });
 
   it('subscribes from the start of an empty room', async () => {
@@ -246,7 +272,7 @@ describe('followRoom', () => {
     room.stop();
   });
 
-  it('ignores a first page that comes after a newer start, or after the end', async () => {
+  it('ignores a first page that comes after a newer start, or that fails after the end', async () => {
     const { room, requests, subscriptions } = await follow(3);
     room.restart();
     room.restart();
@@ -257,7 +283,9 @@ describe('followRoom', () => {
     room.stop();
     const held = room.state.get();
     const opened = subscriptions.length;
-    await requests[3]!.answer(page(12));
+    await requests[3]!.fail('UNAVAILABLE');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(requests).toHaveLength(4);
     expect(room.state.get()).toBe(held);
     expect(subscriptions).toHaveLength(opened);
   });
@@ -280,7 +308,11 @@ describe('followRoom', () => {
     await vi.advanceTimersByTimeAsync(250);
     await request().answer(page(70));
     room.loadOlder();
+    expect(request().variables).toEqual({ roomId: 'r', last: 50, before: 'c21' });
+    await request().fail('UNAVAILABLE');
+    await vi.advanceTimersByTimeAsync(250);
     await request().answer(page(20, 7));
+    expect(requests).toHaveLength(5);
     expect(numbersOf(room)).toEqual(range(7, 120));
     expect(room.state.get().hasOlder).toBe(false);
   });
@@ -292,6 +324,111 @@ describe('followRoom', () => {
     expect(room.state.get()).toMatchObject({ phase: 'failed', loadingOlder: false });
     room.loadOlder();
     expect(requests).toHaveLength(2);
+  });
+
+  it.each(['BAD_CURSOR', 'CURSOR_EXPIRED'])(
+    'reads the newest page when older ones are refused with %s',
+    async (code) => {
+      const { room, request, subscriptions } = await follow(120);
+      room.loadOlder();
+      await request().fail(code);
+      expect(subscriptions[0]?.ended).toBe(true);
+      expect(room.state.get().loadingOlder).toBe(false);
+      expect(request().variables).toEqual({ roomId: 'r', last: 50, before: null });
+      await request().answer(page(130));
+      expect(numbersOf(room)).toEqual(range(81, 130));
+      room.loadOlder();
+      expect(request().variables).toEqual({ roomId: 'r', last: 50, before: 'c81' });
+    },
+  );
+
+  it('drops an older page of a list that was replaced meanwhile, and tries it no more', async () => {
+    const { room, requests, request, send } = await follow(120);
+    room.loadOlder();
+    send(event(400, 279));
+    // The page above the skip is asked for by itself.
+    expect(request().variables).toEqual({ roomId: 'r', last: 50, before: 'c400' });
+    await requests[1]!.answer(page(70));
+    expect(numbersOf(room)).toEqual([400]);
+    await request().fail('UNAVAILABLE');
+    room.restart();
+    const asked = requests.length;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(requests).toHaveLength(asked);
+    await request().answer(page(401));
+    expect(room.state.get()).toMatchObject({ phase: 'ready', loadingOlder: false });
+    expect(numbersOf(room)).toEqual(range(352, 401));
+    room.loadOlder();
+    const old = request();
+    room.restart();
+    await old.fail('FORBIDDEN');
+    expect(room.state.get()).toMatchObject({ phase: 'ready', loadingOlder: false });
+  });
+
+  it('waits briefly again after what was open for long, or brought something', async () => {
+    const { send, subscriptions, break: breakWith } = await follow(3);
+    const wait = async () => {
+      const before = subscriptions.length;
+      breakWith('UNAVAILABLE');
+      const from = Date.now();
+      while (subscriptions.length === before) await vi.advanceTimersByTimeAsync(50);
+      return Date.now() - from;
+    };
+    expect([await wait(), await wait(), await wait()]).toEqual([250, 500, 1000]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(await wait()).toBe(2000);
+    await vi.advanceTimersByTimeAsync(30_001);
+    expect([await wait(), await wait()]).toEqual([250, 500]);
+    send(event(4));
+    expect(await wait()).toBe(250);
+    expect(subscriptions.slice(0, -1).every(({ ended }) => ended)).toBe(true);
+  });
+
+  it('tells what went wrong until it goes well, and waits for nothing after the end', async () => {
+    const { room, subscriptions, break: breakWith } = await follow(3);
+    breakWith('UNAVAILABLE');
+    expect(room.state.get().problem?.code).toBe('UNAVAILABLE');
+    await vi.advanceTimersByTimeAsync(250);
+    expect(room.state.get().problem).toBeNull();
+    breakWith('UNAVAILABLE');
+    room.stop();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(subscriptions).toHaveLength(2);
+  });
+
+  it('reads no newest page for a gap after what came in order', async () => {
+    const { send, subscriptions, requests } = await follow(3);
+    for (const number of [5, 4, 6, 5]) {
+      send(event(number));
+      await vi.advanceTimersByTimeAsync(600);
+    }
+    expect([subscriptions.length, requests.length]).toEqual([3, 1]);
+  });
+
+  it('ends a subscription that failed while it was opened', async () => {
+    const fake = createFakeConnection();
+    const { subscribe } = fake.connection;
+    let fails = true;
+    const room = followRoom({
+      connection: {
+        ...fake.connection,
+        subscribe: (document, variables, sink) => {
+          const end = subscribe(document, variables, sink);
+          if (fails) fake.break('UNAVAILABLE');
+          fails = false;
+          return end;
+        },
+      },
+      roomId: 'r',
+      environment: environmentWith(0.5),
+    });
+    await fake.request().answer(page(3));
+    expect(fake.subscriptions[0]?.ended).toBe(true);
+    expect(room.state.get().problem?.code).toBe('UNAVAILABLE');
+    await vi.advanceTimersByTimeAsync(250);
+    expect(fake.subscriptions[1]?.ended).toBe(false);
+    fake.send(event(4));
+    expect(numbersOf(room)).toEqual(range(1, 4));
   });
 
   it('shows the newest known name of an author on every message', async () => {

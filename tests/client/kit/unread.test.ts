@@ -40,6 +40,44 @@ describe('unread', () => {
     expect(unread.lastRead.get().get('r')).toBe(9);
   });
 
+  it('writes half a second later, once for all that was read, and leaves what other pages wrote', () => {
+    const { unread, storage } = start();
+    const other = start(storage).unread;
+    const writes: string[] = [];
+    const { set } = storage;
+    storage.set = (key, value) => {
+      writes.push(value);
+      set(key, value);
+    };
+    unread.flush();
+    expect(writes).toEqual([]);
+    unread.markRead('r', 7);
+    vi.advanceTimersByTime(300);
+    unread.markRead('r', 8);
+    other.markRead('s', 3);
+    other.flush();
+    vi.advanceTimersByTime(200);
+    expect(writes.map((written) => JSON.parse(written) as unknown)).toEqual([
+      [['s', 3]],
+      [
+        ['s', 3],
+        ['r', 8],
+      ],
+    ]);
+    unread.markRead('r', 0);
+    unread.markRead('s', 2);
+    unread.flush();
+    unread.markRead('r', 9);
+    vi.advanceTimersByTime(5000);
+    expect(writes).toHaveLength(3);
+    expect(new Map(start(storage).unread.lastRead.get())).toEqual(
+      new Map([
+        ['r', 9],
+        ['s', 3],
+      ]),
+    );
+  });
+
   it('forgets the rooms read longest ago, beyond 500', () => {
     const { unread } = start();
     for (let room = 0; room < 502; room++) unread.markRead(`r${room}`, 1);
@@ -72,7 +110,7 @@ describe('unread', () => {
     expect(unread.lastRead.get().get('r')).toBe(7);
   });
 
-  it.each(['{', '7', '[["r","x"],["s",3]]'])('reads what it can of %s', (stored) => {
+  it.each(['{', '7', '[["r","x"],["s",3],[4,5],["t",6,7],"u"]'])('reads what it can of %s', (stored) => {
     const storage = createMemoryStorage();
     storage.set('madang.read', stored);
     const { lastRead } = start(storage).unread;
