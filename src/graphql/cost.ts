@@ -92,10 +92,10 @@ export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
   }
 
   return (operationName: string | undefined, variables: Readonly<Record<string, unknown>>) => {
+    // A variable that is left out has its default, one that is null has not.
+    const given = (name: string) => (Object.hasOwn(variables, name) ? [variables[name]] : []);
     const key =
-      names.length === 0
-        ? (operationName ?? '')
-        : JSON.stringify([operationName, ...names.map((name) => variables[name])]);
+      names.length === 0 ? (operationName ?? '') : JSON.stringify([operationName, ...names.map(given)]);
     const remembered = known.get(key);
     if (remembered !== undefined) return remembered.error;
     const error = check(operationName, variables);

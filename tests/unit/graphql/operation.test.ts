@@ -88,6 +88,15 @@ describe('prepare', () => {
     expect(codes(world, { query, variables: { n: 100 } })).toEqual(['OPERATION_TOO_COMPLEX']);
   });
 
+  it('counts a default where a variable is left out, and not where it is null', () => {
+    const query = 'query($n: Int = 100) { items(first: $n) { items(first: $n) { id } } }';
+    const twice = createWorld();
+    for (const _ of [1, 2]) {
+      expect(codes(twice, { query, variables: { n: null } })).toEqual([]);
+      expect(codes(twice, { query, variables: {} })).toEqual(['OPERATION_TOO_COMPLEX']);
+    }
+  });
+
   it('counts identifiers as a list, and does not count what is skipped', () => {
     const query =
       'query($ids: [ID!], $s: Boolean!) { items(ids: $ids) { items(first: 60) @skip(if: $s) { id } } }';
@@ -120,6 +129,24 @@ describe('prepare', () => {
     const message = (w: World) => refusal(w, { query: '{ helo }' })[0]?.message;
     expect(message(world)).toContain('Did you mean "hello"');
     expect(message(createWorld({ profile: 'hardened' }))).toBe('Cannot query field "helo" on type "Query".');
+  });
+
+  it('tells of a long value its ends, however often something is wrong with it', () => {
+    const endless = 'Did you mean '.repeat(200);
+    const v = { numbre: 1, ...Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, endless])) };
+    for (const profile of ['public', 'hardened'] as const) {
+      const query = 'query($v: Given!) { given(value: $v) }';
+      const told = refusal(createWorld({ profile }), { query, variables: { v } });
+      const messages = told.map(({ message }) => message);
+      expect(messages[0]).toMatch(
+        /^Variable "\$v" got invalid value \{ numbre: 1, k0: "Did you mean Did .* … /,
+      );
+      const last = 'Field "numbre" is not defined by type "Given".';
+      expect(messages[0]?.endsWith(profile === 'public' ? `${last} Did you mean "number"?` : last)).toBe(
+        true,
+      );
+      expect(Math.max(...messages.map(({ length }) => length))).toBeLessThan(1100);
+    }
   });
 
   it.each<[string, Record<string, unknown>]>([

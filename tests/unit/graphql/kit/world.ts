@@ -92,6 +92,9 @@ export function createCounterSource({ ring = 512, maxReplayed = Number.POSITIVE_
 }
 
 const SDL = /* GraphQL */ `
+  input Given {
+    number: Int
+  }
   type Query {
     hello(name: String! = "you"): String
     boom: String
@@ -100,6 +103,7 @@ const SDL = /* GraphQL */ `
     item(n: Int): Item
     items(first: Int, last: Int, ids: [ID!]): [Item!]!
     needs(value: Int!): Int
+    given(value: Given!): Int
     notAnInt: Int
   }
   type Item {
