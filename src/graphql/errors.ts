@@ -9,15 +9,29 @@ import type { Logger } from '../lib/logger.js';
  */
 
 const ARGUMENT_KINDS = new Set(['Argument', 'Field', 'Variable', 'ObjectField']);
-const SUGGESTION = / ?Did you mean [^?]*\?/g;
+const SUGGESTION = ' Did you mean ';
+/** What is wrong stands at the ends of a message; between them may stand a value as long as the request. */
+const MAX_MESSAGE_END = 500;
+
+/** The message without what graphql-js suggests, which is always its last sentence. */
+function withoutSuggestion(message: string): string {
+  const at = message.lastIndexOf(SUGGESTION);
+  return at !== -1 && message.endsWith('?') ? message.slice(0, at) : message;
+}
+
+/** A value is told for each thing that is wrong with it: ten times what was sent would be sent back. */
+function shortened(message: string): string {
+  if (message.length <= 2 * MAX_MESSAGE_END) return message;
+  return `${message.slice(0, MAX_MESSAGE_END)} … ${message.slice(-MAX_MESSAGE_END)}`;
+}
 
 /**
  * The same error with `code`, and nothing else, in its extensions. It tells the same places without holding the
  * nodes: an error that is remembered would keep the whole document that it is about.
  */
 export function withCode(error: GraphQLError, code: ErrorCode, options: { suggestions?: boolean } = {}) {
-  const message = options.suggestions === false ? error.message.replaceAll(SUGGESTION, '') : error.message;
-  return new GraphQLError(message, {
+  const told = options.suggestions === false ? withoutSuggestion(error.message) : error.message;
+  return new GraphQLError(shortened(told), {
     source: error.source ?? null,
     positions: error.positions ?? null,
     path: error.path ?? null,
@@ -81,7 +95,10 @@ export function toClientError(
     return new GraphQLError(cause.message, { ...where, extensions: { code, ...wait, requestId } });
   }
   if (isAboutInput(cause)) {
-    return new GraphQLError(cause.message, { ...where, extensions: { code: 'BAD_USER_INPUT', requestId } });
+    return new GraphQLError(shortened(cause.message), {
+      ...where,
+      extensions: { code: 'BAD_USER_INPUT', requestId },
+    });
   }
   if (isAbort(cause)) {
     return new GraphQLError('The store did not answer in time. Try again.', {
