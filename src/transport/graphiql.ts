@@ -18,13 +18,15 @@ interface Page {
   readonly gzip: Buffer;
   readonly etag: string;
   readonly scriptHash: string;
+  /** The page itself, made when first asked for: made for each who asks, it would fill the memory. */
+  plain: Promise<Buffer> | null;
 }
 
 /** Text that may stand inside a `script` element. */
 const inScript = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c');
 
 async function makePage(): Promise<Page> {
-  // 9 MB of text, loaded when somebody first asks for it; only its compressed forms are kept.
+  // 9 MB of text, loaded when somebody first asks for it; its compressed forms are kept.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const html = renderGraphiQL({ title: 'Madang' }).replace('</head>', `${STYLE}</head>`);
   const start = html.indexOf('<script>') + '<script>'.length;
@@ -44,6 +46,7 @@ async function makePage(): Promise<Page> {
     gzip: zipped,
     etag: `"${createHash('sha256').update(page).digest('base64url').slice(0, 27)}"`,
     scriptHash: `sha256-${createHash('sha256').update(script).digest('base64')}`,
+    plain: null,
   };
 }
 
@@ -71,7 +74,7 @@ export function createGraphiql() {
     } else if (acceptsCoding(coding, 'gzip')) {
       response.writeHead(200, { ...headers, 'content-encoding': 'gzip' }).end(page.gzip);
     } else {
-      response.writeHead(200, headers).end(await promisify(gunzip)(page.gzip));
+      response.writeHead(200, headers).end(await (page.plain ??= promisify(gunzip)(page.gzip)));
     }
   };
 }
