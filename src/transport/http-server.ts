@@ -7,6 +7,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** How often the two above are looked at: without it a dripping client lives for 30 s. */
 const CHECKING_INTERVAL_MS = 1000;
 const KEEP_ALIVE_MS = 65_000;
+/** An answer of which nothing is taken for so long is given up; Node would keep it, and its connection, for ever. */
+const STALLED_MS = 60_000;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_REQUESTS_PER_SOCKET = 1000;
 /** What a stalled socket may hold in our memory. Node 22 and newer would take 64 KiB. */
@@ -51,6 +53,7 @@ export function createHttpServer(): Server {
     IncomingMessage: Request,
   });
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
+  server.timeout = STALLED_MS;
   server.on('checkExpectation', (_request, response) =>
     response.writeHead(EXPECTATION_FAILED, COMMON_HEADERS).end(),
   );

@@ -17,6 +17,7 @@ import { createHttpServer } from './http-server.js';
 import { createRequestHandler, type Health } from './http.js';
 import { createPlaces } from './places.js';
 import { createStreamKeeper } from './stream-keeper.js';
+import { createUnanswered } from './unanswered.js';
 import { createWebSockets } from './websocket.js';
 
 /** Connections that wait to be accepted, as in a storm of reconnects. */
@@ -78,8 +79,11 @@ export function createTransport(options: TransportOptions) {
     draining: () => drain.draining(),
   });
 
+  const isAnswered = createUnanswered();
+
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
-    if (ownsServer || handler.isOurs(request)) void handler.handle(request, response);
+    if (!ownsServer && !handler.isOurs(request)) return;
+    if (isAnswered(request, response)) void handler.handle(request, response);
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

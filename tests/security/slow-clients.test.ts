@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.ts';
+import { residentMb } from './support/process.ts';
 import { LONG, scaled } from './support/scale.ts';
 import { percentile, report } from './support/table.ts';
 
@@ -88,7 +90,7 @@ describe('S7 clients that are slow on purpose', () => {
   it('answers that nobody reads, asked for again and again: nobody else waits', async () => {
     const page = await (await fetch(`${server.url}/client`)).text();
     const [script = '/client'] = /\/client\/assets\/[^"]+\.js/.exec(page) ?? [];
-    const asked = `GET ${script} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(50);
+    const asked = `GET ${script} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(30);
     const sockets = Array.from({ length: CLIENTS }, () => {
       const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => {
         socket.pause();
@@ -101,6 +103,27 @@ describe('S7 clients that are slow on purpose', () => {
     expect(sockets.filter((socket) => socket.bytesWritten === 0)).toEqual([]);
     for (const socket of sockets) socket.destroy();
     tried += CLIENTS;
+  });
+
+  it('the largest page, asked for as it is and read by nobody: it is held once', async () => {
+    const headers = { accept: 'text/html', 'accept-encoding': 'identity' };
+    const { length } = await (await fetch(`${server.url}/graphql`, { headers })).text();
+    expect(length).toBeGreaterThan(5_000_000);
+    const before = residentMb(server.pid);
+    const sockets = Array.from({ length: 10 }, () => {
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => {
+        socket.pause();
+        socket.write('GET /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n'.repeat(30));
+      });
+      socket.on('error', () => undefined);
+      return socket;
+    });
+    // The first answer of each has begun, so all of them were made.
+    await Promise.all(sockets.map((socket) => once(socket, 'readable')));
+    await whileProbed(new Promise((resolve) => setTimeout(resolve, 1000)));
+    expect(residentMb(server.pid) - before).toBeLessThan(500);
+    for (const socket of sockets) socket.destroy();
+    tried += sockets.length;
   });
 
   it('ranges of ranges, as of a broken download: an answer each', async () => {
