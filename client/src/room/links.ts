@@ -5,9 +5,8 @@ export interface Piece {
 }
 
 const ADDRESS = /https?:\/\/[^\s<>"'`\p{Cc}\p{Bidi_Control}]+/giu;
-/** Marks that rather end a sentence than an address; a run of them is tried from its first alone. */
-const MARKS = String.raw`[.,:;!?'"»”’…。，、．：；！？،؛؟]`;
-const TRAILING = new RegExp(`(?<!${MARKS})${MARKS}+$`, 'u');
+/** Marks that rather end a sentence than an address. */
+const MARKS: ReadonlySet<string> = new Set('.,:;!?\'"»”’…。，、．：；！？،؛؟');
 /** Marks that belong to an address only if it has what opens them. */
 const OPENING: ReadonlyMap<string, string> = new Map([
   [')', '('],
@@ -40,13 +39,27 @@ export function splitLinks(text: string): readonly Piece[] {
   return pieces;
 }
 
-/** Leaves off what follows an address in a sentence, a bracket only if it was opened before the address. */
+/** How many more there are of what closes than of what opens. */
+const unopened = (address: string, closing: string, opening: string): number =>
+  address.split(closing).length - address.split(opening).length;
+
+/**
+ * Leaves off what follows an address in a sentence, a bracket only if it was opened before the address. Brackets are
+ * counted once: anew for each that is left off, a message of nothing else took seconds.
+ */
 function trim(address: string): string {
-  const trimmed = address.replace(TRAILING, '').replace(HOST_WITH_MORE, '$1');
-  const last = trimmed.slice(-1);
-  const opening = OPENING.get(last);
-  const unopened = opening !== undefined && trimmed.split(last).length > trimmed.split(opening).length;
-  return unopened ? trim(trimmed.slice(0, -1)) : trimmed;
+  const left = new Map(
+    [...OPENING].map(([closing, opening]) => [closing, unopened(address, closing, opening)]),
+  );
+  let end = address.length;
+  for (; end > 0; end -= 1) {
+    const last = address.charAt(end - 1);
+    if (MARKS.has(last)) continue;
+    const more = left.get(last) ?? 0;
+    if (more <= 0) break;
+    left.set(last, more - 1);
+  }
+  return address.slice(0, end).replace(HOST_WITH_MORE, '$1');
 }
 
 function toHref(address: string): string | null {
