@@ -30,8 +30,9 @@ function apply() {
   if (paths.some((path) => path.endsWith('.graphql'))) generate();
   if (paths.every((path) => path.startsWith('client'))) return;
   const start = () => (server = serve());
-  if (server.exitCode === null && server.signalCode === null) server.once('exit', start).kill('SIGINT');
-  else start();
+  if (server.exitCode !== null || server.signalCode !== null) start();
+  // One that is on its way out already is followed by one, however often something changes meanwhile.
+  else if (server.listenerCount('exit') === 0) server.once('exit', start).kill('SIGINT');
 }
 
 for (const folder of FOLDERS) {

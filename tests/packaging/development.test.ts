@@ -83,3 +83,38 @@ it('npm run dev: the client is replaced, the server restarts and generated code 
   await expect.poll(() => readFile(operations, 'utf8'), SOON).toContain('ProbeQuery');
   expect(child.exitCode).toBeNull();
 });
+
+/** A server that takes its time to end, and says when there is another one beside it. */
+const SLOW_SERVER = `
+import { mkdirSync, rmdirSync } from 'node:fs';
+
+try {
+  mkdirSync('running');
+  console.log('the slow server starts');
+} catch {
+  console.log('two servers');
+}
+setInterval(() => {}, 1000);
+process.on('SIGINT', () => {
+  console.log('the slow server ends');
+  setTimeout(() => {
+    rmdirSync('running');
+    process.exit(0);
+  }, 2000);
+});
+`;
+
+it('npm run dev: there is one server, also when something changes while the one before is still ending', async () => {
+  const times = (words: string) => output.split(words).length - 1;
+  const saidTimes = (words: string, count: number) => expect.poll(() => times(words), SOON).toBe(count);
+  const change = (to: string) => writeFile(join(folder, 'src/main.ts'), `${SLOW_SERVER}// ${to}\n`);
+  await change('first');
+  await saidTimes('the slow server starts', 1);
+  await change('second');
+  await saidTimes('the slow server ends', 1);
+  await change('third');
+  await saidTimes('the slow server starts', 2);
+  await change('fourth');
+  await saidTimes('the slow server starts', 3);
+  expect(output).not.toContain('two servers');
+});
