@@ -24,8 +24,12 @@ const SUITES = {
   browser: ['--project', 'e2e', 'tests/e2e/r28-browser'],
   ranking: ['--project', 'ranking', '--project', 'contract', 'tests/ranking/', 'presence-store'],
 };
-/** Scenarios of faults that are commands of their own. */
-const OWN_COMMANDS = { R26: 'simulate', R28: 'test:browser' };
+/** Scenarios of faults that are commands of their own, with what `--part` is to them. */
+const SCHEDULES = 500;
+const OWN_COMMANDS = {
+  R26: ({ part }) => ['simulate', '--', '--seeds', `${Math.ceil(SCHEDULES * part)}`],
+  R28: ({ part }) => ['test:browser', '--', '--part', part],
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -37,9 +41,8 @@ for (const [name, value] of Object.entries(values)) {
 const [suite = '', ...names] = positionals;
 const wanted = names.map((name) => name.toUpperCase());
 const chosen = wanted.filter((name) => OWN_COMMANDS[name] === undefined);
-const flags = process.argv.slice(3).filter((word) => !names.includes(word));
 for (const name of wanted.filter((each) => !chosen.includes(each))) {
-  const { status } = spawnSync('npm', ['run', OWN_COMMANDS[name], '--', ...flags], { stdio: 'inherit' });
+  const { status } = spawnSync('npm', ['run', ...OWN_COMMANDS[name](values)], { stdio: 'inherit' });
   process.exitCode ||= status ?? 1;
 }
 if (wanted.length > 0 && chosen.length === 0) process.exit();
