@@ -76,7 +76,12 @@ describe('the documents', () => {
       const every = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, found = '']) => found);
       return {
         sections: every(/^(#+) /gm),
-        blocks: blocksOf(file).map(({ language, mark }) => `${language} ${mark}`),
+        blocks: blocksOf(file).map(({ language, mark, code }) => [
+          language,
+          mark,
+          code.replace('Courtyard', '마당'),
+        ]),
+        commands: every(/`((?:npm|npx|madang) [^`]+)`/g).toSorted(),
         rows: every(/^(\|)/gm).length,
         links: every(/\]\(([^)]+)\)/g)
           .filter((target) => !target.startsWith('README'))
