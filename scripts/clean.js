@@ -1,4 +1,4 @@
-/** Before a build: what a former build left must not be packed. */
+/** Before a build, with the folder that it makes: what a former build left there must not be packed. */
 import { rmSync } from 'node:fs';
 
-rmSync('dist', { recursive: true, force: true });
+rmSync(process.argv[2], { recursive: true, force: true });

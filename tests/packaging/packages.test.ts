@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -20,16 +21,24 @@ describe('the packages', () => {
   let folder = '';
   let checkers = '';
   const tarballs = new Map<string, string>();
+  const contents = new Map<string, readonly string[]>();
 
   beforeAll(async () => {
     await builtEntryPoint();
+    // Of a source that there was once.
+    await mkdir('client/kit/dist', { recursive: true });
+    await writeFile('client/kit/dist/former.js', 'export {};\n');
     await run('npm', ['run', '--silent', 'build:kit']);
     folder = await mkdtemp(join(tmpdir(), 'madang-packages-'));
     for (const from of ['.', 'client/kit']) {
       const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
       const { stdout } = await run('npm', pack, { cwd: from });
-      const [{ name, filename }] = JSON.parse(stdout) as [{ name: string; filename: string }];
-      tarballs.set(name, join(folder, filename));
+      const [packed] = JSON.parse(stdout) as [{ name: string; filename: string; files: { path: string }[] }];
+      tarballs.set(packed.name, join(folder, packed.filename));
+      contents.set(
+        packed.name,
+        packed.files.map(({ path }) => path),
+      );
     }
     checkers = await cached(`checkers-${CHECKERS.join('-').replaceAll(/[^\w.-]/g, '-')}`, async (at) => {
       await writeFile(join(at, 'package.json'), '{}');
@@ -57,6 +66,13 @@ describe('the packages', () => {
         run(join(checkers, 'node_modules/.bin/attw'), [...args, ...exclude]),
       ).resolves.toBeDefined();
     });
+  });
+
+  it('madang-client holds what its sources make, and nothing of a former build', () => {
+    const code = (contents.get('madang-client') ?? []).filter((path) => path.endsWith('.js'));
+    expect(code.length).toBeGreaterThan(10);
+    const sources = code.map((path) => path.replace(/^dist/, 'client/kit').replace(/\.js$/, '.ts'));
+    expect(sources.filter((path) => !existsSync(path))).toEqual([]);
   });
 
   it('madang-client talks by itself, without any part of a server', async () => {
