@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -49,6 +49,12 @@ describe('the packages', () => {
 
   describe.each(['madang', 'madang-client'])('%s', (name) => {
     const tarball = (): string => tarballs.get(name) ?? '';
+
+    it('carries its licence', async () => {
+      expect(contents.get(name)).toContain('LICENSE');
+      const from = name === 'madang' ? '.' : 'client/kit';
+      expect(await readFile(join(from, 'LICENSE'), 'utf8')).toBe(await readFile('LICENSE', 'utf8'));
+    });
 
     it('has a manifest that publint finds nothing in', async () => {
       const { stdout } = await run(join(checkers, 'node_modules/.bin/publint'), [
