@@ -13,8 +13,8 @@ import type { HttpOperations } from './http-operation.js';
 const tooLarge = (): GraphQLError =>
   badRequest(`The body is larger than ${MAX_BODY_BYTES} bytes. Send less at once.`, 413);
 
-/** The body as text; rejects with 413 above `MAX_BODY_BYTES`, and when the client goes away. */
-function readBody(request: IncomingMessage): Promise<string> {
+/** The body as it came; rejects with 413 above `MAX_BODY_BYTES`, and when the client goes away. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -25,8 +25,7 @@ function readBody(request: IncomingMessage): Promise<string> {
     });
     request.on('end', () => {
       const [first, second] = chunks;
-      const body = first === undefined || second !== undefined ? Buffer.concat(chunks) : first;
-      resolve(body.toString());
+      resolve(first === undefined || second !== undefined ? Buffer.concat(chunks) : first);
     });
     request.on('error', reject);
     request.on('close', () => {

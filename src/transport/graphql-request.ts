@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { GraphQLError } from 'graphql';
 import type { OperationRequest } from '../graphql/prepared.js';
 
@@ -89,7 +90,11 @@ function parseJson(text: string, what: string): unknown {
 }
 
 /** The operation in the body of a POST. @throws GraphQLError `BAD_REQUEST`. */
-export const requestOfBody = (body: string): OperationRequest => checkParameters(parseJson(body, 'The body'));
+export function requestOfBody(body: Buffer): OperationRequest {
+  // What is no UTF-8 would be replaced, and a text stored that nobody sent.
+  if (!isUtf8(body)) throw badRequest('The body is not UTF-8. Send JSON in that encoding.');
+  return checkParameters(parseJson(body.toString(), 'The body'));
+}
 
 /** The operation in the query string of a GET. @throws GraphQLError `BAD_REQUEST`. */
 export function requestOfQueryString(queryString: string): OperationRequest {

@@ -26,7 +26,7 @@ export function useJsonRequests({ needsHeader }: { needsHeader: boolean }): Plug
         const { headers } = request;
         const problem = contentTypeProblem(headers.get('content-type'), headers.get('content-encoding'));
         if (problem !== null) throw problem;
-        setRequestParser(async () => toParams(requestOfBody(await request.text())));
+        setRequestParser(async () => toParams(requestOfBody(Buffer.from(await request.arrayBuffer()))));
         return;
       }
       const known = request.headers.has('authorization') || request.headers.has('x-graphql-yoga-csrf');

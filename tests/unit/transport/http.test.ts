@@ -87,6 +87,17 @@ describe('POST /graphql', () => {
     expect(await codeOf(response)).toEqual(['BAD_REQUEST']);
   });
 
+  it.each(['application/json', 'text/event-stream'])(
+    'TEXT-2: refuses a body that is not well-formed UTF-8, whoever accepts %s',
+    async (accept) => {
+      const { url } = await startServer();
+      const body = Buffer.from(JSON.stringify({ query: '{ hello(name: "café") }' }), 'latin1');
+      const response = await fetch(url, { method: 'POST', headers: { ...json, accept }, body });
+      expect(response.status).toBe(400);
+      expect(await response.text()).toMatch(/not UTF-8.*BAD_REQUEST/);
+    },
+  );
+
   it.each<[string, boolean]>([
     ['that tells its length', true],
     ['in pieces', false],
