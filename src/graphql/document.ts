@@ -1,6 +1,5 @@
 import { maxAliasesRule } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthRule } from '@escape.tech/graphql-armor-max-depth';
-import { maxDirectivesRule } from '@escape.tech/graphql-armor-max-directives';
 import { MaxTokensParserWLexer } from '@escape.tech/graphql-armor-max-tokens';
 import {
   GraphQLError,
@@ -10,6 +9,7 @@ import {
   SingleFieldSubscriptionsRule,
   specifiedRules,
   validate,
+  visit,
   type DocumentNode,
   type FragmentDefinitionNode,
   type GraphQLSchema,
@@ -76,6 +76,24 @@ const reporting = (what: string, onReject: () => void) => ({
   ],
 });
 
+/**
+ * Counts the directives of an operation as they are written: those of a fragment once, however often it is spread. Tools
+ * that introspect spread theirs all over.
+ */
+const maxDirectivesRule =
+  (onReject: () => void): ValidationRule =>
+  (context) => ({
+    OperationDefinition(operation) {
+      let count = 0;
+      for (const part of [operation, ...context.getRecursivelyReferencedFragments(operation)]) {
+        visit(part, { Directive: () => void (count += 1) });
+      }
+      if (count <= MAX_DIRECTIVES) return;
+      onReject();
+      context.reportError(tooComplex('directives'));
+    },
+  });
+
 /** The limits that need the parsed document. `onReject` hears which one refuses. */
 const limitRules = (onReject: (rule: DocumentRule) => void): ValidationRule[] => [
   // The standard introspection query is 21 deep. graphql-js itself stops the kind that circles. A fragment is no
@@ -88,7 +106,7 @@ const limitRules = (onReject: (rule: DocumentRule) => void): ValidationRule[] =>
   }),
   MaxIntrospectionDepthRule,
   maxAliasesRule({ n: MAX_ALIASES, allowList: [], ...reporting('aliases', () => onReject('aliases')) }),
-  maxDirectivesRule({ n: MAX_DIRECTIVES, ...reporting('directives', () => onReject('directives')) }),
+  maxDirectivesRule(() => onReject('directives')),
 ];
 
 /**

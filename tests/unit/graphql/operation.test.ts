@@ -75,6 +75,13 @@ describe('prepare', () => {
     expect(words('@skip').join()).toContain('argument "if"');
   });
 
+  it('counts the directives of a fragment once, however often it is spread', () => {
+    const spreads = `{ item { ...F items { ...F items { ...F } } } } fragment F on Item`;
+    const written = (count: number) => `${spreads} { ${fields(count, () => 'id @include(if: true)')} }`;
+    expect(codes(world, written(9))).toEqual([]);
+    expect(codes(world, written(10))).toEqual(['OPERATION_TOO_COMPLEX']);
+  });
+
   it('refuses an unknown operation name as a rule of the document', () => {
     expect(codes(world, { query: 'query A { hello }', operationName: 'B' })).toEqual([
       'GRAPHQL_VALIDATION_FAILED',
