@@ -79,6 +79,8 @@ const mongodbUrl = text.refine(
 const DAY_SECONDS = 86_400;
 const HOUR_MS = 3_600_000;
 const MAX_PORT = 65_535;
+/** Every rate times this is still a whole number that can be counted to, also by Redis. */
+const MAX_RATE_FACTOR = 1_000_000_000;
 
 const origin = text.refine(
   (value) => URL.canParse(value) && new URL(value).origin === value,
@@ -125,8 +127,8 @@ const settings = z.object({
   MAX_DISPLAY_NAME_LENGTH: integer(1, 200).default(40),
   RATE_LIMITS: text
     .refine(
-      (value) => value === 'on' || value === 'off' || (Number(value) > 0 && Number.isFinite(Number(value))),
-      'must be on, off, or a factor such as 1000',
+      (value) => value === 'on' || value === 'off' || (Number(value) > 0 && Number(value) <= MAX_RATE_FACTOR),
+      `must be on, off, or a factor such as 1000, at most ${MAX_RATE_FACTOR}`,
     )
     .transform((value) => (value === 'on' ? 1 : value === 'off' ? null : Number(value)))
     .default(1),

@@ -64,6 +64,13 @@ describe('loadConfig', () => {
     expect(problemsOf({ PORT: '0', METRICS_PORT: '0' })).toEqual([]);
   });
 
+  it.each(['0', '-1', 'fast', 'NaN', 'Infinity', '1e10', '1e308'])(
+    'refuses RATE_LIMITS=%s',
+    (RATE_LIMITS) => {
+      expect(problemsOf({ RATE_LIMITS })).toEqual([expect.stringContaining('RATE_LIMITS must be on, off')]);
+    },
+  );
+
   it('never shows a key', () => {
     expect(problemsOf({ AUTH_KEYS: 'a:c2hvcnQ' }).join()).not.toContain('c2hvcnQ');
   });
