@@ -106,6 +106,8 @@ export function createApp(config: Config, options: AppOptions = {}): App {
   let starting: Promise<void> | undefined;
 
   async function start(): Promise<void> {
+    // What is opened after a stop, nobody would close.
+    stopping.signal.throwIfAborted();
     const version = readVersion();
     const metrics = createMetrics({ version });
     const tracing = createTracing({ version });

@@ -141,6 +141,18 @@ describe('a start that fails within the process of somebody else', () => {
   });
 });
 
+describe('a chat that was stopped', () => {
+  it('does not start any more, and leaves its folder to the next', async () => {
+    const config = loadConfig({ DATA_DIR: await dataDir(), PORT: '0' });
+    const stopped = createApp(config, { log: silentLogger });
+    await stopped.stop();
+    await expect(stopped.start()).rejects.toThrow('stopped');
+    const next = createApp(config, { log: silentLogger });
+    await next.start();
+    await next.stop({ hurry: true });
+  });
+});
+
 describe('the embedded mode', () => {
   it('makes its folder and its key once, for its owner alone, and keeps tokens good over a restart', async () => {
     const folder = join(await dataDir(), 'new', 'data');
