@@ -6,6 +6,7 @@ import {
   isStatementError,
   makeDurable,
   openConnection,
+  watchPlace,
   type Connection,
 } from './database.js';
 import type { FromWorker, GroupOutcome, ToWorker, Write, Written } from './write-protocol.js';
@@ -17,7 +18,7 @@ import type { FromWorker, GroupOutcome, ToWorker, Write, Written } from './write
 function serve(port: MessagePort, file: string): void {
   const connection = openConnection(file);
   makeDurable(connection);
-  const runGroup = createGroupRunner(connection);
+  const runGroup = createGroupRunner(connection, file);
   const answer = (message: FromWorker): void => port.postMessage(message);
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'group') {
@@ -43,8 +44,9 @@ function closeWhole(connection: Connection): void {
   connection.close();
 }
 
-function createGroupRunner(connection: Connection): (writes: readonly Write[]) => GroupOutcome {
+function createGroupRunner(connection: Connection, file: string): (writes: readonly Write[]) => GroupOutcome {
   const prepared = createStatementCache(connection);
+  const isInPlace = watchPlace(file);
 
   function runWrite({ sql, rows }: Write): Written | { readonly failed: string } {
     let done = 0;
@@ -65,6 +67,7 @@ function createGroupRunner(connection: Connection): (writes: readonly Write[]) =
 
   return (writes) => {
     try {
+      if (!isInPlace()) throw new Error(`${file} was removed or replaced`);
       connection.exec('BEGIN IMMEDIATE');
       const outcomes = writes.map(runWrite);
       connection.exec('COMMIT');

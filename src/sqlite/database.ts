@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
 import type { DatabaseSyncInstance, SqliteModule, StatementSyncInstance } from '@photostructure/sqlite';
 import { systemCode } from '../lib/system-code.js';
@@ -112,4 +113,13 @@ export function endTransaction(connection: Connection): void {
   } catch {
     // The error that brought us here has ended it already.
   }
+}
+
+/**
+ * Tells whether a file is still where it is now. SQLite goes on writing to one that was removed or replaced, and nobody
+ * finds that again.
+ */
+export function watchPlace(file: string): () => boolean {
+  const { ino } = statSync(file);
+  return () => statSync(file, { throwIfNoEntry: false })?.ino === ino;
 }

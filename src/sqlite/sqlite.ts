@@ -12,6 +12,7 @@ import {
   isStatementError,
   makeDurable,
   openConnection,
+  watchPlace,
   type Connection,
   type Row,
   type SqlValue,
@@ -60,11 +61,12 @@ export async function openSqlite(deps: { dataDir: string; log: Logger }): Promis
       deps.log.error({ reason: String(error) }, 'a read failed'),
     );
     opened.add('reader of the database', reader.close);
+    const isInPlace = watchPlace(file);
     return {
       read: reader.read,
       write: writer.write,
       ping(signal) {
-        if (!writer.alive()) throw unavailable();
+        if (!writer.alive() || !isInPlace()) throw unavailable();
         reader.read('SELECT 1', [], signal);
       },
       stop: () => opened.dispose(),

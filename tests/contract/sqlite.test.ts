@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, open as openFile, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open as openFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -166,6 +166,29 @@ describe('the file', () => {
     await copyFile(join(dataDir, DATABASE_FILE), join(elsewhere, DATABASE_FILE));
     const copy = await open(elsewhere);
     expect(copy.read(READ, [], soon())).toEqual([{ visitors: visitors.length }]);
+  });
+
+  test('that was taken away or replaced takes nothing, since nobody would find it again', async () => {
+    const dataDir = await newFolder();
+    const said: object[] = [];
+    const log = { ...silentLogger, error: (fields: object) => void said.push(fields) };
+    const sqlite = await openSqlite({ dataDir, log });
+    cleanups.push(() => sqlite.stop());
+    const [file, elsewhere] = [join(dataDir, DATABASE_FILE), join(dataDir, 'elsewhere')];
+    const refused = async (): Promise<void> => {
+      await expect(sqlite.write({ sql: ENSURE, rows: [['a']] }, soon())).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+      });
+      expect(said.at(-1)).toMatchObject({ reason: expect.stringContaining('removed or replaced') });
+      expect(() => sqlite.ping(soon())).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
+    };
+    await rename(file, elsewhere);
+    await refused();
+    await writeFile(file, 'another one');
+    await refused();
+    await rename(elsewhere, file);
+    sqlite.ping(soon());
+    await expect(sqlite.write({ sql: ENSURE, rows: [['a']] }, soon())).resolves.toMatchObject({ done: 1 });
   });
 
   test('that cannot be read is unavailable, and the log says why', async () => {
