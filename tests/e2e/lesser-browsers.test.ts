@@ -74,4 +74,31 @@ describe('a browser with less than others', () => {
     await window.page.getByRole('heading', { name: 'New in an old one' }).waitFor();
     expect(window.trouble).toEqual([]);
   });
+
+  it('sees all that it writes where a field does not grow by itself', async () => {
+    const window = await openChat(stage.browser, stage.server.url());
+    await window.page.addInitScript(() => {
+      CSS.supports = () => false;
+      document.addEventListener('DOMContentLoaded', () => {
+        const style = new CSSStyleSheet();
+        style.replaceSync('textarea { field-sizing: fixed !important; }');
+        document.adoptedStyleSheets = [style];
+      });
+    });
+    await window.page.reload();
+    await window.createRoom('Lines');
+    await window.page.getByRole('heading', { name: 'Lines' }).waitFor();
+    const height = async () => (await window.composer.boundingBox())?.height ?? NaN;
+    const hidden = () => window.composer.evaluate((field) => field.scrollHeight - field.clientHeight);
+    const one = await height();
+    await window.composer.fill('one\ntwo\nthree');
+    expect(await height()).toBeGreaterThan(1.5 * one);
+    expect(await hidden()).toBe(0);
+    await window.page.reload();
+    await window.composer.waitFor();
+    await expect.poll(hidden, SOON).toBe(0);
+    await window.composer.press('Enter');
+    await window.message('one\ntwo\nthree').waitFor();
+    expect(await height()).toBe(one);
+  });
 });

@@ -4,6 +4,7 @@ import { useChat } from '../session/chat-context.js';
 import { hasKeyboard } from '../ui/has-keyboard.js';
 import { useTexts } from '../ui/language.js';
 import { createEnterRule } from './composition-enter.js';
+import { fitHeight } from './fit-height.js';
 
 /** From this share of the longest text on, the length is shown. */
 const SHOW_LENGTH_FROM = 0.8;
@@ -26,12 +27,14 @@ export function MessageComposer({ roomId }: { roomId: string }) {
     const element = field.current;
     // Browsers begin before a text that was there from the start: one writes on behind it.
     element?.setSelectionRange(element.value.length, element.value.length);
+    if (element !== null) fitHeight(element);
     if (hasKeyboard()) element?.focus();
   }, []);
 
   const keep = useCallback(
     (text: string) => {
       setLength(lengthOf(text));
+      if (field.current !== null) fitHeight(field.current);
       if (text === '') storage.remove(draftKey);
       else storage.set(draftKey, text);
     },
