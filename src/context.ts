@@ -1,4 +1,5 @@
 import { createLoaders, type Loaders } from './graphql/loaders.js';
+import { CodedError } from './lib/coded-error.js';
 import type { Ids } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
 import type { RateLimits } from './limits/rate-limits.js';
@@ -10,6 +11,13 @@ import type { ChatSettings } from './settings/chat-settings.js';
 import type { Viewer } from './visitors/visitor.js';
 import type { VisitorService } from './visitors/visitor-service.js';
 import type { TokenTerm } from './visitors/visitor-token.js';
+
+/**
+ * So much of messages, in UTF-16 code units, is told in one answer: more than the largest page of the longest. Their
+ * length is not known to the cost of a document, and fifteen such pages kept the server busy for as long as a hundred
+ * usual ones.
+ */
+const MAX_TEXT = 1_000_000;
 
 /** What the domains offer; made once by `createApp`. */
 export interface Services {
@@ -36,12 +44,14 @@ export interface Context {
   readonly address: string;
   /** Tells the connection that a fresh token was issued over it: a socket lives as long as that one holds. */
   readonly tokenIssued: (token: TokenTerm) => void;
+  /** Counts what is told of a message. @throws CodedError `OPERATION_TOO_COMPLEX` when that is too much for one answer. */
+  tell(text: string): string;
   /** Aborts at the deadline of this operation, which all its store calls share. */
   readonly signal: AbortSignal;
 }
 
 /** What a context is made from. */
-export interface ContextParts extends Omit<Context, 'loaders' | 'requestId'> {
+export interface ContextParts extends Omit<Context, 'loaders' | 'requestId' | 'tell'> {
   readonly ids: Pick<Ids, 'uuid'>;
 }
 
@@ -60,6 +70,7 @@ class OperationContext implements Context {
   readonly #ids: Pick<Ids, 'uuid'>;
   #loaders: Loaders | undefined;
   #requestId: string | undefined;
+  #told = 0;
 
   constructor({ viewer, services, log, address, tokenIssued, signal, ids }: ContextParts) {
     this.viewer = viewer;
@@ -73,6 +84,12 @@ class OperationContext implements Context {
 
   get loaders(): Loaders {
     return (this.#loaders ??= createLoaders(this.services, this.signal));
+  }
+
+  tell(text: string): string {
+    this.#told += text.length;
+    if (this.#told <= MAX_TEXT) return text;
+    throw new CodedError('OPERATION_TOO_COMPLEX', 'The answer is too long. Ask for smaller pages.');
   }
 
   get requestId(): string {

@@ -60,6 +60,7 @@ export const messageResolvers = {
       context.loaders.visitor
         .load(authorId)
         .then((author) => author ?? context.services.visitors.unnamed(authorId)),
+    text: ({ text }, _args, context) => context.tell(text),
     idempotencyKey: (message) => idempotencyKeyOf(message),
   },
   MessageAddedEvent: {

@@ -1,9 +1,15 @@
 import { getIntrospectionQuery } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.ts';
+import { openSocket } from '../testkit/bare-socket.ts';
 import { request } from '../testkit/graphql-client.ts';
+import { createRoom, createVisitor, sendMessage } from '../testkit/seed.ts';
 import { LONG, scaled } from './support/scale.ts';
 import { report } from './support/table.ts';
+
+interface Page {
+  readonly messages: { readonly nodes: readonly { readonly text: string }[] };
+}
 
 const times = (count: number, of: (index: number) => string, between = ' '): string =>
   Array.from({ length: count }, (_, index) => of(index)).join(between);
@@ -192,4 +198,33 @@ describe('S8 documents that are meant to keep the server busy', () => {
       expect(blocks.filter(({ ms }) => ms > MAX_BLOCK_MS * SLACK)).toEqual([]);
     });
   }
+});
+
+describe('S8 what is asked for of long messages', () => {
+  const server = useServer('embedded', { RATE_LIMITS: '1000' });
+
+  it('is told up to a page of the longest; beyond, the operation is refused, over a socket too', async () => {
+    const visitor = await createVisitor(server.url);
+    const roomId = await createRoom(server.url, visitor);
+    const text = '\u{1f600}'.repeat(2000);
+    for (let sent = 0; sent < 100; sent += 1) await sendMessage(server.url, visitor, { roomId, text });
+    const pages = (count: number) =>
+      `{ ${times(count, (i) => `p${i}: room(id: "${roomId}") { messages(last: 100) { nodes { text } } }`)} }`;
+    // What is asked for again is executed in another way.
+    for (const _ of [1, 2, 3]) {
+      const within = await request<Record<string, Page>>(server.url, pages(2));
+      expect(within.errors).toEqual([]);
+      expect(within.data?.['p1']?.messages.nodes.every((node) => node.text === text)).toBe(true);
+      const { errors } = await request(server.url, pages(15));
+      expect(new Set(errors.map(({ extensions }) => extensions?.code))).toEqual(
+        new Set(['OPERATION_TOO_COMPLEX']),
+      );
+      tried += 1;
+    }
+    const socket = openSocket(`${server.url}/graphql`);
+    await socket.init();
+    socket.subscribe('1', pages(15));
+    expect(JSON.stringify(await socket.any('1'))).toContain('OPERATION_TOO_COMPLEX');
+    expect(server.output).not.toMatch(/"level":"error"/);
+  });
 });
