@@ -138,11 +138,11 @@ export function createPresenceLoader({
     for await (const found of rooms.activities(madeSince, work.signal)) {
       for (const batch of batches(found)) {
         if (!(await goOn())) return false;
-        const raises = batch.map(({ id, head, activeAt }) => ({
-          roomId: id,
-          number: head,
-          at: activeAt.getTime(),
-        }));
+        const raises = batch.map(({ id, head, activeAt }) => {
+          // A clock that is ahead wrote the record, and its instance told when that was by the store's: no news.
+          const isAhead = since !== null && activeAt.getTime() > startedAt;
+          return { roomId: id, number: head, at: isAhead ? 0 : activeAt.getTime() };
+        });
         await insist(() => store.raise(raises), work.signal);
         await catchUp(batch, work);
       }
