@@ -1,4 +1,4 @@
-import { HEAL_MS, LOADING_MS, type Duty } from './presence-store.js';
+import { FIRST_HEAL_MS, HEAL_MS, LOADING_MS, type Duty } from './presence-store.js';
 
 /** Who loads and who heals, for a store that is in one process. Times are in milliseconds on its clock. */
 export interface Duties {
@@ -38,7 +38,7 @@ export function createDuties(): Duties {
       if (kind === 'load') {
         if (!isLoader(instance, now)) return false;
         loaded = true;
-        nextHealAt = now + HEAL_MS;
+        nextHealAt = now + FIRST_HEAL_MS;
       }
       healedAt = Math.max(healedAt ?? startedAt, startedAt);
       return true;

@@ -27,6 +27,7 @@ local SNAPSHOT_MS = 120000
 local NEWEST_SNAPSHOT_MS = 86400000 -- renewed by every tick of somebody who knows it
 local LOADING_MS = 3000
 local HEAL_MS = 60000
+local FIRST_HEAL_MS = 5000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -253,7 +254,7 @@ function commands.fulfilled()
   if ARGV[5] == 'load' then
     if not isLoader(epoch) then return { now, epoch, 0 } end
     redis.call('HDEL', META, 'loader', 'loaderUntil')
-    redis.call('HSET', META, 'loaded', 1, 'dirty', 1, 'healAt', int(now + HEAL_MS))
+    redis.call('HSET', META, 'loaded', 1, 'dirty', 1, 'healAt', int(now + FIRST_HEAL_MS))
   elseif ARGV[4] ~= epoch then
     return { now, epoch, 0 }
   end

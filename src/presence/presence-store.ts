@@ -102,6 +102,8 @@ export const SNAPSHOT_MS = 120_000;
 export const LOADING_MS = 3000;
 /** How often one of the instances heals. */
 export const HEAL_MS = 60_000;
+/** After a load sooner: what was seen in the second before the store forgot was not durable yet when it was loaded. */
+export const FIRST_HEAL_MS = 5000;
 
 /**
  * Counts who is where. Expired entries are taken away in order of time, at most `SWEEP_SLICE` of each kind per

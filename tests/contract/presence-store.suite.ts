@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  FIRST_HEAL_MS,
   HEAL_MS,
   LATE_JOIN_MS,
   LOADING_MS,
@@ -482,12 +483,23 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         expect(await store.fulfilled(HERE, epoch, 'load', world.now())).toBe(false);
       });
 
-      it('lets nobody heal for a minute after the load, and never takes back since when it is healed', async () => {
+      it('lets one instance heal soon after a load, and from then on each minute', async () => {
         const loadedAt = world.now();
         await load();
-        await world.advance(HEAL_MS - 1);
+        await world.advance(FIRST_HEAL_MS - 1);
         expect((await store.beat(HERE)).duty).toBeNull();
         await world.advance(1);
+        expect((await store.beat(HERE)).duty).toEqual({ kind: 'heal', healedAt: loadedAt });
+        await world.advance(HEAL_MS - 1);
+        expect((await store.beat(THERE)).duty).toBeNull();
+        await world.advance(1);
+        expect((await store.beat(THERE)).duty?.kind).toBe('heal');
+      });
+
+      it('never takes back since when it is healed', async () => {
+        const loadedAt = world.now();
+        await load();
+        await world.advance(FIRST_HEAL_MS);
         const { epoch, duty } = await store.beat(HERE);
         expect(duty?.kind).toBe('heal');
         expect(await store.fulfilled(HERE, epoch, 'heal', loadedAt - 1)).toBe(true);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createPresenceService } from '../../../src/presence/presence-service.js';
-import { ONLINE_MS, type Touch } from '../../../src/presence/presence-store.js';
+import { FIRST_HEAL_MS, ONLINE_MS, type Touch } from '../../../src/presence/presence-store.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { createWorld, WINDOW_MS } from './world.js';
@@ -243,7 +243,8 @@ describe('presence, while the store is away for long', () => {
   it('keeps a bounded number of visits, and all who are here; the rest comes back from the journal', async () => {
     const { world, presence } = await started();
     presence.join('r', 'here');
-    await world.clock.advance(SOON_MS);
+    // The next healing is a minute away.
+    await world.clock.advance(FIRST_HEAL_MS + 2000);
     world.state.away = true;
     await visit(world, presence);
     await world.clock.advance(1000);
@@ -275,6 +276,18 @@ describe('presence, after the store forgot', () => {
     expect(await countsOf(presence)).toEqual([2, 1]);
     await world.clock.advance(WINDOW_MS - 70_000);
     expect(await countsOf(presence)).toEqual([1, 1]);
+  });
+
+  it('has who visited in the last moment before it right within 10 seconds', async () => {
+    for (let phase = 0; phase < 1000; phase += 90) {
+      const { world, presence } = await started();
+      await world.clock.advance(phase);
+      await visit(world, presence);
+      world.forget();
+      await world.clock.advance(10_000);
+      expect((await world.store.counts(['r'])).loaded).toBe(true);
+      expect([phase, ...(await countsOf(presence))]).toEqual([phase, 1, 0]);
+    }
   });
 
   it('keeps counts and rooms over a restart of everything', async () => {
