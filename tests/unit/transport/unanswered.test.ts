@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createUnanswered } from '../../../src/transport/unanswered.ts';
+
+const PATIENCE = { timeout: 20_000 };
+/** Of which 32 may always wait, and 968 are ahead: there is room for 4,096 such ones. */
+const MANY = 1000;
+
+/** A server that answers when it is told to, and what it holds until then. */
+async function startServer() {
+  const held: ServerResponse[] = [];
+  const isAnswered = createUnanswered();
+  const server = createServer((request, response) => {
+    if (isAnswered(request, response)) held.push(response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  function ask(times: number): Socket {
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(times)),
+    );
+    socket.on('error', () => undefined).resume();
+    return socket;
+  }
+
+  return {
+    held,
+    ask,
+    async askAndHold(times: number): Promise<Socket> {
+      const before = held.length;
+      const socket = ask(times);
+      await vi.waitFor(() => expect(held.length).toBe(before + times), PATIENCE);
+      return socket;
+    },
+  };
+}
+
+describe('requests that wait for their answers', () => {
+  it('may be many of one connection, and are answered', async () => {
+    const { held, askAndHold } = await startServer();
+    const socket = await askAndHold(MANY);
+    let answers = 0;
+    socket.on('data', (chunk: Buffer) => (answers += chunk.toString().split('HTTP/1.1 200').length - 1));
+    for (const response of held) response.end();
+    await vi.waitFor(() => expect(answers).toBe(MANY), PATIENCE);
+  });
+
+  it('are too many on all connections together: who asks for more is cut, who asks for few is not', async () => {
+    const { held, ask, askAndHold } = await startServer();
+    const first = await askAndHold(MANY);
+    for (let other = 0; other < 3; other += 1) await askAndHold(MANY);
+    await once(ask(MANY), 'close');
+    const beforeFew = held.length;
+    expect(beforeFew).toBeLessThan(5 * MANY);
+    await askAndHold(32);
+
+    first.destroy();
+    await vi.waitFor(() => expect(held.filter(({ destroyed }) => destroyed)).not.toHaveLength(0), PATIENCE);
+    await askAndHold(MANY);
+  });
+});
