@@ -16,6 +16,7 @@ export interface Block {
 /** The documents of the repository. */
 export const DOCUMENTS: readonly string[] = [
   ...readdirSync('.').filter((name) => name.endsWith('.md')),
+  'bench/README.md',
   'examples/README.md',
   'client/kit/README.md',
   ...readdirSync('docs', { recursive: true, encoding: 'utf8' })
