@@ -182,6 +182,13 @@ export function describePresenceStore(name: string, open: () => Promise<Presence
         await store.touch(HERE, [touch('leave', 'r1', 'v')]);
         expect(await countsOf('r1')).toMatchObject({ recentVisitorCount: 1, onlineCount: 0 });
         expect(await countsOf('r2')).toMatchObject({ recentVisitorCount: 2, onlineCount: 1 });
+        await store.raise([{ roomId: 'r3', number: 9, at: world.now() }]);
+        const { rooms } = await store.counts(['r1', 'r2', 'r3']);
+        expect([...rooms.values()]).toEqual([
+          { roomId: 'r1', recentVisitorCount: 1, onlineCount: 0, messageCount: 0 },
+          { roomId: 'r2', recentVisitorCount: 2, onlineCount: 1, messageCount: 0 },
+          { roomId: 'r3', recentVisitorCount: 0, onlineCount: 0, messageCount: 9 },
+        ]);
       });
     });
 
