@@ -69,6 +69,8 @@ export interface LogInstance {
   readonly log: Log<Note>;
   readonly counts: ReadonlyMap<string, number>;
   readonly released: readonly Note[];
+  /** Those of them that a writer of this instance acknowledged. */
+  readonly own: readonly Note[];
   readonly errors: readonly string[];
 }
 
@@ -88,6 +90,7 @@ export function createInstance({
 }): LogInstance {
   const { counts, metrics } = createCounts();
   const released: Note[] = [];
+  const ownRecords: Note[] = [];
   const errors: string[] = [];
   const nothing = (): void => undefined;
   const logger: Logger = {
@@ -109,9 +112,12 @@ export function createInstance({
     numbered: (entry, number) => ({ ...entry, number }),
     sameInput: (stored, entry) => stored.text === entry.text,
     sizeOf: () => NOTE_BYTES,
-    onReleased: (record) => void released.push(record),
+    onReleased: (record, own) => {
+      released.push(record);
+      if (own) ownRecords.push(record);
+    },
   });
-  return { log, counts, released, errors };
+  return { log, counts, released, own: ownRecords, errors };
 }
 
 /** A world of one instance with everything sound; others that are made of it have the same limits. */

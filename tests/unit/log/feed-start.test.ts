@@ -149,6 +149,16 @@ describe('a feed that starts', () => {
     expect([feed.next(), released]).toEqual([6, [4]]);
   });
 
+  test('reports no record that its writer acknowledged meanwhile, and remembers none for it', async () => {
+    const { feed, released, records, eventOf, hear, tell, put } = start({ stored: 2 });
+    put(5);
+    for (const number of [2, 4, 5]) expect(feed.acknowledge(eventOf(number))).toBe(true);
+    await tell(3);
+    expect([feed.next(), released, feed.ring.newest()]).toEqual([6, [], records[4]]);
+    hear(6);
+    expect(released).toEqual([6]);
+  });
+
   test('stands where this instance knows the log to end, should the store tell less', async () => {
     const { feed, clock, head, records, released, tell } = start({ stored: 4 });
     head.proven(headOf(records[3]!), momentOf(clock));

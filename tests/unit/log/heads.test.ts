@@ -108,6 +108,22 @@ describe('reading a head', () => {
     expect(starts).toEqual([0, 100]);
   });
 
+  test('is not shared with who asks while it is under way, though it was shared before', async () => {
+    const { clock, memory, starts, headRead } = slow(100);
+    const answers = [headRead(LOG_ID)];
+    await clock.pass(50);
+    answers.push(headRead(LOG_ID));
+    await clock.pass(100);
+    memory.put(record(1));
+    answers.push(headRead(LOG_ID), headRead(LOG_ID));
+    await clock.pass(300);
+    const numbers = (await Promise.all(answers)).map(({ head }) => head.number);
+    expect([numbers, starts]).toEqual([
+      [0, 0, 1, 1],
+      [0, 100, 200],
+    ]);
+  });
+
   test('does not wait long for one that hangs', async () => {
     const { clock, starts, headRead } = slow(100_000);
     void headRead(LOG_ID);

@@ -315,6 +315,35 @@ describe('reading', () => {
     expect(asked).toEqual([1, 2]);
   });
 
+  test.each([4, 1000])(
+    'from any place, with %s records in memory: exactly what follows',
+    async (maxRingRecords) => {
+      const world = createLogWorld({ maxRingRecords, maxReplayed: 10 });
+      const first = await follow(world, null);
+      for (let number = 1; number <= 25; number += 1) {
+        void world.log.append(LOG_ID, note(`${number}`), patient());
+      }
+      await world.clock.pass(100);
+      expect(first.shown).toHaveLength(25);
+      const source = world.log.follow(LOG_ID);
+      for (let position = 0; position <= 26; position += 1) {
+        for (const mayJump of [true, false]) {
+          for (const limit of [1, 3, 100]) {
+            const reading = Promise.resolve(source.read(position, { limit, replayed: false, mayJump }));
+            await world.clock.pass(1);
+            const from = mayJump ? Math.max(position + 1, 16) : position + 1;
+            const numbers = Array.from(
+              { length: Math.max(0, Math.min(limit, 26 - from)) },
+              (_, at) => from + at,
+            );
+            const got = (await reading).map(({ event }) => [event.record.number, event.skippedCount]);
+            expect(got).toEqual(numbers.map((number, at) => [number, at === 0 ? number - position - 1 : 0]));
+          }
+        }
+      }
+    },
+  );
+
   test('gives at most as many as were asked for', async () => {
     const world = createLogWorld();
     fill(world, 20);
