@@ -27,10 +27,18 @@ export interface Health {
 
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::(\d{1,5}))?$/i;
 const MAX_PORT = 65_535;
+const HOST_NAME = 'host';
 
-/** Whether there is a `Host` that can be put into an address; other software would fail on it later, with a 500. */
-function isHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
+/** Whether there is one `Host`, and it can be put into an address; other software would fail on it later, with a 500. */
+function isHost({ headers: { host }, rawHeaders, httpVersion }: IncomingMessage): boolean {
   if (host === undefined) return httpVersion !== '1.1';
+  // Node keeps the first of several; whatever lies in front may go by the last.
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === HOST_NAME.length && name.toLowerCase() === HOST_NAME) hosts += 1;
+  }
+  if (hosts > 1) return false;
   const match = HOST.exec(host);
   return match !== null && Number(match[2] ?? 0) <= MAX_PORT;
 }

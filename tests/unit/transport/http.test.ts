@@ -428,6 +428,7 @@ describe('the edge', () => {
   const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
   it.each([
     ['without a Host', 400, 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n'],
+    ['with two Hosts', 400, 'GET /livez HTTP/1.1\r\nHost: x\r\nhOST: y\r\nConnection: close\r\n\r\n'],
     [
       'that expects what nobody gives',
       417,
