@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../lib/clock.js';
+import { CodedError } from '../lib/coded-error.js';
 import type { Ids } from '../lib/ids.js';
 import { refuse, type Result, succeed } from '../lib/problem.js';
 import { normalizeText, textProblems } from '../lib/text.js';
@@ -58,7 +59,11 @@ export function createVisitorService({
   /** Whether a host says who is who: then nobody is given a token. */
   hostIdentifies: boolean;
 }) {
-  const names = new LRUCache<string, Visitor>({ max: NAMES_KEPT, ttl: NAME_TTL_MS });
+  const names = new LRUCache<string, Visitor>({
+    max: NAMES_KEPT,
+    ttl: NAME_TTL_MS,
+    noDeleteOnStaleGet: true,
+  });
   const stored = new LRUCache<string, true>({ max: STORED_KEPT });
   const renameListeners = new Set<(visitorId: string) => void>();
 
@@ -82,6 +87,22 @@ export function createVisitorService({
 
   const announcements = pubsub.subscribe('visitorRenamed', 'all', ({ visitorId }) => forget(visitorId));
 
+  /** Stored visitors; the names that were known last while the store is away, if all are known. */
+  async function read(visitorIds: readonly string[], signal: AbortSignal): Promise<readonly Visitor[]> {
+    try {
+      const records = await store.byIds(visitorIds, signal);
+      return records.map((record) => {
+        const { id, createdAt, displayName } = record;
+        return displayName === null ? withMadeName(record) : { id, createdAt, displayName };
+      });
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== 'UNAVAILABLE') throw error;
+      const old = visitorIds.flatMap((id) => names.get(id, { allowStale: true }) ?? []);
+      if (old.length < visitorIds.length) throw error;
+      return old;
+    }
+  }
+
   async function byIds(
     visitorIds: readonly string[],
     signal: AbortSignal,
@@ -94,12 +115,10 @@ export function createVisitorService({
       else found.set(id, visitor);
     }
     if (missing.length > 0) {
-      for (const record of await store.byIds(missing, signal)) {
-        const { id, createdAt, displayName } = record;
-        const visitor = displayName === null ? withMadeName(record) : { id, createdAt, displayName };
-        names.set(record.id, visitor);
-        stored.set(record.id, true);
-        found.set(record.id, visitor);
+      for (const visitor of await read(missing, signal)) {
+        names.set(visitor.id, visitor);
+        stored.set(visitor.id, true);
+        found.set(visitor.id, visitor);
       }
     }
     return found;
