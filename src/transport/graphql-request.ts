@@ -39,7 +39,7 @@ export function contentTypeProblem(
     return badRequest(`A POST with ${given} is not accepted. ${remedy}`, 415);
   }
   if (charset !== 'utf-8' && charset !== 'utf8') return badRequest(`Only UTF-8 is accepted. ${remedy}`, 415);
-  if (encoding !== undefined && encoding !== null && encoding !== 'identity') {
+  if (encoding !== undefined && encoding !== null && encoding.toLowerCase() !== 'identity') {
     return badRequest('A body with a Content-Encoding is not accepted. Send it as it is.', 415);
   }
   return null;

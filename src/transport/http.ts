@@ -15,6 +15,7 @@ import { wantsEvents } from './graphql-response.js';
 import { createGraphiql } from './graphiql.js';
 import { createHttpOperations } from './http-operation.js';
 import { corsHeaders } from './origins.js';
+import { pathOf, toOriginForm } from './request-target.js';
 import { COMMON_HEADERS } from './security-headers.js';
 import type { StreamKeeper } from './stream-keeper.js';
 import { createYogaHandler } from './yoga.js';
@@ -31,14 +32,14 @@ const HOST_NAME = 'host';
 
 /** Whether there is one `Host`, and it can be put into an address; other software would fail on it later, with a 500. */
 function isHost({ headers: { host }, rawHeaders, httpVersion }: IncomingMessage): boolean {
-  if (host === undefined) return httpVersion !== '1.1';
   // Node keeps the first of several; whatever lies in front may go by the last.
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at];
     if (name?.length === HOST_NAME.length && name.toLowerCase() === HOST_NAME) hosts += 1;
   }
-  if (hosts > 1) return false;
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) return false;
+  if (host === undefined) return true;
   const match = HOST.exec(host);
   return match !== null && Number(match[2] ?? 0) <= MAX_PORT;
 }
@@ -126,28 +127,38 @@ export function createRequestHandler(options: {
     answerText(response, status === 'ready' ? 200 : 503, 'application/json', `${body}\n`);
   }
 
-  async function route(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    const { method } = request;
-    if (method !== 'GET' && method !== 'HEAD') {
-      response.setHeader('allow', 'GET, HEAD');
-      return answerText(response, 405, 'text/plain', 'Only GET is answered here.\n');
-    }
+  /** What answers at a path, or null where there is nothing. */
+  function answerAt(
+    path: string,
+  ): ((request: IncomingMessage, response: ServerResponse) => void | Promise<void>) | null {
     if (path === '' || path === '/') {
-      response.writeHead(302, { location: `${basePath}/client` }).end();
-      return undefined;
+      return (_request, response) => void response.writeHead(302, { location: `${basePath}/client` }).end();
     }
-    if (path === '/livez') return answerText(response, 200, 'application/json', '{"status":"live"}\n');
-    if (path === '/readyz') return readyz(response);
-    if (path === '/schema.graphql' && sdl !== null) return answerText(response, 200, 'text/plain', sdl);
+    if (path === '/livez') {
+      return (_request, response) => answerText(response, 200, 'application/json', '{"status":"live"}\n');
+    }
+    if (path === '/readyz') return (_request, response) => readyz(response);
+    if (path === '/schema.graphql' && sdl !== null) {
+      return (_request, response) => answerText(response, 200, 'text/plain', sdl);
+    }
     if (client !== null && (path === '/client' || path.startsWith('/client/'))) {
-      return client(request, response, path.slice('/client'.length));
+      return (request, response) => client(request, response, path.slice('/client'.length));
     }
-    return answerText(response, 404, 'text/plain', 'There is nothing here.\n');
+    return null;
+  }
+
+  async function route(request: IncomingMessage, response: ServerResponse, path: string | null) {
+    const answer = path === null ? null : answerAt(path);
+    if (answer === null) return answerText(response, 404, 'text/plain', 'There is nothing here.\n');
+    const { method } = request;
+    if (method === 'GET' || method === 'HEAD') return answer(request, response);
+    response.setHeader('allow', 'GET, HEAD');
+    return answerText(response, 405, 'text/plain', 'Only GET is answered here.\n');
   }
 
   /** The path of a request below `basePath`, or null when it lies outside. */
-  function pathOf(request: IncomingMessage): string | null {
-    const [path = ''] = (request.url ?? '').split('?', 1);
+  function pathBelow(request: IncomingMessage): string | null {
+    const path = pathOf(request);
     if (!path.startsWith(basePath)) return null;
     const rest = path.slice(basePath.length);
     return rest === '' || rest.startsWith('/') ? rest : null;
@@ -155,18 +166,18 @@ export function createRequestHandler(options: {
 
   return {
     /** Whether a request is for this server, where a host has others beside it. */
-    isOurs: (request: IncomingMessage): boolean => pathOf(request) !== null,
+    isOurs: (request: IncomingMessage): boolean => pathBelow(request) !== null,
 
     /** Answers a request. Never throws or rejects. */
     async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
       try {
-        const path = pathOf(request);
+        const path = pathBelow(request);
+        toOriginForm(request);
         if (!isHost(request)) {
           return refuse(response, badRequest('The Host header is not a host.'), always());
         }
         if (path === '/graphql') return await graphql(request, response);
         setHeaders(response, always());
-        if (path === null) return answerText(response, 404, 'text/plain', 'There is nothing here.\n');
         return await route(request, response, path);
       } catch (error) {
         log.error({ err: error }, 'A request failed unexpectedly');

@@ -3,6 +3,7 @@ import { codedGraphQLError } from '../graphql/errors.js';
 import type { Clock } from '../lib/clock.js';
 import { refuse } from './front.js';
 import { createHttpServer } from './http-server.js';
+import { pathOf } from './request-target.js';
 import { COMMON_HEADERS } from './security-headers.js';
 
 /** A start that takes no longer leaves the port closed: who is refused there asks another instance at once. */
@@ -39,7 +40,7 @@ export function answerWhileStarting({
   function open(): void {
     server = createHttpServer();
     server.on('request', (request, response) => {
-      const [path] = (request.url ?? '').split('?', 1);
+      const path = pathOf(request);
       if (path === `${basePath}/livez`) {
         response.writeHead(200, HEADERS).end('{"status":"live"}\n');
       } else if (path === `${basePath}/readyz`) {

@@ -16,6 +16,7 @@ import { createDrain, type DrainOptions } from './drain.js';
 import { createHttpServer } from './http-server.js';
 import { createRequestHandler, type Health } from './http.js';
 import { createPlaces } from './places.js';
+import { pathOf } from './request-target.js';
 import { createStreamKeeper } from './stream-keeper.js';
 import { createUnanswered } from './unanswered.js';
 import { createWebSockets } from './websocket.js';
@@ -87,8 +88,7 @@ export function createTransport(options: TransportOptions) {
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const [target] = (request.url ?? '').split('?', 1);
-    if (ownsServer || target === path) void sockets.upgrade(request, socket, head);
+    if (ownsServer || pathOf(request) === path) void sockets.upgrade(request, socket, head);
   }
 
   return {

@@ -6,6 +6,7 @@ import type { Overload } from '../lib/overload.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { originAllowed } from './origins.js';
 import type { NoPlace, Places } from './places.js';
+import { pathOf } from './request-target.js';
 
 /** Why an upgrade was refused, or that it was not; the values of the metric. */
 export type UpgradeResult =
@@ -69,8 +70,7 @@ export function createUpgradeGate({
   overload: Pick<Overload, 'admit'>;
 }) {
   function byRequest(request: IncomingMessage): Refusal | null {
-    const [target] = (request.url ?? '').split('?', 1);
-    if (target !== path) return { result: 'path', status: 404, message: `Sockets are at ${path}.` };
+    if (pathOf(request) !== path) return { result: 'path', status: 404, message: `Sockets are at ${path}.` };
     if (!originAllowed(request.headers.origin, allowedOrigins)) {
       return { result: 'origin', status: 403, message: 'This origin may not connect.' };
     }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSchema } from 'graphql';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { openSocket, raw } from '../../testkit/bare-socket.ts';
+import { openSocket, raw, refusedUpgrade } from '../../testkit/bare-socket.ts';
 import { startServer } from './kit/server.ts';
 
 const patient = { timeout: 20_000 };
@@ -133,6 +133,15 @@ describe('POST /graphql', () => {
       const next = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
       const answer = await raw(port, `${head.join('\r\n')}\r\n\r\n${' '.repeat(131_072)}${next}`);
       expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`, 'HTTP/1.1 200']);
+    },
+  );
+
+  it.each(['application/json', 'text/event-stream'])(
+    'takes a body as it is whichever letters say that it is, from whoever accepts %s',
+    async (accept) => {
+      const { url } = await startServer();
+      const response = await post(url, { query: '{ hello }' }, { accept, 'content-encoding': 'Identity' });
+      expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('hello you')]);
     },
   );
 
@@ -391,8 +400,8 @@ describe('the edge', () => {
     ['a target that no URL can hold', 'GET //[ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
     ['a double slash', 'GET //graphql HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
     [
-      'another origin as target',
-      'GET http://evil.example/graphql HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      'a whole address of another scheme',
+      'GET ftp://x/livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
     ],
   ])('answers %s with 404', async (_name, request) => {
     const { port } = await startServer();
@@ -467,6 +476,42 @@ describe('the edge', () => {
     expect(answer).toContain(told);
   });
 
+  it.each([
+    ['GET http://chat.example/graphql?query=%7Bhello%7D HTTP/1.1', '', '"hello":"hello'],
+    ['GET http://chat.example?query=%7Bhello%7D HTTP/1.1', '', 'location: /client'],
+    ['GET HTTP://chat.example:80/livez HTTP/1.1', '', '{"status":"live"}'],
+    ['GET http://chat.example/client HTTP/1.1', '', "connect-src 'self' ws://chat.example "],
+    [
+      'POST https://chat.example/graphql HTTP/1.1',
+      `Content-Type: application/json\r\nContent-Length: ${BODY.length}\r\n`,
+      '"hello":"hello',
+    ],
+    ['GET http://chat.example/graphql HTTP/1.1', `Accept: text/event-stream\r\n`, 'query'],
+  ])('takes a whole address as target for the path and the host in it: %s', async (line, headers, told) => {
+    const clientFolder = mkdtempSync(join(tmpdir(), 'madang-client-'));
+    onTestFinished(() => rmSync(clientFolder, { recursive: true }));
+    writeFileSync(join(clientFolder, 'index.html'), '<p>The client.</p>');
+    const { port } = await startServer({ clientFolder });
+    const body = line.startsWith('POST') ? BODY : '';
+    const answer = await raw(port, `${line}\r\nHost: x\r\nConnection: close\r\n${headers}\r\n${body}`);
+    expect(answer.toLowerCase()).toContain(told);
+  });
+
+  it('takes a whole address as the target of a socket', async () => {
+    const { port } = await startServer();
+    expect((await refusedUpgrade(port, 'http://chat.example/graphql')).status).toBe(101);
+    expect((await refusedUpgrade(port, 'http://chat.example/none')).status).toBe(404);
+  });
+
+  it.each([
+    ['with a target that has a name and a password', 'Host: x\r\n', 'http://a:b@x/livez'],
+    ['with a whole address but no Host', '', 'http://x/livez'],
+  ])('answers a request %s with 400', async (_name, host, target) => {
+    const { port } = await startServer();
+    const answer = await raw(port, `GET ${target} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+  });
+
   it('closes a client that drips its headers within 10 s', async () => {
     const { port } = await startServer();
     expect(await raw(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nX-Drip: ')).toMatch(/^HTTP\/1.1 408 |^$/);
@@ -533,6 +578,25 @@ describe('the edge', () => {
 });
 
 describe('the other addresses', () => {
+  it.each([
+    ['/graphql/', 404],
+    ['/', 405],
+    ['/livez', 405],
+    ['/readyz', 405],
+    ['/schema.graphql', 405],
+    ['/none', 404],
+  ])('answer a POST to %s with %i', async (path, status) => {
+    const { base } = await startServer();
+    const response = await fetch(`${base}${path}`, { method: 'POST', body: '{}' });
+    expect([response.status, response.headers.get('allow')]).toEqual([
+      status,
+      status === 405 ? 'GET, HEAD' : null,
+    ]);
+    expect((await fetch(`${base}${path}`, { method: 'GET', redirect: 'manual' })).status === 404).toBe(
+      status === 404,
+    );
+  });
+
   it('tell the schema in the public profile, and not in the hardened one', async () => {
     const open = await startServer();
     const sdl = await (await fetch(`${open.base}/schema.graphql`)).text();
