@@ -45,6 +45,15 @@ export function contentTypeProblem(
   return null;
 }
 
+/**
+ * What is wrong with a request that has no query. One that has the hash of its query instead is told so in the words
+ * at which Apollo's and urql's links send the whole query.
+ */
+const withoutQuery = (extensions: unknown): GraphQLError =>
+  isJsonObject(extensions) && isJsonObject(extensions['persistedQuery'])
+    ? badRequest('PersistedQueryNotSupported')
+    : badRequest('The "query" is missing: send the text of a GraphQL document.');
+
 const kindOf = (value: unknown): string => (Array.isArray(value) ? 'an array' : `a ${typeof value}`);
 
 /**
@@ -62,13 +71,8 @@ export function checkParameters(value: unknown): OperationRequest {
     );
   }
   const { query, operationName = null, variables = null, extensions = null } = value;
-  if (typeof query !== 'string') {
-    throw badRequest(
-      query === undefined || query === null
-        ? 'The "query" is missing: send the text of a GraphQL document.'
-        : `"query" must be a text, not ${kindOf(query)}.`,
-    );
-  }
+  if (query === undefined || query === null) throw withoutQuery(extensions);
+  if (typeof query !== 'string') throw badRequest(`"query" must be a text, not ${kindOf(query)}.`);
   if (operationName !== null && typeof operationName !== 'string') {
     throw badRequest(`"operationName" must be a text, not ${kindOf(operationName)}.`);
   }

@@ -4,6 +4,21 @@ import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.js';
 import { converse, finish, installed, needing, QUIET, WHOLE, withNpm } from './kit.js';
 
+/** Asks twice with Apollo's link that sends the hashes of queries first, once with each method. */
+const HASHED = `
+  import { createHash } from 'node:crypto';
+  import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
+  import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
+  const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+  for (const useGETForHashedQueries of [false, true]) {
+    const hashed = new PersistedQueryLink({ sha256, useGETForHashedQueries });
+    const link = hashed.concat(new HttpLink({ uri: process.env.MADANG_URL + '/graphql' }));
+    const client = new ApolloClient({ link, cache: new InMemoryCache() });
+    const { data } = await client.query({ query: gql('{ rooms(first: 1) { pageInfo { hasNextPage } } }') });
+    if (data.rooms.pageInfo === undefined) throw new Error(JSON.stringify(data));
+  }
+`;
+
 describe('clients of others hold a whole conversation, through cut connections', () => {
   const chat = useServer('embedded');
 
@@ -15,6 +30,13 @@ describe('clients of others hold a whole conversation, through cut connections',
 
   it.each(['typescript-graphql-ws', 'typescript-urql', 'typescript-apollo'])('%s', async (name) => {
     expect(await converse(chat.url, 'npm', ['start', '--silent'], await withNpm(name))).toEqual(WHOLE);
+  });
+
+  it('typescript-apollo, whose link for persisted queries sends them whole', async () => {
+    const folder = await withNpm('typescript-apollo');
+    const args = ['--input-type=module', '--eval', HASHED];
+    const asked = finish(process.execPath, args, folder, { MADANG_URL: chat.url });
+    await expect(asked).resolves.toBeUndefined();
   });
 
   it('typescript-relay, compiled from the schema alone', async () => {

@@ -182,6 +182,47 @@ describe('POST /graphql', () => {
   });
 });
 
+// Apollo's and urql's links send the hash of a query first, and the whole query when they are told these words.
+describe('a request with the hash of its query alone', () => {
+  const extensions = { persistedQuery: { version: 1, sha256Hash: 'ab'.repeat(32) } };
+  const FALL_BACK = {
+    errors: [{ message: 'PersistedQueryNotSupported', extensions: { code: 'BAD_REQUEST' } }],
+  };
+
+  it.each([
+    ['POST', 'application/graphql-response+json', 400],
+    ['POST', 'application/json', 400],
+    ['GET', 'application/graphql-response+json', 400],
+    ['GET', 'application/json', 400],
+  ])('is told to send the query: %s, %s', async (method, accept, status) => {
+    const { url } = await startServer();
+    const response =
+      method === 'POST'
+        ? await post(url, { operationName: 'Hello', variables: {}, extensions }, { accept })
+        : await fetch(`${url}?extensions=${encodeURIComponent(JSON.stringify(extensions))}`, {
+            headers: { accept },
+          });
+    expect([response.status, await response.json()]).toMatchObject([status, FALL_BACK]);
+    const whole = await post(url, { query: '{ hello }', extensions }, { accept });
+    expect(await whole.json()).toEqual({ data: { hello: 'hello you' } });
+  });
+
+  it('is told so as an event where it asks for events', async () => {
+    const { url } = await startServer();
+    const response = await post(url, { extensions }, { accept: 'text/event-stream' });
+    expect(await response.text()).toContain(JSON.stringify(FALL_BACK.errors[0]!.message));
+  });
+
+  it.each([[{}], [{ persistedQuery: null }], [{ persistedQuery: 'x' }], [{ other: {} }], [null]])(
+    'is no request with the extensions %j',
+    async (none) => {
+      const { url } = await startServer();
+      const answer = (await (await post(url, { extensions: none })).json()) as Answer;
+      expect(answer.errors?.[0]?.message).toContain('is missing');
+    },
+  );
+});
+
 describe('GET /graphql', () => {
   it('answers queries, and no mutation', async () => {
     const { url } = await startServer();
