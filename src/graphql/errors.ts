@@ -22,7 +22,9 @@ function withoutSuggestion(message: string): string {
 /** A value is told for each thing that is wrong with it: ten times what was sent would be sent back. */
 function shortened(message: string): string {
   if (message.length <= 2 * MAX_MESSAGE_END) return message;
-  return `${message.slice(0, MAX_MESSAGE_END)} … ${message.slice(-MAX_MESSAGE_END)}`;
+  const ends = `${message.slice(0, MAX_MESSAGE_END)} … ${message.slice(-MAX_MESSAGE_END)}`;
+  // Half of an emoji is JSON to some readers and not to others.
+  return ends.toWellFormed();
 }
 
 /**

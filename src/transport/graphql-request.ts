@@ -67,7 +67,7 @@ export function checkParameters(value: unknown): OperationRequest {
   const unknown = Object.keys(value).find((name) => !PARAMETERS.has(name) && value[name] !== null);
   if (unknown !== undefined) {
     throw badRequest(
-      `There is no parameter "${unknown.slice(0, 60)}": only query, variables, operationName and extensions.`,
+      `There is no parameter "${unknown.slice(0, 60).toWellFormed()}": only query, variables, operationName and extensions.`,
     );
   }
   const { query, operationName = null, variables = null, extensions = null } = value;

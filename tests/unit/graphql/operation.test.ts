@@ -156,6 +156,17 @@ describe('prepare', () => {
     }
   });
 
+  it('cuts no character in two', () => {
+    for (const value of ['\u{1f600}'.repeat(1000), `x${'\u{1f600}'.repeat(1000)}`]) {
+      const [told] = refusal(world, {
+        query: 'query($v: Int!) { needs(value: $v) }',
+        variables: { v: value },
+      });
+      expect(told?.message).toContain(' … ');
+      expect(told?.message.isWellFormed()).toBe(true);
+    }
+  });
+
   it.each<[string, Record<string, unknown>]>([
     ['missing', {}],
     ['null', { v: null }],

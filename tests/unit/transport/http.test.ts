@@ -72,6 +72,7 @@ describe('POST /graphql', () => {
     ['a query that is no text', { query: 7 }, {}, 400],
     ['variables that are no object', { query: '{ hello }', variables: [1] }, {}, 400],
     ['an unknown parameter', { query: '{ hello }', nonsense: 1 }, {}, 400],
+    ['one whose long name is cut', { query: '{ hello }', [`x${'\u{1f600}'.repeat(60)}`]: 1 }, {}, 400],
     ['a form', 'query=%7Bhello%7D', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
     ['plain text', '{"query":"{hello}"}', { 'content-type': 'text/plain' }, 415],
     ['multipart', '--x--', { 'content-type': 'multipart/form-data; boundary=x' }, 415],
@@ -84,7 +85,9 @@ describe('POST /graphql', () => {
     const { url } = await startServer();
     const response = await post(url, body, headers);
     expect(response.status).toBe(status);
-    expect(await codeOf(response)).toEqual(['BAD_REQUEST']);
+    const { errors = [] } = (await response.json()) as Answer;
+    expect(errors).toMatchObject([{ extensions: { code: 'BAD_REQUEST' } }]);
+    expect(errors[0]!.message.isWellFormed()).toBe(true);
   });
 
   it.each(['application/json', 'text/event-stream'])(
