@@ -1,4 +1,4 @@
-import { GraphQLError, Kind, visit, type DocumentNode, type GraphQLSchema } from 'graphql';
+import { GraphQLError, Kind, visit, type DocumentNode, type FieldNode, type GraphQLSchema } from 'graphql';
 import { getComplexity, type ComplexityEstimator } from 'graphql-query-complexity';
 import { LRUCache } from 'lru-cache';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from './connection.js';
@@ -9,6 +9,9 @@ const MAX_COST = 5000;
 const MAX_REMEMBERED_COSTS = 64;
 /** Longer keys are not worth remembering. */
 const MAX_KEY_LENGTH = 256;
+
+/** So much of an alias, in characters, stands in an answer for the cost of its field alone. */
+const ALIAS_LENGTH = 64;
 
 const SIZE_ARGUMENTS = new Set(['first', 'last', 'ids']);
 
@@ -24,26 +27,33 @@ const INTROSPECTION_SIZES: ReadonlyMap<string, number> = new Map([
 const INTROSPECTION_SHARE = 12;
 const INTROSPECTION_ROOTS = new Set(['__schema', '__type']);
 
+/** One; more for a long alias, which an answer repeats as often as its field. */
+const ownCost = ({ alias }: FieldNode): number =>
+  Math.max(1, Math.ceil((alias?.value.length ?? 0) / ALIAS_LENGTH));
+
 /**
  * For the fields of introspection alone: a document of a few hundred tokens can ask for a schema many times over.
  * The usual query of tools may stand twice in an operation.
  */
 const introspection =
   (schema: GraphQLSchema): ComplexityEstimator =>
-  ({ type, field: { name }, childComplexity }) => {
-    if (INTROSPECTION_ROOTS.has(name)) return 1 + Math.ceil(childComplexity / INTROSPECTION_SHARE);
+  ({ type, field: { name }, node, childComplexity }) => {
+    if (INTROSPECTION_ROOTS.has(name))
+      return ownCost(node) + Math.ceil(childComplexity / INTROSPECTION_SHARE);
     if (!type.name.startsWith('__')) return undefined;
     const types = Object.keys(schema.getTypeMap()).length;
-    return 1 + (name === 'types' ? types : (INTROSPECTION_SIZES.get(name) ?? 1)) * childComplexity;
+    return (
+      ownCost(node) + (name === 'types' ? types : (INTROSPECTION_SIZES.get(name) ?? 1)) * childComplexity
+    );
   };
 
 /** One for the field, plus its selection once for every item that the field may give. */
-const bySize: ComplexityEstimator = ({ args, childComplexity, field }) => {
+const bySize: ComplexityEstimator = ({ args, childComplexity, field, node }) => {
   const asked: unknown = args['first'] ?? args['last'] ?? args['ids'];
   const pages = field.args.some(({ name }) => name === 'first' || name === 'last');
   const count = Array.isArray(asked) ? asked.length : typeof asked === 'number' ? asked : null;
   const size = count ?? (pages ? DEFAULT_PAGE_SIZE : 1);
-  return 1 + Math.min(Math.max(size, 1), MAX_PAGE_SIZE) * childComplexity;
+  return ownCost(node) + Math.min(Math.max(size, 1), MAX_PAGE_SIZE) * childComplexity;
 };
 
 /** Names of the variables that the cost of a document depends on. */

@@ -104,6 +104,21 @@ describe('prepare', () => {
     }
   });
 
+  it('counts an alias by its length, as often as it is told', () => {
+    const told = (length: number) =>
+      `{ items(first: 100) { items(first: 45) { ${'a'.repeat(length)}: id } } }`;
+    expect(codes(world, told(64))).toEqual([]);
+    expect(codes(world, told(65))).toEqual(['OPERATION_TOO_COMPLEX']);
+    expect(codes(world, `{ ${'a'.repeat(8000)}: hello }`)).toEqual([]);
+    const types = (length: number) =>
+      `{ __schema { types { fields { type { fields { type { enumValues { ${'a'.repeat(length)}: name } } } } } } } }`;
+    expect(codes(world, types(64))).toEqual([]);
+    expect(codes(world, types(8000))).toEqual(['OPERATION_TOO_COMPLEX']);
+    expect(codes(world, `{ items(first: 100) { ${'a'.repeat(8000)}: __typename } }`)).toEqual([
+      'OPERATION_TOO_COMPLEX',
+    ]);
+  });
+
   it('counts identifiers as a list, and does not count what is skipped', () => {
     const query =
       'query($ids: [ID!], $s: Boolean!) { items(ids: $ids) { items(first: 60) @skip(if: $s) { id } } }';
