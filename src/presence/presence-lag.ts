@@ -12,6 +12,8 @@ const MAX_BATCH = 1000;
 const MAX_UNWRITTEN = 50_000;
 /** How long a write may take, in milliseconds. */
 const DEADLINE_MS = 5000;
+/** How long after a visit it may be written and still be found by a healing, which looks back twice as far. */
+const LATE_MS = 60_000;
 /** How long all that waits may take at the end, in milliseconds: a stop has 25 s, of which a drain and the writers take 20. */
 const STOP_LIMIT_MS = 2500;
 
@@ -27,11 +29,14 @@ export interface PresenceLag {
 export function createPresenceLag({
   rooms,
   journal,
+  onLate,
   clock,
   log,
 }: {
   readonly rooms: RoomStore;
   readonly journal: VisitJournal;
+  /** It was written too late for a healing to find it: a store that forgot meanwhile is to be told of it. */
+  readonly onLate: (sighting: Sighting) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }): PresenceLag {
@@ -53,7 +58,7 @@ export function createPresenceLag({
     },
   });
 
-  const visits = createOutbox<{ roomId: string; visitorId: string; seenAt: number }>({
+  const visits = createOutbox<Sighting>({
     name: 'journal of visits',
     ...timing,
     merge: (_, visit) => visit,
@@ -62,6 +67,10 @@ export function createPresenceLag({
       const now = clock.monotonic();
       const aged = batch.map(({ roomId, visitorId, seenAt }) => ({ roomId, visitorId, ageMs: now - seenAt }));
       await journal.record(aged, deadline());
+      for (const [index, { ageMs }] of aged.entries()) {
+        const sighting = batch[index];
+        if (ageMs > LATE_MS && sighting !== undefined) onLate(sighting);
+      }
       return [];
     },
   });

@@ -90,7 +90,13 @@ export function createPresenceService({
   const renewalMs = Math.min(MAX_RENEWAL_MS, windowMs / RENEWALS_PER_WINDOW);
   const slices = Math.max(1, Math.min(MAX_SLICES, Math.floor(renewalMs / MIN_SLICE_MS)));
   const storeClock = createStoreClock(clock);
-  const lag = createPresenceLag({ rooms, journal, clock, log });
+  const lag = createPresenceLag({
+    rooms,
+    journal,
+    onLate: (sighting) => touches.put(sighting.key, sightings.newest(sighting)),
+    clock,
+    log,
+  });
   const loader = createPresenceLoader({
     store,
     rooms,

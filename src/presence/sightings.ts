@@ -34,6 +34,8 @@ export interface Sightings {
   held(slice: number): readonly Sighting[];
   /** All that is held. */
   all(): Iterable<Sighting>;
+  /** What stands for the same visitor in the same room now, when this one may have been forgotten. */
+  newest(sighting: Sighting): Sighting;
   /** Forgets it if it is neither held nor counted as online. */
   release(sighting: Sighting): void;
   /** Whether its last hold was let go and may still come back. */
@@ -129,6 +131,7 @@ export function createSightings({
     *all() {
       for (const slice of heldBySlice) yield* slice;
     },
+    newest: (sighting) => sightings.get(sighting.key) ?? sighting,
     release(sighting) {
       if (sighting.holds > 0 || sighting.online || leaving.has(sighting)) return;
       if (sightings.get(sighting.key) === sighting) sightings.delete(sighting.key);

@@ -19,7 +19,13 @@ it('what lags behind ends in time though a store hangs, also when a write is und
       if (signal.aborted) reject(new Error('no time', { cause: signal.reason }));
     });
   const rooms = { ...createRooms().store, raise: hangs };
-  const lag = createPresenceLag({ rooms, journal: createJournal(clock).journal, clock, log: silentLogger });
+  const lag = createPresenceLag({
+    rooms,
+    journal: createJournal(clock).journal,
+    onLate: () => undefined,
+    clock,
+    log: silentLogger,
+  });
   lag.activity('r', 1, new Date(0));
   await clock.advance(LAG_MS);
   expect(asked).toHaveLength(1);

@@ -290,6 +290,47 @@ describe('presence, after the store forgot', () => {
     }
   });
 
+  it('has who visited while the journal was away, however late that is written', async () => {
+    const { world, presence } = await started();
+    world.journalState.readOnly = true;
+    await visit(world, presence);
+    await world.clock.advance(600_000);
+    world.forget();
+    await world.clock.advance(10_000);
+    expect(await countsOf(presence)).toEqual([0, 0]);
+    world.journalState.readOnly = false;
+    await world.clock.advance(5000);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+    await world.clock.advance(WINDOW_MS - 615_002);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+    await world.clock.advance(1);
+    expect(await countsOf(presence)).toEqual([0, 0]);
+  });
+
+  it('still knows that somebody is here whose visit of before was written late', async () => {
+    const { world, presence } = await started();
+    world.journalState.readOnly = true;
+    await visit(world, presence);
+    await world.clock.advance(600_000);
+    world.journalState.readOnly = false;
+    // Joins while what it did before is being written.
+    const record = world.journal.record;
+    let isHere = false;
+    world.journal.record = async (...args) => {
+      if (!isHere) {
+        isHere = true;
+        world.state.away = true;
+        presence.join('r', 'v');
+      }
+      await record(...args);
+    };
+    await world.clock.advance(1500);
+    world.state.away = false;
+    await world.clock.advance(1500);
+    expect(isHere).toBe(true);
+    expect(await countsOf(presence)).toEqual([1, 1]);
+  });
+
   it('keeps counts and rooms over a restart of everything', async () => {
     const { world, presence } = await started();
     world.rooms.add('r', new Date(world.clock.now()));

@@ -87,10 +87,11 @@ export function createMessages(clock: Pick<Clock, 'now'>) {
 /** Visits in a Map, on the clock's time. */
 export function createJournal(clock: Pick<Clock, 'now'>) {
   const visits = new Map<string, Omit<Visit, 'ageMs'> & { at: number }>();
-  /** While it is stuck no reading of it ends. */
-  const state = { stuck: false };
+  /** While it is stuck no reading of it ends; while it is read-only nothing is written. */
+  const state = { stuck: false, readOnly: false };
   const journal: VisitJournal = {
     record(recorded) {
+      if (state.readOnly) return Promise.reject(new Error('away'));
       for (const { roomId, visitorId, ageMs } of recorded) {
         const key = `${roomId} ${visitorId}`;
         const at = Math.max(clock.now() - ageMs, visits.get(key)?.at ?? 0);
@@ -194,6 +195,7 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
     rooms,
     messages,
     visits,
+    journal,
     journalState,
     store,
     state,
