@@ -93,6 +93,15 @@ function open(urls: readonly string[], options: RedisOptions): RedisClient {
 }
 
 /**
+ * ioredis (5.11) lets the timer of a command that was under way when its connection broke run on, and cuts the next
+ * connection by it. It opens another client for each connection to a cluster.
+ */
+function forgetSocketTimer(client: RedisClient): void {
+  clearTimeout(Number(Reflect.get(client, 'socketTimeoutTimer')));
+  Reflect.set(client, 'socketTimeoutTimer', undefined);
+}
+
+/**
  * Opens both connections and returns at once: with Redis away it begins degraded and connects when Redis comes.
  *
  * @param urls - one `redis://` or `rediss://` URL, or several: the seeds of a cluster, whose user and password are
@@ -148,7 +157,10 @@ export function connectRedis(deps: {
   for (const client of [commands, subscriber]) {
     client.on('error', (error: unknown) => tell(error));
     client.on('ready', () => tell());
-    client.on('close', () => tell(new Error('The connection to Redis ended.')));
+    client.on('close', () => {
+      forgetSocketTimer(client);
+      tell(new Error('The connection to Redis ended.'));
+    });
   }
 
   async function end(): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Redis } from 'ioredis';
 import { systemClock } from '../../src/lib/clock.js';
@@ -63,6 +64,25 @@ describe('connectRedis', () => {
     await expect(redis.commands.get('key')).rejects.toThrow(Error);
     await resume();
     await connected(redis);
+  });
+
+  it('keeps the connection that follows one which broke with a command under way', async () => {
+    const { hostname: host, port } = new URL((await server()).url);
+    const proxy = await startFaultProxy({ host, port: Number(port) });
+    opened.push(() => proxy.close());
+    const { redis } = connect([`redis://${proxy.host}:${proxy.port}`]);
+    await connected(redis);
+    proxy.set({ blackhole: true });
+    const failed = expect(redis.commands.get('key')).rejects.toThrow(Error);
+    proxy.reset();
+    proxy.heal();
+    await failed;
+    await connected(redis);
+    let closed = 0;
+    redis.commands.on('close', () => (closed += 1));
+    // Longer than a socket may owe an answer.
+    await setTimeout(2500);
+    expect(closed).toBe(0);
   });
 
   it('never shows a password', async () => {
