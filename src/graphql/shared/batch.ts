@@ -38,7 +38,8 @@ export function createBatches<Position extends string | number>(
     let blocked = false;
     for (const { identity, event, position } of deliveries) {
       const held = member.held?.identity === identity ? member.held.entry : null;
-      const entry = held ?? payloads.get(identity, event);
+      // What was forgotten while it waited for the connection is asked for anew.
+      const entry = held?.generation === generation ? held : payloads.get(identity, event);
       if (entry.payload === null && !blocked && made.length === 0) {
         member.held = { identity, entry };
         (entry.waiting ??= []).push(() => wake(member));

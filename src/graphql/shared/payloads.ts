@@ -20,6 +20,8 @@ export interface Entry {
   payload: Payload | null;
   /** What the event shows changed while it was executed: the result is not used, and made anew. */
   stale: boolean;
+  /** As `Payloads.generation` when `payload` was made. */
+  generation: number;
   /** Called once when `payload` is there. */
   waiting: (() => void)[] | null;
 }
@@ -110,6 +112,7 @@ export function createPayloads(
       return;
     }
     entry.payload = toPayload(entry.event, result);
+    entry.generation = generation;
     if (making.get(identity) === entry) {
       making.delete(identity);
       entries.set(identity, entry);
@@ -134,7 +137,7 @@ export function createPayloads(
     if (cancelLook === null) lookLater();
     const known = entries.get(identity) ?? making.get(identity);
     if (known !== undefined) return known;
-    const entry: Entry = { event, payload: null, stale: false, waiting: null };
+    const entry: Entry = { event, payload: null, stale: false, generation, waiting: null };
     making.set(identity, entry);
     make(identity, entry, 0);
     return entry;
