@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { unavailable } from '../../../src/lib/coded-error.js';
 import { encodeCursor } from '../../../src/log/cursor.js';
-import { tagOf, type LogStore } from '../../../src/log/log-store.js';
+import { tagOf } from '../../../src/log/log-store.js';
 import { followLog } from '../../testkit/log/follower.js';
 import {
   createInstance,
@@ -10,6 +10,7 @@ import {
   note,
   OTHER_LOG_ID,
   patient,
+  withStore,
   type LogInstance,
   type Note,
 } from '../../testkit/log/log-world.js';
@@ -143,14 +144,12 @@ describe('a feed', () => {
   test('checks all its logs with one read', async () => {
     const world = createLogWorld();
     const asked: number[] = [];
-    const store: LogStore<Note> = {
-      ...world.store,
+    const { log } = withStore(world, {
       get: (positions, ...rest) => {
         asked.push(positions.length);
         return world.store.get(positions, ...rest);
       },
-    };
-    const { log } = createInstance({ ...world, store });
+    });
     for (let index = 0; index < 250; index += 1) {
       log.follow(`01890000-0000-7000-8000-${String(index).padStart(12, '0')}`);
     }
@@ -270,11 +269,9 @@ describe('while the store is away', () => {
   test('a feed starts when it is back, and nothing is thrown meanwhile', async () => {
     const world = createLogWorld();
     let away = true;
-    const store: LogStore<Note> = {
-      ...world.store,
+    const instance = withStore(world, {
       newest: (...args) => (away ? Promise.reject(unavailable()) : world.store.newest(...args)),
-    };
-    const instance = createInstance({ ...world, store });
+    });
     const source = instance.log.follow(LOG_ID);
     const refused = source.begin(null, world.clock.deadline(1000)).catch((error: unknown) => error);
     await world.clock.pass(1000);
@@ -289,12 +286,10 @@ describe('while the store is away', () => {
     const world = createLogWorld();
     let away = false;
     const down = () => Promise.reject(unavailable());
-    const store: LogStore<Note> = {
-      ...world.store,
+    const instance = withStore(world, {
       range: (...args) => (away ? down() : world.store.range(...args)),
       get: (...args) => (away ? down() : world.store.get(...args)),
-    };
-    const instance = createInstance({ ...world, store });
+    });
     const follower = await join(world, instance.log);
     away = true;
     await send(world, world, 'a');

@@ -6,6 +6,7 @@ import {
   createLogWorld,
   note,
   patient,
+  withStore,
   LOG_ID,
   type Note,
 } from '../../testkit/log/log-world.js';
@@ -14,8 +15,7 @@ import {
 function recorded(store: LogStore<Note>) {
   const calls: string[] = [];
   const names = new Map<unknown, number>();
-  const own: LogStore<Note> = {
-    ...store,
+  const change: Partial<LogStore<Note>> = {
     session() {
       const number = names.size + 1;
       const session = { end: () => void calls.push(`end ${number}`) };
@@ -32,7 +32,7 @@ function recorded(store: LogStore<Note>) {
       return store.newest(logId, session, signal, from);
     },
   };
-  return { calls, own };
+  return { calls, change };
 }
 
 const UNKNOWN = { outcome: 'unknown', landed: 0, cause: new Error('no answer') } as const;
@@ -41,11 +41,11 @@ describe('an append whose outcome is not known', () => {
   test('is tried again in a session of its own, behind the head as the store has it then', async () => {
     const world = createLogWorld();
     let fails = 0;
-    const { calls, own } = recorded({
+    const { calls, change } = recorded({
       ...world.store,
       append: (...args) => (fails-- > 0 ? Promise.resolve(UNKNOWN) : world.store.append(...args)),
     });
-    const { log } = createInstance({ ...world, store: own });
+    const { log } = withStore(world, change);
     void log.append(LOG_ID, note('a'), patient());
     await world.clock.pass(10);
     expect(calls.splice(0)).toEqual(['session 1', 'newest 1', 'append 1', 'end 1']);
@@ -149,7 +149,7 @@ describe('a writer', () => {
   test('gives a call up when the last one who waits for it has gone, not before', async () => {
     const world = createLogWorld();
     const { signals, append, deadline } = hanging(world.clock);
-    const { log } = createInstance({ ...world, store: { ...world.store, append } });
+    const { log } = withStore(world, { append });
     const refused = [1000, 3000].map((ms) =>
       log.append(LOG_ID, note(`${ms}`), deadline(ms)).catch((error: unknown) => error),
     );
@@ -163,7 +163,7 @@ describe('a writer', () => {
   test('gives the call under way up when the log has stopped', async () => {
     const world = createLogWorld();
     const { signals, append } = hanging(world.clock);
-    const { log } = createInstance({ ...world, store: { ...world.store, append } });
+    const { log } = withStore(world, { append });
     const refused = log.append(LOG_ID, note('a'), patient()).catch((error: unknown) => error);
     await world.clock.pass(1);
     const ended = log.stop(100);

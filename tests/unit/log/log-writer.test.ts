@@ -321,24 +321,6 @@ describe('LOG-1: an outcome that is not known', () => {
     expect(world.clock.pending()).toBe(0);
   });
 
-  test('of a store that hangs is given up at the deadline, and the call with it', async () => {
-    const signals: AbortSignal[] = [];
-    const world = createWrapped(() => ({
-      append: (_batch, _session, signal) => {
-        signals.push(signal);
-        return new Promise((resolve) => {
-          signal.addEventListener('abort', () =>
-            resolve({ outcome: 'unknown', landed: 0, cause: unavailable() }),
-          );
-        });
-      },
-    }));
-    const sent = world.log.append(LOG_ID, note('a'), world.clock.deadline(1000));
-    expect(await settled(world.clock, sent, 1000)).toMatchObject({ error: { code: 'UNAVAILABLE' } });
-    await world.clock.pass(1);
-    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
-  });
-
   test('of a request whose deadline was over before it came is UNAVAILABLE at once', async () => {
     const { log, clock, store } = createLogWorld();
     const sent = log.append(LOG_ID, note('a'), AbortSignal.abort());
