@@ -7,7 +7,10 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** How often the two above are looked at: without it a dripping client lives for 30 s. */
 const CHECKING_INTERVAL_MS = 1000;
 const KEEP_ALIVE_MS = 65_000;
-/** An answer of which nothing is taken for so long is given up; Node would keep it, and its connection, for ever. */
+/**
+ * An answer of which nothing is taken for so long is given up, or twice as long: Node first sees what the kernel has
+ * taken of it. Without, Node would keep it, and its connection, for ever.
+ */
 const STALLED_MS = 60_000;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_REQUESTS_PER_SOCKET = 1000;
