@@ -18,6 +18,7 @@ import { corsHeaders } from './origins.js';
 import { pathOf, toOriginForm } from './request-target.js';
 import { COMMON_HEADERS } from './security-headers.js';
 import type { StreamKeeper } from './stream-keeper.js';
+import type { Unread } from './unread.js';
 import { createYogaHandler } from './yoga.js';
 
 /** How the server is: `ready` decides the status of `/readyz`, `details` are told with it. */
@@ -81,8 +82,9 @@ export function createRequestHandler(options: {
   readonly draining: () => boolean;
   readonly overload: Pick<Overload, 'active' | 'admit'>;
   readonly streamKeeper: StreamKeeper;
+  readonly unread: Unread;
 }) {
-  const { basePath, allowedOrigins, log, profile, schema } = options;
+  const { basePath, allowedOrigins, callers, log, profile, schema, unread } = options;
   const http = createHttpOperations(options);
   const front = createFront(http);
   const yoga = createYogaHandler({ ...options, http, path: `${basePath}/graphql` });
@@ -106,7 +108,10 @@ export function createRequestHandler(options: {
       const words = 'The server is too busy for newcomers. Try again.';
       return refuse(response, codedGraphQLError('OVERLOADED', words, wait), before());
     }
-    if (method === 'POST' && !wantsEvents(headers.accept)) return front(request, response, before);
+    if (method === 'POST' && !wantsEvents(headers.accept)) {
+      await front(request, response, before);
+      return unread.look(response, () => callers.address(request));
+    }
     setHeaders(response, before());
     if (method === 'OPTIONS') {
       response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();

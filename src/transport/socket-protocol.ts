@@ -25,6 +25,7 @@ import {
   type Turn,
 } from './connection.js';
 import { createSocketSinks } from './socket-sink.js';
+import type { Unread } from './unread.js';
 
 export interface Extra {
   readonly connection: Connection;
@@ -60,6 +61,7 @@ export function createSocketProtocol({
   clock,
   metrics,
   maxOperations,
+  unread,
   onIdentity,
 }: {
   operations: Operations;
@@ -67,6 +69,7 @@ export function createSocketProtocol({
   clock: Clock;
   metrics: Metrics;
   maxOperations: number;
+  unread: Unread;
   /** Hears for how long the token of a socket holds, at its start and whenever it is renewed. */
   onIdentity: (connection: Connection, token: TokenTerm | null) => void;
 }) {
@@ -192,7 +195,7 @@ export function createSocketProtocol({
     let silent = connection.viewer !== null;
     const socket: ProtocolSocket = {
       protocol: connection.ws.protocol,
-      send: (text) => (silent ? undefined : send(connection, text)),
+      send: (text) => (silent ? undefined : unread.send(connection, text)),
       close: (code = 1000, reason = '') => closeConnection(connection, code, reason),
       onMessage: (handler) => void (handle = handler),
     };

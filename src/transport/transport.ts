@@ -19,6 +19,7 @@ import { createPlaces } from './places.js';
 import { pathOf } from './request-target.js';
 import { createStreamKeeper } from './stream-keeper.js';
 import { createUnanswered } from './unanswered.js';
+import { createUnread } from './unread.js';
 import { createWebSockets } from './websocket.js';
 
 /** Connections that wait to be accepted, as in a storm of reconnects. */
@@ -58,6 +59,7 @@ export function createTransport(options: TransportOptions) {
   const callers = createCallers({ ...options, visitors: services.visitors });
   const path = `${basePath}/graphql`;
   const places = createPlaces(options);
+  const unread = createUnread();
   const refusing = (): boolean => drain.refusing();
   const streamKeeper = createStreamKeeper({ clock, places, refusing });
   let watched: ReturnType<typeof watchDescriptors> | undefined;
@@ -66,6 +68,7 @@ export function createTransport(options: TransportOptions) {
     callers,
     limits: services.limits,
     places,
+    unread,
     path,
     refusing,
   });
@@ -77,6 +80,7 @@ export function createTransport(options: TransportOptions) {
     callers,
     limits: services.limits,
     streamKeeper,
+    unread,
     draining: () => drain.draining(),
   });
 

@@ -17,6 +17,7 @@ import { clientMessage } from './client-message.js';
 import { closeConnection, createConnection, isOpen, isWritable, type Connection } from './connection.js';
 import { createOperationTurns } from './operation-turns.js';
 import type { Places } from './places.js';
+import type { Unread } from './unread.js';
 import { createSocketKeeper } from './socket-keeper.js';
 import { createSocketProtocol } from './socket-protocol.js';
 import { createUpgradeGate, refuseUpgrade, type UpgradeResult } from './upgrade-gate.js';
@@ -60,6 +61,7 @@ export function createWebSockets(options: {
   readonly path: string;
   readonly allowedOrigins: readonly string[] | null;
   readonly places: Places;
+  readonly unread: Unread;
   readonly maxOperationsPerSocket: number;
   readonly refusing: () => boolean;
   readonly overload: Pick<Overload, 'admit'>;

@@ -9,6 +9,7 @@ import { createErrorMask, useCodedErrors } from './plugins/use-coded-errors.js';
 import { useJsonRequests } from './plugins/use-json-requests.js';
 import { useOperations, type NodeContext } from './plugins/use-operations.js';
 import type { StreamKeeper } from './stream-keeper.js';
+import type { Unread } from './unread.js';
 
 /** Yoga, for GET, server-sent events and everything unusual. It knows HTTP; operations are ours. */
 export function createYogaHandler(options: {
@@ -16,6 +17,7 @@ export function createYogaHandler(options: {
   readonly operations: Operations;
   readonly http: HttpOperations;
   readonly streamKeeper: StreamKeeper;
+  readonly unread: Unread;
   readonly profile: 'public' | 'hardened';
   readonly path: string;
   readonly log: Logger;

@@ -10,6 +10,7 @@ import { createCallers } from '../../src/transport/caller.ts';
 import { createHttpOperations } from '../../src/transport/http-operation.ts';
 import { createPlaces } from '../../src/transport/places.js';
 import { createStreamKeeper } from '../../src/transport/stream-keeper.js';
+import { createUnread } from '../../src/transport/unread.ts';
 import { createYogaHandler } from '../../src/transport/yoga.ts';
 import { createWorld } from '../unit/graphql/kit/world.ts';
 import { startServer } from '../unit/transport/kit/server.ts';
@@ -59,6 +60,7 @@ describe('the audits of GraphQL over HTTP', () => {
         places: createPlaces({ maxSockets: 10, maxSocketsPerAddress: 10 }),
         refusing: () => false,
       }),
+      unread: createUnread(),
       profile: 'public',
       path: '/graphql',
       ...common,

@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { useServer } from '../api/world.ts';
+import { openSocket } from '../testkit/bare-socket.ts';
+import { request } from '../testkit/graphql-client.ts';
+import { createRoom, createVisitor, sendMessage } from '../testkit/seed.ts';
 import { residentMb } from './support/process.ts';
 import { LONG, scaled } from './support/scale.ts';
 import { percentile, report } from './support/table.ts';
@@ -146,4 +149,44 @@ describe('S7 clients that are slow on purpose', () => {
       expect(percentile(probes, 0.99)).toBeLessThanOrEqual(PROBE_MS * SLACK);
     });
   }
+});
+
+describe('S7 long answers that nobody reads', () => {
+  const server = useServer('embedded', { NODE_OPTIONS: '--max-old-space-size=256' });
+  const [EACH, ASKERS] = [20, 3];
+
+  it('are held up to a measure, on every transport; who reads is answered beside them', async () => {
+    const visitor = await createVisitor(server.url);
+    const roomId = await createRoom(server.url, visitor);
+    const text = '\uac00'.repeat(2000);
+    for (let sent = 0; sent < 100; sent += 1) await sendMessage(server.url, visitor, { roomId, text });
+    const pages = ['a', 'b', 'c', 'd', 'e'].map(
+      (alias) => `${alias}: messages(last: 100) { nodes { text } }`,
+    );
+    const query = `{ room(id: "${roomId}") { ${pages.join(' ')} } }`;
+    const body = JSON.stringify({ query });
+    const post = `POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const get = `GET /graphql?query=${encodeURIComponent(query)} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+    const ends: (() => void)[] = [];
+    for (let asker = 0; asker < ASKERS; asker += 1) {
+      for (const one of [post, get]) {
+        const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () =>
+          socket.pause().write(one.repeat(EACH)),
+        );
+        socket.on('error', () => undefined);
+        ends.push(() => socket.destroy());
+      }
+      const socket = openSocket(`${server.url}/graphql`);
+      await socket.init();
+      socket.ws.pause();
+      for (let id = 0; id < EACH; id += 1) socket.subscribe(String(id), query);
+      ends.push(() => socket.ws.terminate());
+      const answer = await request<{ room: Record<string, unknown> }>(server.url, query);
+      expect(Object.keys(answer.data?.room ?? {})).toHaveLength(pages.length);
+      tried += 3 * EACH;
+    }
+    for (const end of ends) end();
+    expect((await request(server.url, query)).errors).toEqual([]);
+  });
 });

@@ -7,6 +7,7 @@ import { wantsEvents, withHttp } from '../graphql-response.js';
 import type { HttpOperations } from '../http-operation.js';
 import { createEventSink } from '../event-sink.js';
 import type { StreamKeeper } from '../stream-keeper.js';
+import type { Unread } from '../unread.js';
 
 /** What Yoga's Node handler knows of a request. */
 export interface NodeContext {
@@ -22,10 +23,12 @@ export function useOperations({
   http,
   operations,
   streamKeeper,
+  unread,
 }: {
   http: HttpOperations;
   operations: Operations;
   streamKeeper: StreamKeeper;
+  unread: Unread;
 }): Plugin<object, NodeContext> {
   const refused = (errors: readonly GraphQLError[]): ExecutionResult => ({ errors: errors.map(withHttp) });
 
@@ -38,6 +41,8 @@ export function useOperations({
         const operationContext = operations.contextFor(caller);
         if (admitted.prepared.kind !== OperationTypeNode.SUBSCRIPTION) {
           const result = await operations.execute(admitted.prepared, operationContext);
+          // Yoga tells of an answer when it was taken; it is written in this turn.
+          setImmediate(() => unread.look(res, () => caller.address));
           return result.data === undefined ? refused(result.errors ?? []) : result;
         }
         const noPlace = streamKeeper.add(res, caller.address, term);

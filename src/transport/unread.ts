@@ -1,0 +1,74 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { isOpen, isWritable, onceWritable, send, type Connection } from './connection.js';
+
+/** So much of answers, in UTF-16 code units, may wait for the callers of one address to take it. */
+const MAX_OF_ADDRESS = 8_388_608;
+/** And for all together. */
+const MAX_OF_ALL = 33_554_432;
+
+/**
+ * Counts the answers that were given to connections and not taken yet. One visitor may ask for as much in seconds as a
+ * small heap holds, and need not read it: the connection that leaves too much is cut. Who takes what it is sent is not
+ * touched, however much others leave.
+ */
+export function createUnread() {
+  const ofAddress = new Map<string, number>();
+  const connections = new WeakMap<Socket, Set<() => void>>();
+  let ofAll = 0;
+
+  function change(address: string, by: number): void {
+    ofAll += by;
+    const left = (ofAddress.get(address) ?? 0) + by;
+    if (left === 0) ofAddress.delete(address);
+    else ofAddress.set(address, left);
+  }
+
+  function made(socket: Socket): Set<() => void> {
+    const holds = new Set<() => void>();
+    connections.set(socket, holds);
+    // Of a connection that ended, Node tells only of the answer that was being written.
+    socket.once('close', () => {
+      for (const release of holds) release();
+    });
+    return holds;
+  }
+
+  /** Counts what waits on this connection until what is returned is called or it ends; cuts it when that is too much. */
+  function hold(socket: Socket, address: string, length: number): () => void {
+    const tooMuch = (ofAddress.get(address) ?? 0) + length > MAX_OF_ADDRESS || ofAll + length > MAX_OF_ALL;
+    if (tooMuch) socket.destroy();
+    if (socket.destroyed) return () => undefined;
+    const holds = connections.get(socket) ?? made(socket);
+    const release = (): void => {
+      if (holds.delete(release)) change(address, -length);
+    };
+    holds.add(release);
+    change(address, length);
+    return release;
+  }
+
+  return {
+    /** Looks at an answer that was just written: what is left of it is held until that is taken. */
+    look(response: ServerResponse, addressOf: () => string): void {
+      const { writableLength } = response;
+      if (writableLength > 0) response.once('close', hold(response.req.socket, addressOf(), writableLength));
+    },
+
+    /** Sends a message to a socket, and counts it for as long as it is not taken. */
+    send(connection: Connection, text: string): void | Promise<void> {
+      const sent = send(connection, text);
+      if (isWritable(connection) || !isOpen(connection)) return sent;
+      const release = hold(connection.socket, connection.address, text.length);
+      const look = (): void => {
+        // All that waited is written at once, after which there may be no room again.
+        if (isWritable(connection) || !isOpen(connection)) release();
+        else onceWritable(connection, look);
+      };
+      onceWritable(connection, look);
+      return sent;
+    },
+  };
+}
+
+export type Unread = ReturnType<typeof createUnread>;

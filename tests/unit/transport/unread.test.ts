@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { createUnread } from '../../../src/transport/unread.ts';
+
+const PATIENCE = { timeout: 20_000 };
+const MB = 1_048_576;
+/** More than the system takes for a client that does not read. */
+const ANSWER = 'x'.repeat(40 * MB);
+
+/** A server whose answers are as long as their path says beyond what the system takes, from the address in a header. */
+async function startServer() {
+  const unread = createUnread();
+
+  const server = createServer((request, response) => {
+    response.end(request.url === '/small' ? 'small' : ANSWER);
+    // What the system takes varies: so much is said to be left.
+    if (response.writableLength > 0) {
+      Object.defineProperty(response, 'writableLength', { value: Number(request.headers['x-left']) * MB });
+    }
+    unread.look(response, () => String(request.headers['x-from']));
+  });
+
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  /** Asks for an answer of which so much is left; gives both ends of the connection. */
+  async function ask(from: string, left: number, path = '/', times = 1) {
+    const accepted = once(server, 'connection');
+    const socket = connect(port, '127.0.0.1', () =>
+      socket
+        .pause()
+        .write(`GET ${path} HTTP/1.1\r\nHost: x\r\nX-From: ${from}\r\nX-Left: ${left}\r\n\r\n`.repeat(times)),
+    );
+    socket.on('error', () => undefined);
+    onTestFinished(() => void socket.destroy());
+    const requested = once(server, 'request');
+    const [served] = (await accepted) as [Socket];
+    await requested;
+    return { socket, served };
+  }
+  return { ask };
+}
+
+it('cuts the connection that leaves too much of one address, and no other', async () => {
+  const { ask } = await startServer();
+  const first = await ask('a', 8);
+  expect(first.served.destroyed).toBe(false);
+  expect((await ask('a', 1)).served.destroyed).toBe(true);
+  expect((await ask('b', 8)).served.destroyed).toBe(false);
+  // Who takes what it is sent is served.
+  const reader = await ask('a', 1, '/small');
+  let answer = '';
+  reader.socket.on('data', (chunk: Buffer) => (answer += chunk.toString())).resume();
+  await vi.waitFor(() => expect(answer).toContain('small'), PATIENCE);
+
+  // What was taken is free again, and what has ended.
+  first.socket.resume();
+  await vi.waitFor(async () => expect((await ask('a', 8)).served.destroyed).toBe(false), PATIENCE);
+});
+
+it('counts every answer that waits on a connection, until that ends', async () => {
+  const { ask } = await startServer();
+  const first = await ask('a', 2, '/', 4);
+  expect(first.served.destroyed).toBe(false);
+  expect((await ask('a', 1)).served.destroyed).toBe(true);
+  const ended = new Promise((resolve) => first.served.once('close', resolve));
+  first.socket.destroy();
+  await ended;
+  expect((await ask('a', 8)).served.destroyed).toBe(false);
+});
+
+it('leaves so much to all addresses together', async () => {
+  const { ask } = await startServer();
+  for (const from of ['a', 'b', 'c', 'd']) expect((await ask(from, 8)).served.destroyed).toBe(false);
+  expect((await ask('e', 1)).served.destroyed).toBe(true);
+});
