@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../lib/clock.js';
 import type { Ids } from '../lib/ids.js';
 import { refuse, type Result, succeed } from '../lib/problem.js';
-import { nameKey, normalizeText, textProblems } from '../lib/text.js';
+import { codePoints, nameKey, normalizeText, textProblems } from '../lib/text.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import type { PresenceService } from '../presence/presence-service.js';
 import type { Viewer } from '../visitors/visitor.js';
@@ -104,7 +104,9 @@ export function createRoomService({
     /** The room of this name, compared as `create` compares it. */
     async byName(name: string, signal: AbortSignal): Promise<RoomRecord | null> {
       const normalized = normalizeText(name);
-      return normalized.isWellFormed() ? store.byNameKey(nameKey(normalized), signal) : null;
+      // No room has a longer one, and to fold what one character stands for may take eighteen times its length.
+      const isTooLong = normalized.length > maxRoomNameLength && codePoints(normalized) > maxRoomNameLength;
+      return isTooLong || !normalized.isWellFormed() ? null : store.byNameKey(nameKey(normalized), signal);
     },
   };
 }

@@ -14,7 +14,9 @@ const soon = (): AbortSignal => AbortSignal.timeout(10_000);
 function createWorld(taken: CreatedRoom) {
   const clock = createManualClock();
   const told: string[] = [];
-  const store = { create: () => Promise.resolve({ taken }), byIds: unused, byNameKey: unused };
+  const asked: string[] = [];
+  const byNameKey = (key: string) => Promise.resolve(void asked.push(key)).then(() => null);
+  const store = { create: () => Promise.resolve({ taken }), byIds: unused, byNameKey };
   const rooms = createRoomService({
     store: store as unknown as RoomStore,
     visitors: { ensure: () => Promise.resolve() },
@@ -31,7 +33,7 @@ function createWorld(taken: CreatedRoom) {
     ids: systemIds,
     maxRoomNameLength: 80,
   });
-  return { rooms, told };
+  return { rooms, told, asked };
 }
 
 describe('a room whose name is taken', () => {
@@ -51,4 +53,14 @@ describe('a room whose name is taken', () => {
     expect(await rooms.create(viewer, 'Name', soon())).toMatchObject({ ok: false });
     expect(told).toEqual([]);
   });
+});
+
+it('a name that no room may have is not looked for', async () => {
+  const { rooms, asked } = createWorld({ id: 'room', name: 'Name', createdAt: new Date(0), creatorId: 'me' });
+  for (const name of ['\u{1f600}'.repeat(80), ` ${'a'.repeat(80)} `]) await rooms.byName(name, soon());
+  expect(asked).toHaveLength(2);
+  for (const name of ['\u{1f600}'.repeat(81), '\ufdfa'.repeat(20_000)]) {
+    expect(await rooms.byName(name, soon())).toBeNull();
+  }
+  expect(asked).toHaveLength(2);
 });
