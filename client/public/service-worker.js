@@ -18,10 +18,14 @@ function filesOf(html) {
   );
 }
 
+/** One after another: of two versions that came at once, each would let the other's files go. */
+const keep = (page) => navigator.locks.request(`${CACHE} ${PAGE}`, () => put(page));
+
 /** Keeps the page once all its files are kept, and lets those of older versions go. */
-async function keep(page) {
+async function put(page) {
   const cache = await caches.open(CACHE);
-  const held = (await cache.keys()).map(({ url }) => url);
+  // The cache is that of the whole address, where other clients may lie below other paths.
+  const held = (await cache.keys()).map(({ url }) => url).filter((url) => url.startsWith(PAGE));
   const wanted = filesOf(await page.clone().text());
   await cache.addAll(wanted.filter((url) => !(url.startsWith(HASHED) && held.includes(url))));
   await cache.put(PAGE, page);
@@ -29,10 +33,13 @@ async function keep(page) {
   await Promise.all(old.map((url) => cache.delete(url)));
 }
 
+/** Whether an answer is that of a server, or of what lies before it, that has none just now. */
+const isBusy = ({ status }) => status === 429 || status >= 500;
+
 async function page(fresh) {
   const kept = await caches.match(PAGE);
   if (kept === undefined) return fresh;
-  const good = fresh.then((response) => (response.status < 500 ? response : kept));
+  const good = fresh.then((response) => (isBusy(response) ? kept : response));
   const late = new Promise((resolve) => {
     setTimeout(() => resolve(kept), PATIENCE_MS);
   });
