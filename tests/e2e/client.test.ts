@@ -77,8 +77,38 @@ describe('the web client', () => {
     await window.composer.fill(`a\n${'long '.repeat(300)}`);
     const height = () => window.page.evaluate(() => document.documentElement.scrollHeight);
     await expect.poll(height, SOON).toBe(256);
-    expect((await window.log.boundingBox())?.height).toBeGreaterThan(0);
+    // A line of text at least.
+    expect((await window.log.boundingBox())?.height).toBeGreaterThan(60);
   });
+
+  it.each([
+    { width: 400, height: 400 },
+    { width: 360, height: 640 },
+    { width: 800, height: 400 },
+  ])(
+    'fits letters of twice the size on $width × $height, with a draft: names and the room stay in view',
+    async (viewport) => {
+      const roomId = await createRoom(address(), visitor);
+      await sendMessage(address(), visitor, { roomId, text: 'read me' });
+      const window = await openChat(browser, address(), { path: `/rooms/${roomId}`, viewport });
+      const devtools = await window.page.context().newCDPSession(window.page);
+      // As the reader sets it for all pages, to which queries of the screen's size go too.
+      await devtools.send('Page.setFontSizes', { fontSizes: { standard: 32 } });
+      await window.message('read me').waitFor();
+      await window.composer.fill('a draft\n'.repeat(9));
+      const page = () =>
+        window.page.evaluate(() => {
+          const { scrollWidth: width, scrollHeight: height } = document.documentElement;
+          return { width, height };
+        });
+      await expect.poll(page, SOON).toEqual(viewport);
+      expect((await window.log.boundingBox())?.height).toBeGreaterThan(60);
+      const heading = await window.page.getByRole('heading', { level: 1 }).boundingBox();
+      expect(heading?.width).toBeGreaterThan(100);
+      const author = await window.log.getByRole('article').locator('.message-author').boundingBox();
+      expect(author?.width).toBeGreaterThan(100);
+    },
+  );
 
   it('follows the light or dark of the system', async () => {
     const colours = [];
