@@ -76,13 +76,16 @@ describe('a server that cannot start says why in words, and exits with 1', () =>
     await expect(fetch(`${first.url()}/readyz`)).resolves.toMatchObject({ status: 200 });
   });
 
-  it('names a data folder that cannot be written to', async () => {
+  it.each([
+    ['that is a file', (file: string) => file],
+    ['below a file', (file: string) => join(file, 'data')],
+    ['where none can be made', () => '/proc/madang/data'],
+  ])('names a data folder that cannot be written to: one %s', async (_, folderOf) => {
     const file = join(await dataDir(), 'file');
     await writeFile(file, 'not a folder');
-    for (const dataDir of [file, join(file, 'data'), '/proc/madang/data']) {
-      await expect(refusal({ DATA_DIR: dataDir })).resolves.toContain(`DATA_DIR ${dataDir}`);
-      await expect(refusal({ DATA_DIR: dataDir, AUTH_KEYS: testKeys() })).resolves.toContain('DATA_DIR');
-    }
+    const folder = folderOf(file);
+    await expect(refusal({ DATA_DIR: folder })).resolves.toContain(`DATA_DIR ${folder}`);
+    await expect(refusal({ DATA_DIR: folder, AUTH_KEYS: testKeys() })).resolves.toContain('DATA_DIR');
   });
 
   it('asks for keys with MongoDB', async () => {

@@ -1,23 +1,14 @@
-import { once } from 'node:events';
 import { expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/lib/logger.js';
-import { createMetrics } from '../../src/lib/metrics.js';
 import { ONLINE_MS, SNAPSHOT_MS } from '../../src/presence/presence-store.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
-import { connectRedis } from '../../src/redis/connection.js';
 import { redisForTests } from '../testkit/services/index.js';
-import { onTestClock } from '../testkit/presence-clock.js';
+import { onTestClock, patientRedis } from '../testkit/presence-clock.js';
 import { describePresenceStore } from './presence-store.suite.js';
 
 async function open() {
-  const { url, prefix, dispose } = await redisForTests();
-  const redis = connectRedis({
-    urls: [url],
-    prefix,
-    log: silentLogger,
-    metrics: createMetrics({ version: 'test' }),
-  });
-  if (redis.commands.status !== 'ready') await once(redis.commands, 'ready');
+  const { dispose, ...test } = await redisForTests();
+  const redis = await patientRedis(test);
   const windowMs = 1_800_000;
   const intervalMs = 1000;
   const clock = await onTestClock(redis);

@@ -10,6 +10,8 @@ import { programPath } from '../testkit/services/index.js';
 import { startServer } from '../testkit/services/server-process.js';
 
 const WAIT = { timeout: 30_000, interval: 50 };
+/** Two servers start, and what is waited for then, one after the other. */
+const CONVERSATION = { timeout: 240_000 };
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
@@ -55,7 +57,7 @@ async function behindBalancer(
 }
 
 describe('two servers behind the balancer of the compose file', () => {
-  it('serve the chat over HTTP and WebSocket, with a server killed in the middle', async () => {
+  it('serve the chat over HTTP and WebSocket, with a server killed in the middle', CONVERSATION, async () => {
     const { cluster, url } = await behindBalancer();
     const conversation = await startConversation({
       targets: [() => url],

@@ -1,10 +1,36 @@
+import { once } from 'node:events';
+import { Redis } from 'ioredis';
+import { silentLogger } from '../../src/lib/logger.js';
+import { createMetrics } from '../../src/lib/metrics.js';
 import { presenceScript } from '../../src/presence/presence-store.redis.js';
-import type { RedisConnection } from '../../src/redis/connection.js';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 
 const REAL = "local time = redis.call('TIME')";
 /** A field of the script's own hash, so that the script touches no key that it does not declare. */
 const MANUAL =
   "local time = { math.floor(redis.call('HGET', META, 'testNow') / 1000), (redis.call('HGET', META, 'testNow') % 1000) * 1000 }";
+
+/** A connection for tests of what is answered: its commands have time, however busy the machine is. */
+export async function patientRedis({
+  url,
+  prefix,
+}: {
+  readonly url: string;
+  readonly prefix: string;
+}): Promise<RedisConnection> {
+  const metrics = createMetrics({ version: 'test' });
+  const connection = connectRedis({ urls: [url], prefix, log: silentLogger, metrics });
+  const commands = new Redis(url);
+  await once(commands, 'ready');
+  return {
+    ...connection,
+    commands,
+    async stop() {
+      commands.disconnect();
+      await connection.stop();
+    },
+  };
+}
 
 /** The script of presence on a clock that the test moves, and that clock. */
 export async function onTestClock(redis: RedisConnection, startMs = Date.UTC(2026, 0, 31, 9, 30)) {

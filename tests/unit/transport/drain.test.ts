@@ -3,7 +3,7 @@ import { Agent, createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { systemClock } from '../../../src/lib/clock.ts';
+import { systemClock, type Clock } from '../../../src/lib/clock.ts';
 import { openSocket, refusedUpgrade } from '../../testkit/bare-socket.ts';
 import { startServer } from './kit/server.ts';
 
@@ -46,12 +46,20 @@ describe('a drain', () => {
   });
 
   it('says first that the server is not ready, and goes on as usual for the delay', async () => {
-    const { url, base, transport } = await startServer();
-    const drained = transport.drain({ delayMs: 400, windowMs: 0 });
+    const delayMs = 7000;
+    let endDelay: () => void = () => undefined;
+    const after: Clock['after'] = (ms, run) => {
+      if (ms !== delayMs) return systemClock.after(ms, run);
+      endDelay = run;
+      return () => undefined;
+    };
+    const { url, base, transport } = await startServer({ clock: { ...systemClock, after } });
+    const drained = transport.drain({ delayMs, windowMs: 0 });
     expect((await fetch(`${base}/readyz`)).status).toBe(503);
     expect((await fetch(`${base}/livez`)).status).toBe(200);
     const late = openSocket(url);
     await late.init();
+    endDelay();
     await drained;
     expect((await late.closed()).code).toBe(1012);
   });
