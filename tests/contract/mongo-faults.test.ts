@@ -259,6 +259,62 @@ describe('what MongoDB says', () => {
     await expect(reading).rejects.toMatchObject({ code: UNAUTHORIZED });
   });
 
+  test.each([121, 91])(
+    'of a batch of which one fails for something else (%i) nothing is known',
+    async (code) => {
+      const proxy = await startReplyProxy({ host: '127.0.0.1', port: server.port }, (reply) => {
+        const [failed] = (reply['writeErrors'] ?? []) as Document[];
+        return failed === undefined ? reply : { ...reply, writeErrors: [{ ...failed, code, errmsg: 'no' }] };
+      });
+      cleanups.push(() => proxy.close());
+      const url = `mongodb://127.0.0.1:${proxy.port}/faults-${systemIds.random64()}?directConnection=true`;
+      const store = createMongoMessageStore({ mongo: await open({ url }) });
+      const taken = message('log', 2);
+      expect(await append(store, [taken])).toEqual({ outcome: 'landed', landed: 1 });
+      const unknown = { outcome: 'unknown', landed: 0 };
+      expect(await append(store, [message('log', 1), message('log', 2)])).toMatchObject(unknown);
+      expect(await append(store, [taken])).toMatchObject(unknown);
+    },
+  );
+
+  test('a room that MongoDB does not take for good is not taken for one that is there', async () => {
+    const store = createMongoRoomStore({ mongo: await open() });
+    const room = {
+      id: 'room',
+      name: 'Lobby',
+      nameKey: 'lobby',
+      createdAt: new Date(0),
+      creatorId: 'visitor',
+    };
+    await store.create(room, soon());
+    await fail(['insert'], { errorCode: UNAUTHORIZED });
+    await expect(store.create(room, soon())).rejects.toMatchObject({ code: UNAUTHORIZED });
+  });
+
+  test('a room whose holder of the name was rolled back meanwhile is unavailable', async () => {
+    let isRolledBack = false;
+    const proxy = await startReplyProxy({ host: '127.0.0.1', port: server.port }, (reply) =>
+      isRolledBack && reply['cursor'] !== undefined
+        ? { ...reply, cursor: { ...(reply['cursor'] as Document), firstBatch: [] } }
+        : reply,
+    );
+    cleanups.push(() => proxy.close());
+    const database = `faults-${systemIds.random64()}`;
+    const url = `mongodb://127.0.0.1:${proxy.port}/${database}?directConnection=true`;
+    const store = createMongoRoomStore({ mongo: await open({ url }) });
+    const room = {
+      id: 'room',
+      name: 'Lobby',
+      nameKey: 'lobby',
+      createdAt: new Date(0),
+      creatorId: 'visitor',
+    };
+    await store.create(room, soon());
+    isRolledBack = true;
+    const again = store.create({ ...room, id: 'other' }, soon());
+    await expect(again).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
   test('a user that may not make indexes is refused at the start, with words', async () => {
     await fail(['createIndexes'], { errorCode: UNAUTHORIZED });
     await expect(open()).rejects.toThrow(/^MONGODB_URL: .*cannot be made/);

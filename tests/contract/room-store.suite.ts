@@ -93,6 +93,14 @@ export function roomStoreSuite(
         expect(await store.create(given, soon())).toEqual({ taken: createdOf(given) });
       });
 
+      test('gives the room that has the id, by whatever name it is asked for again', async () => {
+        const given = room();
+        await store.create(given, soon());
+        const other = room({ id: given.id });
+        expect(await store.create(other, soon())).toEqual({ taken: createdOf(given) });
+        expect(await store.byNameKey(other.nameKey, soon())).toBeNull();
+      });
+
       test('of many with one name at once, one is stored and the others are given it', async () => {
         const nameKey = 'race';
         const rooms = Array.from({ length: 20 }, () => room({ nameKey }));

@@ -18,6 +18,8 @@ interface Sent {
   readonly key: string;
   readonly room: string;
   answer(number: number): void;
+  /** As if the message were neither stored nor refused. */
+  answerNothing(): void;
   refuse(code: string, retryAfterMs?: number): void;
   fail(code: string, retryAfterMs?: number): void;
 }
@@ -55,6 +57,7 @@ describe('outbox', () => {
               key: input.idempotencyKey,
               room: input.roomId,
               answer: (number) => answer({ message: { id: `m${number}`, number }, userErrors: [] }),
+              answerNothing: () => answer({ message: null, userErrors: [] }),
               refuse: (code, retryAfterMs) =>
                 answer({
                   message: null,
@@ -286,6 +289,117 @@ describe('outbox', () => {
     sent[0]!.answer(1);
     await settle();
     expect(outbox.entries.get()).toMatchObject([{ number: 1 }]);
+  });
+
+  it('stores as whom it sends before it sends, and sends nothing when that is somebody else by then', async () => {
+    const store = createMemoryOutboxStore();
+    let stored = (): void => undefined;
+    const put = async (entry: OutboxEntry) => {
+      await store.put(entry);
+      if (entry.visitorId !== null) await new Promise<void>((resolve) => (stored = resolve));
+    };
+    const { outbox, sent, visitorId, settle } = start({ store: { ...store, put } });
+    outbox.send('r', 'one');
+    await settle();
+    expect([await store.all(), sent]).toMatchObject([[{ visitorId: 'ana' }], []]);
+    stored();
+    await settle();
+    sent[0]!.answer(1);
+    outbox.send('r', 'two');
+    await settle();
+    visitorId.set('bo');
+    stored();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sent).toHaveLength(1);
+    expect(outbox.entries.get()[1]?.failure?.code).toBe(VISITOR_CHANGED);
+  });
+
+  it('leaves what it could not send to the next page when it is stopped: not refused, and not tried again', async () => {
+    const { outbox, state, sent, store, settle } = start();
+    outbox.send('r', 'one');
+    outbox.send('r', 'two');
+    outbox.send('other', 'three');
+    await settle();
+    state.set('reconnecting');
+    outbox.stop();
+    for (const { fail } of sent) fail('CLOSED');
+    await settle();
+    state.set('connected');
+    outbox.send('third', 'four');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sent.map(({ text }) => text)).toEqual(['one', 'three']);
+    const left = await store.all();
+    expect(left.map(({ text, failure }) => [text, failure])).toEqual(
+      ['one', 'two', 'three', 'four'].map((text) => [text, null]),
+    );
+  });
+
+  it('while it waits for a connection, ends with its page', async () => {
+    const { outbox, state, sent, settle } = start();
+    state.set('reconnecting');
+    outbox.send('r', 'one');
+    await settle();
+    outbox.stop();
+    state.set('connected');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sent).toEqual([]);
+  });
+
+  it('forgets for good what is given up, and what was acknowledged', async () => {
+    const { outbox, sent, store, settle } = start();
+    outbox.send('r', 'one');
+    outbox.send('r', 'two');
+    await settle();
+    sent[0]!.refuse('INVALID_INPUT');
+    await settle();
+    sent[1]!.answer(1);
+    await settle();
+    expect(await store.all()).toMatchObject([{ text: 'one' }]);
+    outbox.discard('k1');
+    await settle();
+    expect(await store.all()).toEqual([]);
+    expect(start({ store }).outbox.entries.get()).toEqual([]);
+  });
+
+  it('tries again what is neither stored nor refused', async () => {
+    const { outbox, sent } = start();
+    outbox.send('r', 'one');
+    await vi.advanceTimersByTimeAsync(0);
+    sent[0]!.answerNothing();
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(sent.map(({ key }) => key)).toEqual(['k1', 'k1']);
+    expect(outbox.entries.get()).toMatchObject([{ number: null, failure: null }]);
+  });
+
+  it('keeps the hundred that were acknowledged last for a list that does not show them, and all that are unsent', async () => {
+    const { outbox, sent, settle } = start();
+    outbox.send('refused', 'refused');
+    await settle();
+    sent[0]!.refuse('INVALID_INPUT');
+    for (let number = 1; number <= 130; number += 1) {
+      outbox.send('r', String(number));
+      await settle();
+      sent.at(-1)!.answer(number);
+    }
+    outbox.send('r', 'on its way');
+    await settle();
+    const last = Array.from({ length: 100 }, (_, index) => String(31 + index));
+    expect(outbox.entries.get().map(({ text }) => text)).toEqual(['refused', ...last, 'on its way']);
+  });
+
+  it('tells of each room for itself until when it waits', async () => {
+    const { outbox, sent, settle } = start();
+    outbox.send('r', 'one');
+    outbox.send('other', 'two');
+    await settle();
+    sent[0]!.refuse('RATE_LIMITED', 5000);
+    sent[1]!.refuse('RATE_LIMITED', 20_000);
+    await settle();
+    expect([...outbox.pauses.get().keys()]).toEqual(['r', 'other']);
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect([...outbox.pauses.get().keys()]).toEqual(['other']);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect([...outbox.pauses.get().keys()]).toEqual([]);
   });
 
   it('lets go of acknowledged messages that the list shows', async () => {

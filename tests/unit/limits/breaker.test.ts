@@ -91,4 +91,25 @@ describe('createBreaker', () => {
     breaker.stop();
     expect(clock.pending()).toBe(0);
   });
+
+  it.each(['answers', 'fails'])(
+    'does nothing more once it is stopped, when a call or a trial then %s',
+    async (how) => {
+      const { run, clock, service, breaker, changes, calls } = world();
+      const settle: (() => void)[] = [];
+      service.answer = () =>
+        new Promise((resolve, reject) =>
+          settle.push(how === 'fails' ? () => reject(new Error('refused')) : () => resolve('service')),
+        );
+      const first = run();
+      await clock.pass(PATIENCE_MS + 1);
+      expect(await first).toBe('stand-in');
+      await clock.pass(1000);
+      expect([calls.trial, changes]).toEqual([1, [true]]);
+      breaker.stop();
+      for (const each of settle.splice(0)) each();
+      await clock.pass(10_000);
+      expect([calls.trial, changes, clock.pending()]).toEqual([1, [true], 0]);
+    },
+  );
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createCallLimit } from '../../../src/log/call-limit.js';
+import { atMost, createCallLimit, limited, until } from '../../../src/log/call-limit.js';
 import { createFakeClock } from '../../testkit/log/fake-clock.js';
 
 const LIMIT_MS = 1000;
@@ -54,5 +54,68 @@ describe('the limit of calls made one after the other', () => {
     }
     expect(signals.size).toBeGreaterThan(1);
     expect(signals.size).toBeLessThan(10);
+  });
+});
+
+describe('one call under a limit of its own', () => {
+  it('is aborted when that is over, and not before, and leaves no timer behind however it ends', async () => {
+    const { clock } = world();
+    let signal: AbortSignal | undefined;
+    const hanging = limited(clock, LIMIT_MS, (given) => {
+      signal = given;
+      return new Promise((_resolve, reject) =>
+        given.addEventListener('abort', () => reject(new Error('late'))),
+      );
+    });
+    const ending = hanging.catch((error: unknown) => error);
+    await clock.pass(LIMIT_MS - 1);
+    expect(signal?.aborted).toBe(false);
+    await clock.pass(1);
+    expect(await ending).toEqual(new Error('late'));
+    expect(await limited(clock, LIMIT_MS, async () => 'answer')).toBe('answer');
+    await expect(limited(clock, LIMIT_MS, () => Promise.reject(new Error('refused')))).rejects.toThrow(
+      'refused',
+    );
+    expect(clock.pending()).toBe(0);
+  });
+});
+
+describe('work that others share', () => {
+  const never = new Promise<never>(() => undefined);
+
+  it('is waited for as long as the signal allows: unavailable when it has ended, also before', async () => {
+    const controller = new AbortController();
+    const waiting = until(controller.signal, never);
+    controller.abort(new Error('late'));
+    await expect(waiting).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(until(controller.signal, never)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('gives its answer or its failure to each, and leaves nothing on their signals', async () => {
+    const { signal } = new AbortController();
+    let listening = 0;
+    const counted = {
+      get aborted() {
+        return signal.aborted;
+      },
+      addEventListener: () => void (listening += 1),
+      removeEventListener: () => void (listening -= 1),
+    } as unknown as AbortSignal;
+    expect(await until(counted, Promise.resolve('answer'))).toBe('answer');
+    await expect(until(counted, Promise.reject(new Error('refused')))).rejects.toThrow('refused');
+    await Promise.resolve();
+    expect(listening).toBe(0);
+  });
+
+  it('is waited for no longer than a time, whatever becomes of it', async () => {
+    const { clock } = world();
+    let over = 0;
+    for (const work of [never, Promise.resolve(), Promise.reject(new Error('refused'))]) {
+      void atMost(clock, LIMIT_MS, work).then(() => (over += 1));
+    }
+    await clock.pass(LIMIT_MS - 1);
+    expect([over, clock.pending()]).toEqual([2, 1]);
+    await clock.pass(1);
+    expect([over, clock.pending()]).toEqual([3, 0]);
   });
 });

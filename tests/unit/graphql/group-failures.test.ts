@@ -1,0 +1,141 @@
+import { GraphQLError, type ExecutionResult } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { codedGraphQLError } from '../../../src/graphql/errors.ts';
+import { createGroup } from '../../../src/graphql/shared/group.ts';
+import { createPump } from '../../../src/graphql/shared/pump.ts';
+import { CodedError, unavailable } from '../../../src/lib/coded-error.ts';
+import { createFakeClock } from '../../testkit/log/fake-clock.js';
+
+/** A hundred, doubled each time, up to five thousand: when something is tried that fails from 0 on. */
+const TRIES = [0, 100, 300, 700, 1500, 3100, 6300, 11_300, 16_300];
+
+/** A group with one subscriber. While `failure` is set, reads fail, each at the time that is noted. */
+function world({ late = false, result = (): ExecutionResult => ({ data: {} }) } = {}) {
+  const clock = createFakeClock();
+  const state = {
+    failure: null as Error | null,
+    head: 0,
+    failedAt: new Set<number>(),
+    executedAt: [] as number[],
+  };
+  const told: string[] = [];
+  let advance = (): void => undefined;
+  const group = createGroup<number>({
+    source: {
+      begin: () => Promise.resolve(0),
+      read(position) {
+        if (state.failure !== null) {
+          state.failedAt.add(clock.monotonic());
+          if (!late) throw state.failure;
+          return Promise.reject(state.failure);
+        }
+        const numbers = Array.from({ length: state.head - position }, (_, index) => position + 1 + index);
+        const deliveries = numbers.map((number) => ({
+          identity: String(number),
+          event: number,
+          position: number,
+        }));
+        return late ? Promise.resolve(deliveries) : deliveries;
+      },
+      onAdvance(listener) {
+        advance = listener;
+        return () => undefined;
+      },
+      close: () => undefined,
+    },
+    execute() {
+      state.executedAt.push(clock.monotonic());
+      return result();
+    },
+    onFirstSent: () => undefined,
+    toClientError: (error) => new GraphQLError(`told: ${(error as Error).message}`),
+    pump: createPump((callback) => void clock.after(0, callback)),
+    clock,
+  });
+  const outlet = {
+    writable: () => true,
+    deliver: (_sink: unknown, { length }: readonly unknown[]) => void told.push(`${length} results`),
+    onceWritable: () => undefined,
+    fail: (_sink: unknown, { message }: GraphQLError) => void told.push(message),
+  };
+  const leave = (): void => {
+    told.push('left');
+    group.leave(member);
+  };
+  const member = group.join({ overhead: 0, outlet }, 0, { leave });
+  return {
+    clock,
+    state,
+    told,
+    group,
+    member,
+    append(count: number) {
+      state.head += count;
+      advance();
+    },
+  };
+}
+
+describe.each([
+  ['at once', false],
+  ['late', true],
+])('a read that fails %s', (_name, late) => {
+  it('because the store does not answer is tried again ever more rarely, and from the start after an answer', async () => {
+    const { clock, state, told, append } = world({ late });
+    state.failure = unavailable();
+    await clock.pass(16_300);
+    expect([...state.failedAt]).toEqual(TRIES);
+    state.failure = null;
+    append(2);
+    await clock.pass(5000);
+    expect(told).toEqual(['2 results']);
+    state.failure = unavailable();
+    state.failedAt.clear();
+    const since = clock.monotonic();
+    append(1);
+    await clock.pass(16_300);
+    expect([...state.failedAt].map((at) => at - since)).toEqual(TRIES);
+    state.failure = null;
+    await clock.pass(5000);
+    expect(told).toEqual(['2 results', '1 results']);
+  });
+
+  it.each([
+    new CodedError('CURSOR_EXPIRED', 'Gone.'),
+    new CodedError('BAD_CURSOR', 'Bad.'),
+    new Error('broken'),
+  ])('for good (%s) ends the subscription once, with what a client may see', async (failure) => {
+    const { clock, state, told, append } = world({ late });
+    append(1);
+    await clock.pass(100);
+    state.failure = failure;
+    append(1);
+    await clock.pass(100);
+    state.failure = null;
+    append(1);
+    await clock.pass(60_000);
+    expect(told).toEqual(['1 results', 'left', `told: ${failure.message}`]);
+    expect(state.failedAt.size).toBe(1);
+  });
+});
+
+it('who left while a read was under way is told nothing', async () => {
+  const { clock, state, told, group, member } = world({ late: true });
+  state.failure = new Error('broken');
+  const passing = clock.pass(0);
+  group.leave(member);
+  await passing;
+  await clock.pass(10_000);
+  expect(told).toEqual([]);
+});
+
+it('a result that the store is too slow for is made again ever more rarely, and no more once the group is closed', async () => {
+  const away = { errors: [codedGraphQLError('UNAVAILABLE', 'Later.')] };
+  const { clock, state, told, append, group } = world({ result: () => away });
+  append(1);
+  await clock.pass(16_300);
+  expect(state.executedAt).toEqual(TRIES);
+  group.close();
+  await clock.pass(60_000);
+  expect([state.executedAt, told]).toEqual([TRIES, []]);
+});
