@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { getHeapStatistics } from 'node:v8';
 import type { GraphQLSchema } from 'graphql';
 import type { Services } from '../context.js';
 import type { Operations } from '../graphql/operation.js';
@@ -59,7 +60,7 @@ export function createTransport(options: TransportOptions) {
   const callers = createCallers({ ...options, visitors: services.visitors });
   const path = `${basePath}/graphql`;
   const places = createPlaces(options);
-  const unread = createUnread();
+  const unread = createUnread(getHeapStatistics().heap_size_limit);
   const refusing = (): boolean => drain.refusing();
   const streamKeeper = createStreamKeeper({ clock, places, refusing });
   let watched: ReturnType<typeof watchDescriptors> | undefined;

@@ -2,17 +2,21 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { isOpen, isWritable, onceWritable, send, type Connection } from './connection.js';
 
-/** So much of answers, in UTF-16 code units, may wait for the callers of one address to take it. */
-const MAX_OF_ADDRESS = 8_388_608;
+/** This part of the heap, in UTF-16 code units of answers, may wait for the callers of one address to take it. */
+const OF_ADDRESS = 1 / 32;
 /** And for all together. */
-const MAX_OF_ALL = 33_554_432;
+const OF_ALL = 1 / 8;
 
 /**
  * Counts the answers that were given to connections and not taken yet. One visitor may ask for as much in seconds as a
  * small heap holds, and need not read it: the connection that leaves too much is cut. Who takes what it is sent is not
  * touched, however much others leave.
+ *
+ * @param heapBytes - how large the heap may become.
  */
-export function createUnread() {
+export function createUnread(heapBytes: number) {
+  const maxOfAddress = OF_ADDRESS * heapBytes;
+  const maxOfAll = OF_ALL * heapBytes;
   const ofAddress = new Map<string, number>();
   const connections = new WeakMap<Socket, Set<() => void>>();
   let ofAll = 0;
@@ -36,7 +40,7 @@ export function createUnread() {
 
   /** Counts what waits on this connection until what is returned is called or it ends; cuts it when that is too much. */
   function hold(socket: Socket, address: string, length: number): () => void {
-    const tooMuch = (ofAddress.get(address) ?? 0) + length > MAX_OF_ADDRESS || ofAll + length > MAX_OF_ALL;
+    const tooMuch = (ofAddress.get(address) ?? 0) + length > maxOfAddress || ofAll + length > maxOfAll;
     if (tooMuch) socket.destroy();
     if (socket.destroyed) return () => undefined;
     const holds = connections.get(socket) ?? made(socket);

@@ -60,7 +60,7 @@ describe('the audits of GraphQL over HTTP', () => {
         places: createPlaces({ maxSockets: 10, maxSocketsPerAddress: 10 }),
         refusing: () => false,
       }),
-      unread: createUnread(),
+      unread: createUnread(Infinity),
       profile: 'public',
       path: '/graphql',
       ...common,

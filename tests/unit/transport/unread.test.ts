@@ -6,12 +6,14 @@ import { createUnread } from '../../../src/transport/unread.ts';
 
 const PATIENCE = { timeout: 20_000 };
 const MB = 1_048_576;
+/** Of which 8 MB may be left by one address, and 32 by all together. */
+const HEAP = 256 * MB;
 /** More than the system takes for a client that does not read. */
 const ANSWER = 'x'.repeat(40 * MB);
 
 /** A server whose answers are as long as their path says beyond what the system takes, from the address in a header. */
 async function startServer() {
-  const unread = createUnread();
+  const unread = createUnread(HEAP);
 
   const server = createServer((request, response) => {
     response.end(request.url === '/small' ? 'small' : ANSWER);
