@@ -1,17 +1,14 @@
-import type { Language } from '../ui/texts.js';
-
 /** The time of day, for beside a message. */
-export const timeOfDay = (language: Language, date: Date): string => formatter(language, 'time').format(date);
+export const timeOfDay = (locale: string, date: Date): string => formatter(locale, 'time').format(date);
 
 /** The time of day to the second. */
-export const exactTime = (language: Language, date: Date): string =>
-  formatter(language, 'exact').format(date);
+export const exactTime = (locale: string, date: Date): string => formatter(locale, 'exact').format(date);
 
 /** Date and time in full, for a title. */
-export const fullTime = (language: Language, date: Date): string => formatter(language, 'full').format(date);
+export const fullTime = (locale: string, date: Date): string => formatter(locale, 'full').format(date);
 
 /** The day, for between messages. */
-export const day = (language: Language, date: Date): string => formatter(language, 'day').format(date);
+export const day = (locale: string, date: Date): string => formatter(locale, 'day').format(date);
 
 /** Whole days between the local day of `date` and that of `now`. */
 export function daysAgo(date: Date, now: Date): number {
@@ -33,9 +30,9 @@ const STYLES = {
 /** Making a formatter takes longer than a message may. */
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
-function formatter(language: Language, style: keyof typeof STYLES): Intl.DateTimeFormat {
-  const key = `${language} ${style}`;
-  const made = formatters.get(key) ?? new Intl.DateTimeFormat(language, STYLES[style]);
+function formatter(locale: string, style: keyof typeof STYLES): Intl.DateTimeFormat {
+  const key = `${locale} ${style}`;
+  const made = formatters.get(key) ?? new Intl.DateTimeFormat(locale, STYLES[style]);
   formatters.set(key, made);
   return made;
 }

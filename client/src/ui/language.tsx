@@ -1,7 +1,9 @@
 import { createContext, useContext, useEffect, useState, type ReactNode } from 'react';
+import { localeOfTimes } from './locale-of-times.js';
 import { chooseLanguage, TEXTS, type Language, type Texts } from './texts.js';
 
 const LanguageContext = createContext<Language>('en');
+const TimesContext = createContext('en');
 
 /** Chooses the language once per page and tells the document. */
 export function LanguageProvider({ children }: { children: ReactNode }) {
@@ -9,8 +11,15 @@ export function LanguageProvider({ children }: { children: ReactNode }) {
   useEffect(() => {
     document.documentElement.lang = language;
   }, [language]);
-  return <LanguageContext value={language}>{children}</LanguageContext>;
+  const [times] = useState(() => localeOfTimes(language, navigator.languages));
+  return (
+    <LanguageContext value={language}>
+      <TimesContext value={times}>{children}</TimesContext>
+    </LanguageContext>
+  );
 }
 
-export const useLanguage = (): Language => useContext(LanguageContext);
+const useLanguage = (): Language => useContext(LanguageContext);
 export const useTexts = (): Texts => TEXTS[useLanguage()];
+/** How dates and times of day are written. */
+export const useTimesLocale = (): string => useContext(TimesContext);
