@@ -66,4 +66,17 @@ describe('requests that wait for their answers', () => {
     await vi.waitFor(() => expect(held.filter(({ destroyed }) => destroyed)).not.toHaveLength(0), PATIENCE);
     await askAndHold(MANY);
   });
+
+  it('count for nothing where they are few: however many such connections there are, they take and make no room', async () => {
+    const { held, ask, askAndHold } = await startServer();
+    for (let some = 0; some < 140; some += 1) ask(30);
+    for (let one = 0; one < 40; one += 1) ask(1);
+    await vi.waitFor(() => expect(held).toHaveLength(140 * 30 + 40), PATIENCE);
+    for (let other = 0; other < 4; other += 1) await askAndHold(MANY);
+    await once(ask(MANY), 'close');
+    // What is left of the room for all, to the last request.
+    await askAndHold(32 + 4096 - 4 * (MANY - 32));
+    await askAndHold(32);
+    await once(ask(33), 'close');
+  });
 });
