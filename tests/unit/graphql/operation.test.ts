@@ -223,6 +223,12 @@ describe('execute', () => {
     const world = createWorld();
     const nullArgument = { query: 'query($n: String = "x") { hello(name: $n) }', variables: { n: null } };
     expect((await run(world, nullArgument)).errors?.map(codeOf)).toEqual(['BAD_USER_INPUT']);
+    const value = `{ text: "${'x'.repeat(4000)}", required: $n }`;
+    const inLong = { ...nullArgument, query: `query($n: String = "x") { given(value: ${value}) }` };
+    const { errors: [told] = [] } = await run(world, inLong);
+    expect(told && codeOf(told)).toBe('BAD_USER_INPUT');
+    expect(told?.message).toMatch(/^Argument "value" has invalid value .* … .*required: \$n/);
+    expect(told?.message.length).toBeLessThan(1100);
     expect((await run(world, '{ notAnInt }')).errors?.map(codeOf)).toEqual(['INTERNAL_SERVER_ERROR']);
   });
 

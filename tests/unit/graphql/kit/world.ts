@@ -94,6 +94,8 @@ export function createCounterSource({ ring = 512, maxReplayed = Number.POSITIVE_
 const SDL = /* GraphQL */ `
   input Given {
     number: Int
+    text: String
+    required: String! = "there"
   }
   type Query {
     hello(name: String! = "you"): String
