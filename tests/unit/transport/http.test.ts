@@ -556,6 +556,14 @@ describe('the edge', () => {
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
   });
 
+  it('cuts who sends requests ahead when too many of such wait for their answers', async () => {
+    const admit = () => new Promise<never>(() => undefined);
+    const { port } = await startServer({ overload: { active: () => false, admit } });
+    const ahead = 'GET /graphql HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000);
+    const answers = Array.from({ length: 6 }, () => raw(port, ahead).catch(() => ''));
+    expect(await Promise.race(answers)).toBe('');
+  });
+
   it('closes a client that drips its headers within 10 s', async () => {
     const { port } = await startServer();
     expect(await raw(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nX-Drip: ')).toMatch(/^HTTP\/1.1 408 |^$/);
