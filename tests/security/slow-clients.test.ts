@@ -165,12 +165,14 @@ describe('S7 long answers that nobody reads', () => {
     );
     const query = `{ room(id: "${roomId}") { ${pages.join(' ')} } }`;
     const body = JSON.stringify({ query });
-    const post = `POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const json = `Host: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+    const post = `POST /graphql HTTP/1.1\r\n${json}\r\n\r\n${body}`;
+    const events = `POST /graphql HTTP/1.1\r\n${json}\r\nAccept: text/event-stream\r\n\r\n${body}`;
     const get = `GET /graphql?query=${encodeURIComponent(query)} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
     const ends: (() => void)[] = [];
     for (let asker = 0; asker < ASKERS; asker += 1) {
-      for (const one of [post, get]) {
+      for (const one of [post, get, events]) {
         const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () =>
           socket.pause().write(one.repeat(EACH)),
         );
@@ -184,7 +186,7 @@ describe('S7 long answers that nobody reads', () => {
       ends.push(() => socket.ws.terminate());
       const answer = await request<{ room: Record<string, unknown> }>(server.url, query);
       expect(Object.keys(answer.data?.room ?? {})).toHaveLength(pages.length);
-      tried += 3 * EACH;
+      tried += 4 * EACH;
     }
     for (const end of ends) end();
     expect((await request(server.url, query)).errors).toEqual([]);

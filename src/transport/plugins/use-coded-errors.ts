@@ -1,12 +1,13 @@
-import { GraphQLError } from 'graphql';
+import { GraphQLError, type ExecutionResult } from 'graphql';
 import { getSSEProcessor, type Plugin } from 'graphql-yoga';
 import { toClientError } from '../../graphql/errors.js';
 import type { Ids } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import { badRequest, MAX_BODY_BYTES } from '../graphql-request.js';
-import { negotiate, toHttpAnswer, wantsEvents, JSON_RESPONSE } from '../graphql-response.js';
+import { JSON_RESPONSE, negotiate, toHttpAnswer, wantsEvents, type HttpAnswer } from '../graphql-response.js';
 
 const TOO_LARGE = 413;
+const EVENT_STREAM = 'text/event-stream';
 
 const statusOf = (error: GraphQLError): number | undefined => {
   const http: unknown = error.extensions['http'];
@@ -29,6 +30,24 @@ export function createErrorMask({ log, ids }: { log: Logger; ids: Ids }) {
   };
 }
 
+/** All events of a stream that has one result: written at once it is counted as any other answer (unread.ts). */
+function toEvents(result: ExecutionResult): HttpAnswer {
+  const { status, headers, body } = toHttpAnswer(result, { mediaType: JSON_RESPONSE, legacy: true });
+  return {
+    status,
+    headers: { ...headers, 'content-type': EVENT_STREAM, 'cache-control': 'no-cache' },
+    body: `:\n\nevent: next\ndata: ${body}\n\nevent: complete\ndata:\n\n`,
+  };
+}
+
+function toAnswer(result: ExecutionResult, accept: string | null): HttpAnswer {
+  const negotiated = negotiate(accept);
+  if (negotiated !== null) return toHttpAnswer(result, negotiated);
+  if (wantsEvents(accept)) return toEvents(result);
+  const refusal = badRequest('The answer is JSON: accept application/graphql-response+json.', 406);
+  return toHttpAnswer({ errors: [refusal] }, { mediaType: JSON_RESPONSE, legacy: false });
+}
+
 /**
  * Writes every answer that is no stream by the rules of graphql-response.ts, so that the front and Yoga agree
  * on status, media type and form. A subscription is a stream of events, and so is the answer to whoever
@@ -41,16 +60,11 @@ export function useCodedErrors(): Plugin {
       const { request, result } = processing;
       if (Array.isArray(result)) return;
       const accept = request.headers.get('accept');
-      const negotiated = negotiate(accept);
-      if (Symbol.asyncIterator in result || (negotiated === null && wantsEvents(accept))) {
-        processing.setResultProcessor(events, 'text/event-stream');
+      if (Symbol.asyncIterator in result) {
+        processing.setResultProcessor(events, EVENT_STREAM);
         return;
       }
-      const refusal = badRequest('The answer is JSON: accept application/graphql-response+json.', 406);
-      const answer =
-        negotiated === null
-          ? toHttpAnswer({ errors: [refusal] }, { mediaType: JSON_RESPONSE, legacy: false })
-          : toHttpAnswer(result, negotiated);
+      const answer = toAnswer(result, accept);
       processing.setResultProcessor(
         (_result, fetchAPI) =>
           new fetchAPI.Response(answer.body, { status: answer.status, headers: { ...answer.headers } }),

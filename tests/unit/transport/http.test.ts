@@ -289,6 +289,16 @@ describe('server-sent events', () => {
   const sse = { accept: 'text/event-stream' };
   const COUNT = 'subscription($after: String) { counted(after: $after) { number } }';
 
+  it('have the one result of a query in one write, as any other answer is', async () => {
+    const { url } = await startServer();
+    const response = await post(url, { query: '{ hello }' }, sse);
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    const text = await response.text();
+    // A stream that is written piece by piece has no length.
+    expect(response.headers.get('content-length')).toBe(String(Buffer.byteLength(text)));
+    expect(text).toBe(':\n\nevent: next\ndata: {"data":{"hello":"hello you"}}\n\nevent: complete\ndata:\n\n');
+  });
+
   it.each<[string, (url: string) => Promise<Response>]>([
     ['POST', (url) => post(url, { query: COUNT, variables: { after: '0' } }, sse)],
     [
