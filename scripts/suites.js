@@ -5,7 +5,7 @@
  * @type {readonly { name: string, projects: readonly string[], seconds: number, filters?: readonly string[], deterministic?: boolean }[]}
  */
 export const SUITES = [
-  { name: 'unit+contract', projects: ['unit', 'testkit', 'contract'], seconds: 90 },
+  { name: 'unit+contract', projects: ['unit', 'testkit', 'contract'], seconds: 120 },
   { name: 'simulation', projects: ['simulation'], seconds: 60, deterministic: true },
   { name: 'client', projects: ['client'], seconds: 60 },
   { name: 'api', projects: ['api'], seconds: 120 },
@@ -13,7 +13,7 @@ export const SUITES = [
   { name: 'packaging', projects: ['packaging'], seconds: 120 },
   { name: 'docs', projects: ['docs'], seconds: 60 },
   { name: 'examples', projects: ['examples'], seconds: 240 },
-  { name: 'browser', projects: ['e2e'], seconds: 240 },
+  { name: 'browser', projects: ['e2e'], seconds: 300 },
   { name: 'ranking', projects: ['ranking'], seconds: 120 },
   { name: 'faults', projects: ['faults'], seconds: 240 },
   { name: 'security', projects: ['security'], seconds: 180 },
