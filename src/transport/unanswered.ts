@@ -1,12 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { createHolds } from './holds.js';
 
 /** So many requests of one connection may always wait for their answers to be taken: more than clients send ahead. */
 const MAX_WAITING = 32;
 /** So many more may wait on all connections together; each holds some 4 kB. */
 const MAX_AHEAD = 4096;
-
-const aheadOf = (waiting: number): number => Math.max(0, waiting - MAX_WAITING);
 
 /**
  * Counts the requests of each connection whose answers were not taken yet. A client that sends them ahead and reads
@@ -16,34 +14,22 @@ const aheadOf = (waiting: number): number => Math.max(0, waiting - MAX_WAITING);
  * @returns whether a request is to be answered; the connection of one that is not has been cut.
  */
 export function createUnanswered(): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const connections = new WeakMap<Socket, { waiting: number }>();
+  const holds = createHolds();
   let ahead = 0;
-
-  function change(connection: { waiting: number }, by: number): void {
-    const before = aheadOf(connection.waiting);
-    connection.waiting += by;
-    ahead += aheadOf(connection.waiting) - before;
-  }
-
-  function made(socket: Socket): { waiting: number } {
-    const connection = { waiting: 0 };
-    connections.set(socket, connection);
-    // Of a connection that ended, Node tells only of the answer that was being written.
-    socket.once('close', () => change(connection, -connection.waiting));
-    return connection;
-  }
 
   return ({ socket }, response) => {
     if (socket.destroyed) return false;
-    const connection = connections.get(socket) ?? made(socket);
-    if (connection.waiting >= MAX_WAITING && ahead >= MAX_AHEAD) {
+    const isAhead = holds.count(socket) >= MAX_WAITING;
+    if (isAhead && ahead >= MAX_AHEAD) {
       socket.destroy();
       return false;
     }
-    change(connection, 1);
-    response.once('close', () => {
-      if (!socket.destroyed) change(connection, -1);
+    if (isAhead) ahead += 1;
+    const release = holds.hold(socket, () => {
+      // Which of them was answered does not matter: while more wait than always may, one less is ahead.
+      if (holds.count(socket) >= MAX_WAITING) ahead -= 1;
     });
+    response.once('close', release);
     return true;
   };
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { isOpen, isWritable, onceWritable, send, type Connection } from './connection.js';
+import { createHolds } from './holds.js';
 
 /** This part of the heap, in UTF-16 code units of answers, may wait for the callers of one address to take it. */
 const OF_ADDRESS = 1 / 32;
@@ -18,7 +19,7 @@ export function createUnread(heapBytes: number) {
   const maxOfAddress = OF_ADDRESS * heapBytes;
   const maxOfAll = OF_ALL * heapBytes;
   const ofAddress = new Map<string, number>();
-  const connections = new WeakMap<Socket, Set<() => void>>();
+  const holds = createHolds();
   let ofAll = 0;
 
   function change(address: string, by: number): void {
@@ -28,28 +29,13 @@ export function createUnread(heapBytes: number) {
     else ofAddress.set(address, left);
   }
 
-  function made(socket: Socket): Set<() => void> {
-    const holds = new Set<() => void>();
-    connections.set(socket, holds);
-    // Of a connection that ended, Node tells only of the answer that was being written.
-    socket.once('close', () => {
-      for (const release of holds) release();
-    });
-    return holds;
-  }
-
   /** Counts what waits on this connection until what is returned is called or it ends; cuts it when that is too much. */
   function hold(socket: Socket, address: string, length: number): () => void {
     const tooMuch = (ofAddress.get(address) ?? 0) + length > maxOfAddress || ofAll + length > maxOfAll;
     if (tooMuch) socket.destroy();
     if (socket.destroyed) return () => undefined;
-    const holds = connections.get(socket) ?? made(socket);
-    const release = (): void => {
-      if (holds.delete(release)) change(address, -length);
-    };
-    holds.add(release);
     change(address, length);
-    return release;
+    return holds.hold(socket, () => change(address, -length));
   }
 
   return {
