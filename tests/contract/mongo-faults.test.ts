@@ -18,6 +18,7 @@ const RECOVERY_MS = 30_000;
 const HOUR_MS = 3_600_000;
 const NOT_WRITABLE_PRIMARY = 10_107;
 const UNAUTHORIZED = 13;
+const LOBBY = { id: 'room', name: 'Lobby', nameKey: 'lobby', createdAt: new Date(0), creatorId: 'visitor' };
 const soon = (): AbortSignal => AbortSignal.timeout(RECOVERY_MS);
 const shortly = (): AbortSignal => AbortSignal.timeout(DEADLINE_MS);
 
@@ -279,16 +280,9 @@ describe('what MongoDB says', () => {
 
   test('a room that MongoDB does not take for good is not taken for one that is there', async () => {
     const store = createMongoRoomStore({ mongo: await open() });
-    const room = {
-      id: 'room',
-      name: 'Lobby',
-      nameKey: 'lobby',
-      createdAt: new Date(0),
-      creatorId: 'visitor',
-    };
-    await store.create(room, soon());
+    await store.create(LOBBY, soon());
     await fail(['insert'], { errorCode: UNAUTHORIZED });
-    await expect(store.create(room, soon())).rejects.toMatchObject({ code: UNAUTHORIZED });
+    await expect(store.create(LOBBY, soon())).rejects.toMatchObject({ code: UNAUTHORIZED });
   });
 
   test('a room whose holder of the name was rolled back meanwhile is unavailable', async () => {
@@ -302,16 +296,9 @@ describe('what MongoDB says', () => {
     const database = `faults-${systemIds.random64()}`;
     const url = `mongodb://127.0.0.1:${proxy.port}/${database}?directConnection=true`;
     const store = createMongoRoomStore({ mongo: await open({ url }) });
-    const room = {
-      id: 'room',
-      name: 'Lobby',
-      nameKey: 'lobby',
-      createdAt: new Date(0),
-      creatorId: 'visitor',
-    };
-    await store.create(room, soon());
+    await store.create(LOBBY, soon());
     isRolledBack = true;
-    const again = store.create({ ...room, id: 'other' }, soon());
+    const again = store.create({ ...LOBBY, id: 'other' }, soon());
     await expect(again).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
-import { connect, type AddressInfo, type Socket } from 'node:net';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { connect, type Socket } from 'node:net';
+import { describe, expect, it, vi } from 'vitest';
 import { createUnanswered } from '../../../src/transport/unanswered.ts';
+import { listening } from './kit/listening.ts';
 
 const PATIENCE = { timeout: 20_000 };
 /** Of which 32 may always wait, and 968 are ahead: there is room for 4,096 such ones. */
@@ -15,13 +16,7 @@ async function startServer() {
   const server = createServer((request, response) => {
     if (isAnswered(request, response)) held.push(response);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  const port = await listening(server);
 
   function ask(times: number): Socket {
     const socket = connect(port, '127.0.0.1', () =>

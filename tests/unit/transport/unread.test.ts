@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { createUnread } from '../../../src/transport/unread.ts';
+import { listening } from './kit/listening.ts';
 
 const PATIENCE = { timeout: 20_000 };
 const MB = 1_048_576;
@@ -24,13 +25,7 @@ async function startServer() {
     unread.look(response, () => String(request.headers['x-from']));
   });
 
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  const port = await listening(server);
 
   /** Asks for an answer of which so much is left; gives both ends of the connection. */
   async function ask(from: string, left: number, path = '/', times = 1) {
