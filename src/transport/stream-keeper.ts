@@ -3,6 +3,7 @@ import type { GraphQLError } from 'graphql';
 import { codedGraphQLError } from '../graphql/errors.js';
 import type { Clock } from '../lib/clock.js';
 import type { TokenTerm } from '../visitors/visitor-token.js';
+import { createHolds } from './holds.js';
 import type { Places } from './places.js';
 
 /** A part of the streams is looked at each second, one after the other, so that they do not all end in one moment. */
@@ -36,6 +37,7 @@ export function createStreamKeeper({
 }) {
   const streams = new Set<ServerResponse>();
   const parts = Array.from({ length: PARTS }, () => new Map<ServerResponse, TokenTerm>());
+  const ofConnections = createHolds();
   let part = 0;
   let placed = 0;
   let cancel: () => void = () => undefined;
@@ -47,6 +49,13 @@ export function createStreamKeeper({
     for (const [stream, term] of parts[part] ?? []) if (!holds(term)) stream.destroy();
     part = (part + 1) % PARTS;
     cancel = clock.after(LOOK_INTERVAL_MS, look);
+  }
+
+  function onceOver(stream: ServerResponse, listener: () => void): void {
+    const { socket } = stream.req;
+    const over = ofConnections.hold(socket, listener);
+    if (stream.closed || socket.destroyed) over();
+    else stream.once('close', over);
   }
 
   return {
@@ -73,15 +82,16 @@ export function createStreamKeeper({
       placed += 1;
       streams.add(stream);
       if (term !== null) own?.set(stream, term);
-      const leave = (): void => {
+      onceOver(stream, () => {
         own?.delete(stream);
         streams.delete(stream);
         places.leave(address);
-      };
-      if (stream.closed) leave();
-      else stream.once('close', leave);
+      });
       return null;
     },
+
+    /** Calls `listener` once when a stream has ended, also one whose turn on its connection never came. */
+    onceOver,
   };
 }
 

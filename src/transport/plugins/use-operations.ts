@@ -52,8 +52,7 @@ export function useOperations({
         if ('errors' in joined) return refused(joined.errors);
         sink.onEnd(() => joined.leave());
         // A client that goes before the stream is read never calls `return`.
-        if (res.closed) sink.end();
-        res.once('close', () => sink.end());
+        streamKeeper.onceOver(res, () => sink.end());
         return sink.results;
       });
     },

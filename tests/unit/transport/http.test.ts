@@ -1,6 +1,6 @@
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSchema } from 'graphql';
@@ -321,6 +321,19 @@ describe('server-sent events', () => {
     await vi.waitFor(() => expect(calls.leaves).toHaveLength(1), patient);
     expect(calls.joins).toHaveLength(1);
     expect(source.state.closed).toBe(1);
+  });
+
+  it('that wait behind another on their connection give their places back when that ends', async () => {
+    const { url, port, calls } = await startServer({ maxSocketsPerAddress: 3 });
+    const target = `/graphql?query=${encodeURIComponent(COUNT)}`;
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n`.repeat(3)),
+    );
+    await vi.waitFor(() => expect(calls.joins).toHaveLength(3), patient);
+    expect((await post(url, { query: COUNT }, sse)).status).toBe(429);
+    socket.destroy();
+    await vi.waitFor(() => expect(calls.leaves).toHaveLength(3), patient);
+    for (let each = 0; each < 3; each += 1) expect((await post(url, { query: COUNT }, sse)).status).toBe(200);
   });
 
   it('share the executions of sockets', async () => {
