@@ -31,6 +31,13 @@ const NO_PLACE: Readonly<Record<NoPlace, Refusal>> = {
   },
 };
 
+const GOING_AWAY: Refusal = {
+  result: 'drain',
+  status: 503,
+  message: 'Going away; connect again.',
+  retryAfterSeconds: 1,
+};
+
 /** Answers an upgrade with plain HTTP and closes. */
 export function refuseUpgrade(socket: Duplex, { status, message, retryAfterSeconds }: Refusal): void {
   const body = `${message}\n`;
@@ -90,9 +97,7 @@ export function createUpgradeGate({
 
   /** Takes a place when there is one. */
   function byCapacity(address: string): Refusal | null {
-    if (refusing()) {
-      return { result: 'drain', status: 503, message: 'Going away; connect again.', retryAfterSeconds: 1 };
-    }
+    if (refusing()) return GOING_AWAY;
     const full = places.take(address);
     return full === null ? null : NO_PLACE[full];
   }
@@ -117,7 +122,8 @@ export function createUpgradeGate({
       // The place is taken before the rates are awaited, or a hundred at once would all find the last one free.
       const refusal = byCapacity(address);
       if (refusal !== null) return refusal;
-      const limited = await byRate(address);
+      // Those who are in when everybody is sent away are sent away once.
+      const limited = (await byRate(address)) ?? (refusing() ? GOING_AWAY : null);
       if (limited !== null) places.leave(address);
       return limited;
     },

@@ -79,6 +79,23 @@ describe('a drain', () => {
     for (const [index, at] of order.entries()) expect(at).toBeGreaterThanOrEqual(100 * index - 5);
   });
 
+  it('refuses with 503 also who came in before and whose rate is still asked for', async () => {
+    const { port, limits, transport } = await startServer();
+    let asked = 0;
+    let answer: (wait: null) => void = () => undefined;
+    const rate = new Promise<null>((resolve) => (answer = resolve));
+    limits.refuse.get = () => {
+      asked += 1;
+      return rate as never;
+    };
+    const upgrade = refusedUpgrade(port, '/graphql');
+    await vi.waitFor(() => expect(asked).toBe(1), patient);
+    const drained = transport.drain({ delayMs: 0, windowMs: 1 });
+    answer(null);
+    expect((await upgrade).status).toBe(503);
+    await drained;
+  });
+
   it('waits for the mutations of a socket before it closes it', async () => {
     const { url, transport, mutation } = await withMutation();
     const socket = openSocket(url);
