@@ -134,6 +134,23 @@ describe('a page', () => {
     expect(page.records.map(({ number }) => number)).toEqual([8, 9, 10, 11, 12]);
   });
 
+  test('that retention overtakes again and again is refused', async () => {
+    const world = createLogWorld();
+    fill(world, 1, 100);
+    let first = 1;
+    const instance = withStore(world, {
+      range: (...args) => {
+        world.store.remove(LOG_ID, first);
+        first += 1;
+        world.store.setFirst(LOG_ID, first);
+        return world.store.range(...args);
+      },
+    });
+    const range: LogRange = { take: 'first', count: 5, after: null, before: null };
+    await expect(read(world, range, instance.log)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(instance.errors).toEqual([]);
+  });
+
   test('comes from memory where the feed has it', async () => {
     const world = createLogWorld();
     let reads = 0;

@@ -106,6 +106,15 @@ describe('where a subscriber begins', () => {
     expect(reads).toBe(0);
   });
 
+  test('CURSOR-3: one ahead of this instance makes that look, though nobody has told it of anything', async () => {
+    const world = createLogWorld();
+    const early = await follow(world, null);
+    fill(world, 1);
+    const follower = await follow(world, cursorAt(world, 1));
+    expect([early.shown, follower.shown]).toEqual([['1'], []]);
+    expect(world.counts.get('missed')).toBe(0);
+  });
+
   test('CURSOR-3: ahead of this instance works', async () => {
     const world = createLogWorld();
     const other = createInstance(world);
@@ -435,5 +444,73 @@ describe('reading', () => {
     await world.clock.pass(10);
     expect([heard, source.read(position, { limit: 1, replayed: false, mayJump: false })]).toEqual([0, []]);
     await expect(source.begin(null, patient())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  test('given back twice counts once: others who follow its log go on', async () => {
+    const world = createLogWorld();
+    const source = world.log.follow(LOG_ID);
+    const other = await follow(world, null);
+    source.close();
+    source.close();
+    await world.clock.pass(60_000);
+    void world.log.append(LOG_ID, note('a'), patient());
+    await world.clock.pass(10);
+    expect(other.shown).toEqual(['1']);
+  });
+
+  test('who ended its listening hears nothing more', async () => {
+    const world = createLogWorld();
+    const source = world.log.follow(LOG_ID);
+    let heard = 0;
+    const end = source.onAdvance(() => (heard += 1));
+    await world.clock.pass(10);
+    heard = 0;
+    end();
+    void world.log.append(LOG_ID, note('a'), patient());
+    await world.clock.pass(10);
+    expect(heard).toBe(0);
+  });
+
+  test('of records that are all gone finds nothing, and reports no hole', async () => {
+    const world = createLogWorld({ maxRingRecords: 2 });
+    fill(world, 40);
+    const source = world.log.follow(LOG_ID);
+    const begun = source.begin(cursorAt(world, 3), patient());
+    await world.clock.pass(10);
+    world.store.setFirst(LOG_ID, 41);
+    for (let number = 1; number <= 40; number += 1) world.store.remove(LOG_ID, number);
+    expect(await source.read(await begun, { limit: 5, replayed: true, mayJump: false })).toEqual([]);
+    expect(world.errors).toEqual([]);
+  });
+});
+
+describe('a resume is counted', () => {
+  test('by whether something was left out, with how many were missed; without a cursor there is none', async () => {
+    const world = createLogWorld({ maxReplayed: 10 });
+    fill(world, 50);
+    await follow(world, null);
+    expect(world.counts.get('missed')).toBeUndefined();
+    for (const [after, result, missed] of [
+      [50, 'exact', 0],
+      [40, 'exact', 10],
+      [39, 'skipped', 11],
+    ] as const) {
+      const before = world.counts.get(`resumed ${result}`) ?? 0;
+      await follow(world, cursorAt(world, after));
+      expect(world.counts.get('missed')).toBe(missed);
+      expect(world.counts.get(`resumed ${result}`)).toBe(before + 1);
+    }
+  });
+
+  test('as refused by what its cursor is, and not at all where the store gave no answer', async () => {
+    const world = createLogWorld();
+    fill(world, 3);
+    world.store.setFirst(LOG_ID, 3);
+    const silent = withStore(world, { get: () => Promise.reject(unavailable()) });
+    expect(await refusal(world, encodeCursor(LOG_ID, { number: 3, tag: 1 }), silent.log)).toBe('UNAVAILABLE');
+    expect([...silent.counts.keys()].filter((name) => name.startsWith('resume'))).toEqual([]);
+    expect(await refusal(world, cursorAt(world, 1))).toBe('CURSOR_EXPIRED');
+    expect(await refusal(world, 'nonsense')).toBe('BAD_CURSOR');
+    expect([world.counts.get('resume expired'), world.counts.get('resume bad_cursor')]).toEqual([1, 1]);
   });
 });
