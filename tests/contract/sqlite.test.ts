@@ -254,6 +254,30 @@ describe('group commit', () => {
     expect(landed).toEqual(batches.map(() => 200));
     expect(await numbersOf(sqlite, 'log')).toHaveLength(6000);
   });
+
+  test('those behind as many rows as a group holds are another group: who came first is told first', async () => {
+    const { sqlite } = await newDatabase();
+    const sql = 'INSERT INTO visitors (id, created_at) VALUES (?, 0)';
+    const told: number[] = [];
+    const writes = [1999, 1, 1, 2001, 1].map((count, place) =>
+      sqlite
+        .write({ sql, rows: Array.from({ length: count }, (_, index) => [`${place} ${index}`]) }, soon())
+        .then(() => told.push(place)),
+    );
+    const together: (readonly number[])[] = [];
+    for (const write of writes) {
+      await write;
+      for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+      together.push([...told]);
+    }
+    expect(together).toEqual([
+      [0, 1],
+      [0, 1],
+      [0, 1, 2],
+      [0, 1, 2, 3],
+      [0, 1, 2, 3, 4],
+    ]);
+  });
 });
 
 describe('the data folder', () => {

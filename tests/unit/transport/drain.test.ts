@@ -11,11 +11,15 @@ const COUNT = 'subscription { counted { number } }';
 const patient = { timeout: 20_000 };
 /** How long a drain waits for those who are left. */
 const LAST_WAIT_MS = 5000;
+/** The same when everything ends at once. */
+const HASTY_WAIT_MS = 500;
+/** How long it waits for the mutations of a socket. */
+const MUTATION_WAIT_MS = 1000;
 const json = { 'content-type': 'application/json' };
 
 /** A server whose mutation `add` runs until the test ends it. */
-async function withMutation() {
-  const server = await startServer();
+async function withMutation(options: Parameters<typeof startServer>[0] = {}) {
+  const server = await startServer(options);
   let finish: (value: number) => void = () => undefined;
   const running = new Promise<number>((resolve) => (finish = resolve));
   const begun = new Promise<void>((resolve) => {
@@ -96,14 +100,22 @@ describe('a drain', () => {
     await drained;
   });
 
-  it('waits for the mutations of a socket before it closes it', async () => {
-    const { url, transport, mutation } = await withMutation();
+  it('waits for the mutations of a socket before it closes it, and only then for the end of what is left', async () => {
+    const pauses: number[] = [];
+    const after: Clock['after'] = (ms, run) => {
+      pauses.push(ms);
+      return systemClock.after(ms, run);
+    };
+    const { url, transport, mutation } = await withMutation({ clock: { ...systemClock, after } });
     const socket = openSocket(url);
     await socket.init();
     socket.subscribe('1', 'mutation { add }');
     await mutation.begun;
     const drained = transport.drain({ delayMs: 0, windowMs: 0 });
-    setTimeout(() => mutation.finish(7), 100);
+    await vi.waitFor(() => expect(pauses).toContain(MUTATION_WAIT_MS), patient);
+    await new Promise(setImmediate);
+    expect(pauses).not.toContain(HASTY_WAIT_MS);
+    mutation.finish(7);
     await drained;
     expect((await socket.closed()).code).toBe(1012);
     expect(socket.of('1')[0]?.payload).toEqual({ data: { add: 7 } });
@@ -124,8 +136,10 @@ describe('a drain', () => {
     await drained;
   });
 
-  it('FOLLOW-1: cuts event streams without an event of completion', async () => {
-    const { url, transport, calls, source } = await startServer();
+  it('FOLLOW-1: cuts event streams without an event of completion, before what is left', async () => {
+    const after: Clock['after'] = (ms, run) =>
+      ms >= LAST_WAIT_MS ? () => undefined : systemClock.after(ms, run);
+    const { url, transport, calls, source } = await startServer({ clock: { ...systemClock, after } });
     const response = await fetch(url, {
       method: 'POST',
       headers: { ...json, accept: 'text/event-stream' },
@@ -134,15 +148,27 @@ describe('a drain', () => {
     await vi.waitFor(() => expect(calls.joins).toHaveLength(1), patient);
     source.append();
     let told = '';
+    let drained: Promise<void> | undefined;
     const read = (async () => {
       for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
         told += new TextDecoder().decode(chunk);
-        if (told.includes('"number":1')) void transport.drain({ delayMs: 0, windowMs: 0 });
+        if (told.includes('"number":1')) drained ??= transport.drain({ delayMs: 0, windowMs: 1 });
       }
     })();
     await expect(read).rejects.toThrow('terminated');
     expect(told).not.toContain('complete');
     await vi.waitFor(() => expect(calls.leaves).toHaveLength(1), patient);
+    await drained;
+  });
+
+  it("leaves a host's server as it is", async () => {
+    const host = createServer();
+    const { transport } = await startServer({ server: host });
+    await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void host.close());
+    const { keepAliveTimeout } = host;
+    await transport.drain({ delayMs: 0, windowMs: 0 });
+    expect([host.listening, host.keepAliveTimeout]).toEqual([true, keepAliveTimeout]);
   });
 
   it('lets no event stream in once it lets in no socket', async () => {

@@ -44,4 +44,19 @@ describe('frames written by hand', () => {
     const { frames } = await receive('아이디 "é" 🎈', text);
     expect(frames[0]).toEqual(message('아이디 "é" 🎈', text));
   });
+
+  it('that carry the same results under ids of other lengths arrive whole', async () => {
+    const { url, source, calls } = await startServer();
+    const socket = openSocket(url);
+    await socket.init();
+    const ids = ['1', 'longer', '2'];
+    for (const id of ids) socket.subscribe(id, 'subscription { counted { number } }');
+    await vi.waitFor(() => expect(calls.joins).toHaveLength(3), patient);
+    source.append(3);
+    for (const id of ids) {
+      await vi.waitFor(() => expect(socket.of(id)).toHaveLength(3), patient);
+      const numbers = socket.of(id).map(({ payload }) => payload);
+      expect(numbers).toEqual([1, 2, 3].map((number) => ({ data: { counted: { number } } })));
+    }
+  });
 });
