@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LONGEST_ROOM_NAME } from './rooms/room-store.js';
 
 /** Everything that can be set, checked and with its unit in the name. */
 export interface Config {
@@ -123,7 +124,7 @@ const settings = z.object({
   RANKING_INTERVAL_MS: integer(50, HOUR_MS).default(1000),
   MAX_REPLAYED_MESSAGES: integer(1, 100_000).default(1000),
   MAX_MESSAGE_LENGTH: integer(1, 4000).default(2000),
-  MAX_ROOM_NAME_LENGTH: integer(1, 200).default(80),
+  MAX_ROOM_NAME_LENGTH: integer(1, LONGEST_ROOM_NAME).default(80),
   MAX_DISPLAY_NAME_LENGTH: integer(1, 200).default(40),
   RATE_LIMITS: text
     .refine(

@@ -7,7 +7,7 @@ import type { RateLimits } from '../limits/rate-limits.js';
 import type { PresenceService } from '../presence/presence-service.js';
 import type { Viewer } from '../visitors/visitor.js';
 import type { VisitorService } from '../visitors/visitor-service.js';
-import type { RoomRecord, RoomStore } from './room-store.js';
+import { LONGEST_ROOM_NAME, type RoomRecord, type RoomStore } from './room-store.js';
 
 /** A room's record never changes, so an instance may remember it for as long as it likes. */
 const ROOMS_KEPT = 20_000;
@@ -104,8 +104,9 @@ export function createRoomService({
     /** The room of this name, compared as `create` compares it. */
     async byName(name: string, signal: AbortSignal): Promise<RoomRecord | null> {
       const normalized = normalizeText(name);
-      // No room has a longer one, and to fold what one character stands for may take eighteen times its length.
-      const isTooLong = normalized.length > maxRoomNameLength && codePoints(normalized) > maxRoomNameLength;
+      // To fold what one character stands for may take eighteen times its length. The limit of today says nothing: the
+      // room may be older.
+      const isTooLong = normalized.length > LONGEST_ROOM_NAME && codePoints(normalized) > LONGEST_ROOM_NAME;
       return isTooLong || !normalized.isWellFormed() ? null : store.byNameKey(nameKey(normalized), signal);
     },
   };

@@ -1,3 +1,6 @@
+/** The highest that `MAX_ROOM_NAME_LENGTH` may be: no room that was ever made has more Unicode code points in its name. */
+export const LONGEST_ROOM_NAME = 200;
+
 /** One room as it is stored. */
 export interface RoomRecord {
   /** UUID v7. */
