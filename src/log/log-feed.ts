@@ -1,5 +1,6 @@
 import { sleep, type Clock } from '../lib/clock.js';
 import type { Chance } from '../lib/ids.js';
+import { createListeners } from '../lib/listeners.js';
 import type { Logger } from '../lib/logger.js';
 import type { DenseRead } from './dense-read.js';
 import { atMost, limited } from './call-limit.js';
@@ -9,7 +10,6 @@ import { createFeedRing } from './feed-ring.js';
 import type { HeadRead } from './head-read.js';
 import { headOf, momentOf, type Head, type KnownHead, type Moment } from './known-head.js';
 import type { LogBus, LogEvent } from './log-bus.js';
-import { createListeners } from './listeners.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
 import { tagOf, type LogRecord, type LogStore, type Tag } from './log-store.js';

@@ -85,7 +85,7 @@ export function createRankingChanges({
   function follow(first: number): Followed<string, RankingChange> {
     /** Revision → the newest snapshot that shows the same there: no event moves a subscriber of a quiet list. */
     const equals = new LRUCache<string, Snapshot>({ max: KEPT_EQUALS });
-    const woken = createWaker(clock);
+    const woken = createWaker(clock, log);
 
     function deliver(place: Place, from: Snapshot | null, to: Snapshot): readonly RankingDelivery[] {
       // The cursor is of an instance that is ahead of this one: its changes come once this one has caught up.

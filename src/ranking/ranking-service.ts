@@ -65,7 +65,7 @@ export function createRankingService({
   /** How often the ranking is taken, in milliseconds. */
   readonly intervalMs: number;
 }): RankingService {
-  const snapshots = createSnapshots({ store, clock });
+  const snapshots = createSnapshots({ store, clock, log });
   const counts = createPatientCounts({ read: (roomIds) => store.counts(roomIds), clock });
   const changes = createRankingChanges({ snapshots, clock, log, intervalMs });
   const ticker = createRankingTicker({ store, rooms, pubsub, snapshots, clock, chance, log, intervalMs });

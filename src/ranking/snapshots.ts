@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../lib/clock.js';
 import { unavailable } from '../lib/coded-error.js';
+import { createListeners } from '../lib/listeners.js';
+import type { Logger } from '../lib/logger.js';
 import type { PresenceStore, RankedRoom, Snapshot } from '../presence/presence-store.js';
 import { sameStanding } from './rank.js';
 import type { Revision } from './ranking-cursor.js';
@@ -31,13 +33,15 @@ export const keyOf = ({ epoch, revision }: Revision): string => `${epoch}.${revi
 export function createSnapshots({
   store,
   clock,
+  log,
 }: {
   readonly store: Pick<PresenceStore, 'snapshot'>;
   readonly clock: Pick<Clock, 'monotonic'>;
+  readonly log: Pick<Logger, 'error'>;
 }): Snapshots {
   const kept = new LRUCache<string, Snapshot>({ max: KEPT_SNAPSHOTS });
   const fetching = new Map<string, Promise<Snapshot | null>>();
-  const listeners = new Set<() => void>();
+  const listeners = createListeners((error) => log.error({ err: error }, 'snapshots: a listener failed'));
   let newest: Snapshot | undefined;
   let adoptedAt = Number.NEGATIVE_INFINITY;
   let index: Map<string, RankedRoom> | undefined;
@@ -60,12 +64,12 @@ export function createSnapshots({
       if (newest !== undefined) return Promise.resolve(newest);
       return new Promise((resolve, reject) => {
         const settle = (): void => {
-          listeners.delete(settle);
+          end();
           signal.removeEventListener('abort', settle);
           if (newest === undefined) reject(unavailable(signal.reason));
           else resolve(newest);
         };
-        listeners.add(settle);
+        const end = listeners.add(settle);
         signal.addEventListener('abort', settle);
         if (signal.aborted) settle();
       });
@@ -88,15 +92,9 @@ export function createSnapshots({
       adoptedAt = clock.monotonic();
       index = undefined;
       kept.set(keyOf(newest), newest);
-      for (const listener of listeners) listener();
+      listeners.tell();
     },
     room: (roomId) => indexed().get(roomId),
-    onAdvance(listener) {
-      const own = (): void => listener();
-      listeners.add(own);
-      return () => {
-        listeners.delete(own);
-      };
-    },
+    onAdvance: listeners.add,
   };
 }

@@ -1,4 +1,6 @@
 import type { Clock } from '../lib/clock.js';
+import { createListeners } from '../lib/listeners.js';
+import type { Logger } from '../lib/logger.js';
 
 /** Calls its listeners at the earliest of the times that were asked for. */
 export interface Waker {
@@ -9,13 +11,13 @@ export interface Waker {
   close(): void;
 }
 
-export function createWaker(clock: Pick<Clock, 'monotonic' | 'after'>): Waker {
-  const listeners = new Set<() => void>();
+export function createWaker(clock: Pick<Clock, 'monotonic' | 'after'>, log: Pick<Logger, 'error'>): Waker {
+  const listeners = createListeners((error) => log.error({ err: error }, 'waker: a listener failed'));
   let next: { readonly at: number; readonly cancel: () => void } | undefined;
 
   function wake(): void {
     next = undefined;
-    for (const listener of listeners) listener();
+    listeners.tell();
   }
 
   return {
@@ -24,13 +26,7 @@ export function createWaker(clock: Pick<Clock, 'monotonic' | 'after'>): Waker {
       next?.cancel();
       next = { at, cancel: clock.after(Math.max(at - clock.monotonic(), 0), wake) };
     },
-    onWake(listener) {
-      const own = (): void => listener();
-      listeners.add(own);
-      return () => {
-        listeners.delete(own);
-      };
-    },
+    onWake: listeners.add,
     close() {
       next?.cancel();
       next = undefined;

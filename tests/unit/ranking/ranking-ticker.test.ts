@@ -39,7 +39,7 @@ function start() {
     },
     snapshot: (epoch, revision) => state.fetch(revision, epoch),
   };
-  const snapshots = createSnapshots({ store, clock });
+  const snapshots = createSnapshots({ store, clock, log: silentLogger });
   const adopted: number[] = [];
   snapshots.onAdvance(() => adopted.push(snapshots.newest()?.revision ?? 0));
   const ticker = createRankingTicker({

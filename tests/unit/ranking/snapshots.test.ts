@@ -20,9 +20,11 @@ const snapshot = (revision: number, ...rooms: RankedRoom[]): Snapshot => ({
 function start() {
   const clock = createManualClock();
   const asked: number[] = [];
+  const errors: string[] = [];
   let answer = (): Promise<Snapshot | null> => Promise.resolve(null);
   const snapshots = createSnapshots({
     clock,
+    log: { error: (_, message) => void errors.push(message) },
     store: {
       snapshot: (_, revision) => {
         asked.push(revision);
@@ -30,7 +32,7 @@ function start() {
       },
     },
   });
-  return { clock, asked, snapshots, answers: (next: typeof answer) => void (answer = next) };
+  return { clock, asked, errors, snapshots, answers: (next: typeof answer) => void (answer = next) };
 }
 
 describe('who needs the newest snapshot', () => {
@@ -112,5 +114,17 @@ describe('the newest snapshot', () => {
     snapshots.adopt(snapshot(3));
     expect(told).toEqual([1, 1, 2]);
     expect([snapshots.room('a'), snapshots.room('b')]).toEqual([undefined, undefined]);
+  });
+
+  it('is told to the others too when one who follows fails', () => {
+    const { snapshots, errors } = start();
+    const told: number[] = [];
+    snapshots.onAdvance(() => {
+      throw new Error('broken');
+    });
+    snapshots.onAdvance(() => told.push(snapshots.newest()?.revision ?? 0));
+    snapshots.adopt(snapshot(1));
+    expect(told).toEqual([1]);
+    expect(errors).toEqual(['snapshots: a listener failed']);
   });
 });

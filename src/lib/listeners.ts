@@ -1,6 +1,6 @@
 /** Listeners of which one that throws stops no other one. */
 export interface Listeners {
-  /** Returns how to take it away again. */
+  /** One that is added twice is told twice. Returns how to take it away again. */
   readonly add: (listener: () => void) => () => void;
   readonly tell: () => void;
   readonly clear: () => void;
@@ -11,8 +11,9 @@ export function createListeners(failed: (error: unknown) => void): Listeners {
   const listeners = new Set<() => void>();
   return {
     add(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
+      const own = (): void => listener();
+      listeners.add(own);
+      return () => void listeners.delete(own);
     },
     tell() {
       for (const listener of listeners) {
