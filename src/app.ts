@@ -113,7 +113,9 @@ export function createApp(config: Config, options: AppOptions = {}): App {
     const tracing = createTracing({ version });
     const base: Base = { config, clock, ids, log, metrics, opened, stopping: stopping.signal };
     const giveBackPort =
-      options.server === undefined ? answerWhileStarting({ ...config.http, basePath, clock }) : null;
+      options.server === undefined
+        ? answerWhileStarting({ ...config.http, allowedOrigins: config.allowedOrigins, basePath, clock })
+        : null;
     if (giveBackPort !== null) opened.add('answers while starting', giveBackPort);
     const foundation = await openFoundation(base);
     const schema = buildChatSchema();

@@ -96,9 +96,7 @@ export function createRequestHandler(options: {
 
   async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, headers } = request;
-    const preflight =
-      method === 'OPTIONS' ? (headers['access-control-request-headers'] ?? 'content-type') : undefined;
-    const cors = Object.entries(corsHeaders(headers.origin, allowedOrigins, preflight)).flat();
+    const cors = corsHeaders(request, allowedOrigins);
     const before = (): readonly string[] => (cors.length === 0 ? always() : [...always(), ...cors]);
     const isNewcomer = headers.authorization === undefined && method !== 'OPTIONS';
     const wait = isNewcomer ? await options.overload.admit() : null;

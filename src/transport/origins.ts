@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 /**
  * Whether a request from this origin is served: none (not a browser), any when any is allowed, else an exact
  * match. An empty header or several in one match nothing.
@@ -12,27 +14,22 @@ const HEADER_NAMES = /^[A-Za-z0-9-]+( *, *[A-Za-z0-9-]+)*$/;
 const PREFLIGHT_SECONDS = 7200;
 
 /**
- * The CORS headers of an answer. No credentials are ever allowed: nothing is sent ambiently, so any origin
- * that may call may also name its headers.
+ * The CORS headers of the answer to a request, names and values in turn. No credentials are ever allowed: nothing is
+ * sent ambiently, so any origin that may call may also name its headers.
  */
 export function corsHeaders(
-  origin: string | undefined,
+  { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
   allowed: readonly string[] | null,
-  requestedHeaders?: string,
-): Record<string, string> {
-  if (origin === undefined || !originAllowed(origin, allowed)) {
-    return allowed === null ? {} : { vary: 'Origin' };
+): readonly string[] {
+  const { origin } = headers;
+  const vary = allowed === null ? [] : ['vary', 'Origin'];
+  if (origin === undefined || !originAllowed(origin, allowed)) return vary;
+  const cors = ['access-control-allow-origin', allowed === null ? '*' : origin, ...vary];
+  cors.push('access-control-expose-headers', 'Retry-After');
+  const requested = headers['access-control-request-headers'] ?? 'content-type';
+  if (method === 'OPTIONS' && HEADER_NAMES.test(requested)) {
+    cors.push('access-control-allow-headers', requested, 'access-control-allow-methods', 'GET, POST');
+    cors.push('access-control-max-age', String(PREFLIGHT_SECONDS));
   }
-  return {
-    'access-control-allow-origin': allowed === null ? '*' : origin,
-    ...(allowed === null ? {} : { vary: 'Origin' }),
-    'access-control-expose-headers': 'Retry-After',
-    ...(requestedHeaders !== undefined && HEADER_NAMES.test(requestedHeaders)
-      ? {
-          'access-control-allow-headers': requestedHeaders,
-          'access-control-allow-methods': 'GET, POST',
-          'access-control-max-age': String(PREFLIGHT_SECONDS),
-        }
-      : {}),
-  };
+  return cors;
 }

@@ -1,8 +1,9 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { codedGraphQLError } from '../graphql/errors.js';
 import type { Clock } from '../lib/clock.js';
 import { refuse } from './front.js';
 import { createHttpServer } from './http-server.js';
+import { corsHeaders } from './origins.js';
 import { pathOf } from './request-target.js';
 import { COMMON_HEADERS } from './security-headers.js';
 
@@ -10,6 +11,7 @@ import { COMMON_HEADERS } from './security-headers.js';
 const PATIENCE_MS = 2000;
 const RETRY_AFTER_MS = 1000;
 
+const ALWAYS = Object.entries(COMMON_HEADERS).flat();
 const HEADERS = {
   ...COMMON_HEADERS,
   'content-type': 'application/json; charset=utf-8',
@@ -28,14 +30,24 @@ export function answerWhileStarting({
   host,
   port,
   basePath,
+  allowedOrigins,
   clock,
 }: {
   readonly host: string;
   readonly port: number;
   readonly basePath: string;
+  readonly allowedOrigins: readonly string[] | null;
   readonly clock: Clock;
 }): () => Promise<void> {
   let server: Server | null = null;
+
+  function putOff(request: IncomingMessage, response: ServerResponse): void {
+    const headers = [...ALWAYS, ...corsHeaders(request, allowedOrigins)];
+    // The page of another origin reads no answer whose preflight was refused.
+    if (request.method === 'OPTIONS') return void response.writeHead(204, headers).end();
+    const error = codedGraphQLError('UNAVAILABLE', 'The server is starting. Try again.', RETRY_AFTER_MS);
+    refuse(response, error, headers);
+  }
 
   function open(): void {
     server = createHttpServer();
@@ -46,8 +58,7 @@ export function answerWhileStarting({
       } else if (path === `${basePath}/readyz`) {
         response.writeHead(503, HEADERS).end('{"status":"starting","store":"unavailable"}\n');
       } else {
-        const error = codedGraphQLError('UNAVAILABLE', 'The server is starting. Try again.', RETRY_AFTER_MS);
-        refuse(response, error, Object.entries(COMMON_HEADERS).flat());
+        putOff(request, response);
       }
     });
     // Who has the port is said by the server itself, when it opens it.

@@ -94,6 +94,18 @@ describe('O1 health', () => {
     const refused = await request(url, '{ viewer { id } }');
     expect(refused.status).toBe(503);
     expect(refused.errors[0]?.extensions).toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: 1000 });
+    // The page of another origin is told so too: without a preflight it would see a broken network.
+    for (const [method, status] of [
+      ['OPTIONS', 204],
+      ['POST', 503],
+    ] as const) {
+      const headers = { origin: 'https://page.example', 'access-control-request-headers': 'authorization' };
+      const answer = await fetch(`${url}/graphql`, { method, headers });
+      expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([status, '*']);
+      expect(answer.headers.get('access-control-allow-headers')).toBe(
+        method === 'OPTIONS' ? 'authorization' : null,
+      );
+    }
     await mongo.start();
     await eventually(
       () => early('/readyz'),
