@@ -47,6 +47,8 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
   /** The group that the thread has. */
   let sent: readonly Waiting[] = [];
   let scheduled = false;
+  /** Why the last group failed, null when it did not: one line per change in the log, not one per group. */
+  let failure: string | null = null;
   let onIdle: (() => void) | null = null;
   let stopped: Promise<void> | undefined;
   const state = { alive: false };
@@ -85,10 +87,15 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
     // Who is told now and comes again in the next turn goes along.
     schedule(() => setImmediate(sendGroup));
     if (outcome.kind === 'failed') {
-      deps.log.error({ writes: group.length, reason: outcome.reason }, 'a transaction failed');
+      if (outcome.reason !== failure) {
+        deps.log.error({ writes: group.length, reason: outcome.reason }, 'a transaction failed');
+      }
+      failure = outcome.reason;
       for (const waiting of group) waiting.fail(unavailable(new Error(outcome.reason)));
       return;
     }
+    if (failure !== null) deps.log.info({}, 'transactions are written again');
+    failure = null;
     for (const [index, waiting] of group.entries()) {
       waiting.settle(outcome.writes[index] ?? { failed: 'the thread that writes gave no answer' });
     }

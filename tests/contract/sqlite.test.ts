@@ -168,18 +168,18 @@ describe('the file', () => {
     expect(copy.read(READ, [], soon())).toEqual([{ visitors: visitors.length }]);
   });
 
-  test('that was taken away or replaced takes nothing, since nobody would find it again', async () => {
+  test('that was taken away or replaced takes nothing, since nobody would find it again, and the log says so once', async () => {
     const dataDir = await newFolder();
     const said: object[] = [];
-    const log = { ...silentLogger, error: (fields: object) => void said.push(fields) };
-    const sqlite = await openSqlite({ dataDir, log });
+    const say = (fields: object): void => void said.push(fields);
+    const sqlite = await openSqlite({ dataDir, log: { ...silentLogger, error: say, info: say } });
     cleanups.push(() => sqlite.stop());
     const [file, elsewhere] = [join(dataDir, DATABASE_FILE), join(dataDir, 'elsewhere')];
     const refused = async (): Promise<void> => {
       await expect(sqlite.write({ sql: ENSURE, rows: [['a']] }, soon())).rejects.toMatchObject({
         code: 'UNAVAILABLE',
       });
-      expect(said.at(-1)).toMatchObject({ reason: expect.stringContaining('removed or replaced') });
+      expect(said).toEqual([{ writes: 1, reason: expect.stringContaining('removed or replaced') }]);
       expect(() => sqlite.ping(soon())).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
     };
     await rename(file, elsewhere);
@@ -189,6 +189,7 @@ describe('the file', () => {
     await rename(elsewhere, file);
     sqlite.ping(soon());
     await expect(sqlite.write({ sql: ENSURE, rows: [['a']] }, soon())).resolves.toMatchObject({ done: 1 });
+    expect(said.slice(1)).toEqual([{}]);
   });
 
   test('that cannot be read is unavailable, and the log says why', async () => {
