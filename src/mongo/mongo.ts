@@ -123,8 +123,20 @@ function newClient(url: string): MongoClient {
     });
   } catch (error) {
     // The driver's words may repeat the URL, and with it a password.
-    throw new StartError('MONGODB_URL is not a connection string that MongoDB understands', { cause: error });
+    const option = optionNamed(firstLine(error), url);
+    const why =
+      option === null
+        ? 'is not a connection string that MongoDB understands'
+        : `has an option that MongoDB's driver refuses here: ${option}`;
+    throw new StartError(`MONGODB_URL ${why}`, { cause: error });
   }
+}
+
+/** The option of the URL that the driver's `words` are about, if any. A password lies before the last `@`. */
+function optionNamed(words: string, url: string): string | null {
+  const named = new Set(words.split(/\W+/));
+  const options = url.slice(url.lastIndexOf('@') + 1).matchAll(/[?&](\w+)=/g);
+  return Array.from(options, ([, name = '']) => name).find((name) => named.has(name)) ?? null;
 }
 
 /** Name of the database in the path of the URL, else our own. */

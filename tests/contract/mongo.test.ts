@@ -138,6 +138,18 @@ describe('starting on MongoDB', () => {
     expect(String(error)).toContain('MONGODB_URL');
     expect(String(error)).not.toContain('s3cret');
   });
+
+  test.each([
+    ['mongodb://user:s3cret@a/?retryWrites=false&maxStalenessSeconds=120', 'maxStalenessSeconds'],
+    ['mongodb://user:s3cret@a/?tls=perhaps', 'tls'],
+    ['mongodb://user:s3cret@a/?ssk=true', 'ssk'],
+  ])('an option that the driver refuses is named (%s)', async (url, option) => {
+    const refusal = connect(url);
+    await expect(refusal).rejects.toThrow(StartError);
+    await expect(refusal).rejects.toThrow(
+      new RegExp(`^MONGODB_URL has an option .* refuses here: ${option}$`),
+    );
+  });
 });
 
 describe('what users type', () => {
