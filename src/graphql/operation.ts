@@ -145,11 +145,6 @@ export function createOperations(options: OperationsOptions) {
     }
   }
 
-  function note(prepared: Prepared, { errors }: ExecutionResult, startedAt: number): void {
-    const durationMs = Math.round(clock.monotonic() - startedAt);
-    log.debug({ operation: nameOf(prepared), durationMs, codes: errors?.map(codeOf) }, 'A mutation ended');
-  }
-
   return {
     schema,
     contextFor,
@@ -172,8 +167,12 @@ export function createOperations(options: OperationsOptions) {
       return tracing.span(`graphql ${prepared.kind}`, attributesOf(prepared), async (fail) => {
         const startedAt = clock.monotonic();
         const result = await run(prepared, context);
-        if (prepared.kind === OperationTypeNode.MUTATION) note(prepared, result, startedAt);
-        const failure = result.errors?.map(codeOf).find((code) => SERVER_FAILURES.has(code));
+        const codes = result.errors?.map(codeOf);
+        if (prepared.kind === OperationTypeNode.MUTATION) {
+          const durationMs = Math.round(clock.monotonic() - startedAt);
+          log.debug({ operation: nameOf(prepared), durationMs, codes }, 'A mutation ended');
+        }
+        const failure = codes?.find((code) => SERVER_FAILURES.has(code));
         if (failure !== undefined) fail(failure);
         return result;
       });
