@@ -120,7 +120,7 @@ export async function openFoundation(base: Base): Promise<Foundation> {
     const presence = createMemoryPresenceStore({ clock, ids, ...timing });
     return { ...stores, pubsub, presence, limits: createMemoryRateLimits(rates), redis: null };
   }
-  const redis = connectRedis({ urls: config.redisUrls, prefix: config.redisPrefix, log, metrics });
+  const redis = connectRedis({ urls: config.redisUrls, prefix: config.redisPrefix, clock, log, metrics });
   opened.add('Redis', () => redis.stop());
   await untilRedis(() => redis.status() === 'ok', clock);
   const problem = await checkEviction(redis);

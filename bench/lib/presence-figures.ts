@@ -40,7 +40,7 @@ async function openStore(socket: string, windowMs: number) {
   const admin = new Redis(socket);
   await admin.flushall();
   const common = { log: silentLogger, metrics: createMetrics({ version: 'bench' }) };
-  const redis = connectRedis({ urls: [socket], prefix: 'bench', ...common });
+  const redis = connectRedis({ urls: [socket], prefix: 'bench', clock: systemClock, ...common });
   while (redis.status() !== 'ok') await wait(5);
   const store = createRedisPresenceStore({ redis, ...common, windowMs, intervalMs: SECOND_MS });
   const { epoch, now } = await store.beat(INSTANCE);

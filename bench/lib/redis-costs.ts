@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { MAX_STORE_BATCH, type Touch } from '../../src/presence/presence-store.js';
@@ -84,7 +85,7 @@ export async function presenceCosts(rooms: number, size: Size): Promise<Metrics>
   const { redis: server, socket } = await startRedisIn(folder);
   const admin = new Redis(socket);
   const common = { log: silentLogger, metrics: createMetrics({ version: 'bench' }) };
-  const redis = connectRedis({ urls: [socket], prefix: 'bench', ...common });
+  const redis = connectRedis({ urls: [socket], prefix: 'bench', clock: systemClock, ...common });
   try {
     while (redis.status() !== 'ok') await wait(5);
     const store = createRedisPresenceStore({

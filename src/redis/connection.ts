@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
 
@@ -110,29 +111,29 @@ function forgetSocketTimer(client: RedisClient): void {
 export function connectRedis(deps: {
   urls: readonly string[];
   prefix: string;
+  clock: Pick<Clock, 'monotonic'>;
   log: Logger;
   metrics: Pick<Metrics, 'redisUp'>;
 }): RedisConnection {
-  const { urls, prefix, log, metrics } = deps;
-  let isMoving = false;
-  let movePauseMs = MIN_MOVE_PAUSE_MS;
-  let moved: NodeJS.Timeout | undefined;
+  const { urls, prefix, clock, log, metrics } = deps;
+  /** When a connection was last opened anew because it led to a replica, and how long none is after that. */
+  let move = { at: Number.NEGATIVE_INFINITY, pauseMs: 0 };
 
   /**
    * A master that was made a replica keeps its connections, though its address may lead to the new one: what cannot be
    * written asks again who is there. A cluster says so itself.
    */
   function reconnectOnError({ message }: Error): boolean {
-    if (isMoving || urls.length > 1 || !message.includes('READONLY')) return false;
-    isMoving = true;
-    clearTimeout(moved);
-    if (movePauseMs === MIN_MOVE_PAUSE_MS)
+    if (urls.length > 1 || !message.includes('READONLY')) return false;
+    const at = clock.monotonic();
+    const quietMs = at - move.at - move.pauseMs;
+    if (quietMs < 0) return false;
+    if (quietMs >= MOVED_AFTER_MS) {
       log.warn({ reason: message }, 'Redis is a replica; its address is asked again');
-    setTimeout(() => {
-      isMoving = false;
-      moved = setTimeout(() => (movePauseMs = MIN_MOVE_PAUSE_MS), MOVED_AFTER_MS).unref();
-    }, movePauseMs).unref();
-    movePauseMs = Math.min(2 * movePauseMs, MAX_MOVE_PAUSE_MS);
+      move = { at, pauseMs: MIN_MOVE_PAUSE_MS };
+    } else {
+      move = { at, pauseMs: Math.min(2 * move.pauseMs, MAX_MOVE_PAUSE_MS) };
+    }
     subscriber.disconnect(true);
     return true;
   }

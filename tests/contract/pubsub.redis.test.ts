@@ -13,7 +13,7 @@ describePubSub('Redis', async () => {
   const { url, prefix } = await redisForTests();
   const metrics = createMetrics({ version: 'test' });
   const instances = [0, 1].map(() => {
-    const redis = connectRedis({ urls: [url], prefix, log: silentLogger, metrics });
+    const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
     const pubsub = createRedisPubSub({
       redis,
       clock: systemClock,
@@ -36,7 +36,7 @@ describePubSub('Redis', async () => {
 it('asks Redis for what somebody listens to, and for nothing else, however often rooms are opened and closed', async () => {
   const { url, prefix } = await redisForTests();
   const metrics = createMetrics({ version: 'test' });
-  const redis = connectRedis({ urls: [url], prefix, log: silentLogger, metrics });
+  const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
   const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
   const admin = new Redis(url);
   onTestFinished(async () => {

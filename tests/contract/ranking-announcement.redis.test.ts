@@ -17,7 +17,7 @@ afterEach(async () => {
 it('what the script of the presence store announces is an event of the topic roomRanking', async () => {
   const { url, prefix } = await redisForTests();
   const metrics = createMetrics({ version: 'test' });
-  const redis = connectRedis({ urls: [url], prefix, log: silentLogger, metrics });
+  const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
   const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
   const store = createRedisPresenceStore({ redis, log: silentLogger, windowMs: 1_800_000, intervalMs: 50 });
   opened.push(

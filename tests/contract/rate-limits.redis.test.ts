@@ -13,7 +13,13 @@ import { type OpenRateLimits, describeRateLimits } from './rate-limits.suite.js'
 async function sharedWorld(): Promise<OpenRateLimits> {
   const { url, prefix } = await redisForTests();
   return async (options) => {
-    const redis = connectRedis({ urls: [url], prefix, log: silentLogger, metrics: options.metrics });
+    const redis = connectRedis({
+      urls: [url],
+      prefix,
+      clock: systemClock,
+      log: silentLogger,
+      metrics: options.metrics,
+    });
     await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
     const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
     return {
@@ -53,7 +59,7 @@ describe('limits over several instances', () => {
   it('of several budgets are asked together, and each for as long as its window lasts', async () => {
     const { url, prefix } = await redisForTests();
     const admin = new Redis(url);
-    const redis = connectRedis({ urls: [url], prefix, log: silentLogger, metrics });
+    const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
     const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
     await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
     const sent = vi.spyOn(redis.commands, 'sendCommand');

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Redis } from 'ioredis';
-import { systemClock } from '../../src/lib/clock.js';
+import { type Clock, systemClock } from '../../src/lib/clock.js';
 import { systemIds } from '../../src/lib/ids.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
 import { createLogger } from '../../src/lib/logger.pino.js';
@@ -25,9 +25,13 @@ const server = async (args: readonly string[] = []) => {
   opened.push(() => started.close());
   return started;
 };
-const connect = (urls: readonly string[], log: Logger = silentLogger) => {
+const connect = (
+  urls: readonly string[],
+  log: Logger = silentLogger,
+  clock: Pick<Clock, 'monotonic'> = systemClock,
+) => {
   const metrics = createMetrics({ version: 'test' });
-  const redis = connectRedis({ urls, prefix: 'test', log, metrics });
+  const redis = connectRedis({ urls, prefix: 'test', clock, log, metrics });
   opened.push(() => redis.stop());
   return { redis, metrics };
 };
@@ -163,6 +167,50 @@ describe('connectRedis', () => {
     await connected(redis);
     await redis.subscriber.subscribe('test:channel');
     expect(await adminOf(promoted.url).pubsub('NUMSUB', 'test:channel')).toEqual(['test:channel', 1]);
+  });
+
+  it('asks a replica less and less often, and says once that it is one', async () => {
+    const [master, replica] = [await server(), await server()];
+    const { hostname, port } = new URL(master.url);
+    await adminOf(replica.url).call('REPLICAOF', hostname, port);
+    const said: string[] = [];
+    const log: Logger = { ...silentLogger, warn: (_, message) => void said.push(message) };
+    let now = 0;
+    const { redis } = connect([replica.url], log, { monotonic: () => now });
+    await connected(redis);
+    const ready: string[] = [];
+    redis.commands.on('ready', () => ready.push('commands'));
+    redis.subscriber.on('ready', () => ready.push('subscriber'));
+    const cut = vi.spyOn(redis.subscriber, 'disconnect');
+    /** Whether a write that is refused then opens both connections anew. */
+    const movesAt = async (at: number): Promise<boolean> => {
+      now = at;
+      cut.mockClear();
+      ready.length = 0;
+      await expect(redis.commands.set(redis.key('name'), 'value')).rejects.toThrow('READONLY');
+      // They are cut in the turn in which the refusal comes.
+      const moves = cut.mock.calls.length > 0;
+      if (moves) await vi.waitUntil(() => new Set(ready).size === 2, PATIENCE);
+      await connected(redis);
+      return moves;
+    };
+    const tried: Record<number, boolean> = {};
+    for (const at of [0, 1999, 2000, 5999, 6000, 13_999, 14_000]) tried[at] = await movesAt(at);
+    expect(tried).toEqual({
+      0: true,
+      1999: false,
+      2000: true,
+      5999: false,
+      6000: true,
+      13_999: false,
+      14_000: true,
+    });
+    const replicas = () => said.filter((message) => message.includes('replica'));
+    expect(replicas()).toHaveLength(1);
+    // Nothing was refused for 5 s: it was the master meanwhile.
+    expect(await movesAt(14_000 + 16_000 + 5000)).toBe(true);
+    expect(await movesAt(14_000 + 16_000 + 5000 + 2000)).toBe(true);
+    expect(replicas()).toHaveLength(2);
   });
 
   it('stops in any state, twice if asked', async () => {

@@ -29,7 +29,13 @@ afterEach(async () => {
 /** One instance: the production log, bus and connection; the store is shared and sound. */
 function instance(store: MemoryLogStore<Message>, server: RedisServer) {
   const metrics = createMetrics({ version: 'test' });
-  const redis = connectRedis({ urls: [server.url], prefix: 'fault', log: silentLogger, metrics });
+  const redis = connectRedis({
+    urls: [server.url],
+    prefix: 'fault',
+    clock: systemClock,
+    log: silentLogger,
+    metrics,
+  });
   const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
   const log = createLog<Message>({
     store,

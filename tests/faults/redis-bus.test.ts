@@ -34,7 +34,13 @@ async function redisServer(args: readonly string[] = []): Promise<RedisServer> {
 /** One instance of the chat's bus, with everything that it received in room `room`. */
 function instance(url: string) {
   const metrics = createMetrics({ version: 'test' });
-  const redis = connectRedis({ urls: [url], prefix: 'fault', log: silentLogger, metrics });
+  const redis = connectRedis({
+    urls: [url],
+    prefix: 'fault',
+    clock: systemClock,
+    log: silentLogger,
+    metrics,
+  });
   const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
   opened.push(
     () => redis.stop(),

@@ -17,7 +17,13 @@ async function world() {
   opened.push(() => server.close());
   const instances = [0, 1].map(() => {
     const metrics = createMetrics({ version: 'test' });
-    const redis = connectRedis({ urls: [server.url], prefix: 'fault', log: silentLogger, metrics });
+    const redis = connectRedis({
+      urls: [server.url],
+      prefix: 'fault',
+      clock: systemClock,
+      log: silentLogger,
+      metrics,
+    });
     const options = { factor: 1, maxSocketsPerAddress: 50, metrics };
     const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
     opened.push(
@@ -76,6 +82,7 @@ describe('rate limits over a Redis in trouble', () => {
     const admin = connectRedis({
       urls: [server.url],
       prefix: 'admin',
+      clock: systemClock,
       log: silentLogger,
       metrics: createMetrics({ version: 'test' }),
     });

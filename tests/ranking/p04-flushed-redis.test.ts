@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
@@ -97,6 +98,7 @@ describe('P4', () => {
     const connection = connectRedis({
       urls: [redis.url],
       prefix: stand.env['REDIS_PREFIX']!,
+      clock: systemClock,
       log: silentLogger,
       metrics: createMetrics({ version: 'test' }),
     });

@@ -33,6 +33,7 @@ describe('P7', () => {
     const connection = connectRedis({
       urls: [`redis://${proxy.host}:${proxy.port}`],
       prefix: 'twice',
+      clock: systemClock,
       ...common,
     });
     closers.push(() => connection.stop());

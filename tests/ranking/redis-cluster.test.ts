@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { roomIdOf } from '../../src/graphql/node.js';
+import { systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
@@ -58,6 +59,7 @@ describe('CLUSTER', () => {
     const connection = connectRedis({
       urls: redis.urls,
       prefix,
+      clock: systemClock,
       log: silentLogger,
       metrics: createMetrics({ version: 'test' }),
     });

@@ -32,7 +32,7 @@ export async function createWorld({ windowMs = HALF_HOUR_MS, intervalMs = 1000 }
   const admin = new Redis(url);
   closers.push(() => admin.disconnect());
   const common = { log: silentLogger, metrics: createMetrics({ version: 'test' }) };
-  const redis = connectRedis({ urls: [url], prefix: 'size', ...common });
+  const redis = connectRedis({ urls: [url], prefix: 'size', clock: systemClock, ...common });
   closers.push(() => redis.stop());
   await vi.waitFor(() => expect(redis.status()).toBe('ok'), WAIT);
   const store = createRedisPresenceStore({ redis, ...common, windowMs, intervalMs });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemIds } from '../../src/lib/ids.js';
+import { systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
@@ -37,6 +38,7 @@ describe('REPLACED', () => {
     const redis = connectRedis({
       urls: [stand.env['REDIS_URL'] ?? ''],
       prefix: stand.env['REDIS_PREFIX'] ?? '',
+      clock: systemClock,
       log: silentLogger,
       metrics: createMetrics({ version: 'test' }),
     });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
+import { systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { presenceScript } from '../../src/presence/presence-store.redis.js';
@@ -19,7 +20,7 @@ export async function patientRedis({
   readonly prefix: string;
 }): Promise<RedisConnection> {
   const metrics = createMetrics({ version: 'test' });
-  const connection = connectRedis({ urls: [url], prefix, log: silentLogger, metrics });
+  const connection = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
   const commands = new Redis(url);
   await once(commands, 'ready');
   return {
