@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LONGEST_ROOM_NAME } from './rooms/room-store.js';
+import { isReadByDriver } from './lib/redis-url.js';
 
 /** Everything that can be set, checked and with its unit in the name. */
 export interface Config {
@@ -71,6 +72,10 @@ const url = (...protocols: string[]) =>
     (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
     `must be a URL that begins with ${protocols.join('// or ')}//`,
   );
+const redisUrl = url('redis:', 'rediss:').refine(
+  (value) => !URL.canParse(value) || isReadByDriver(new URL(value)),
+  'must have %25 for a percent sign in a user or password, and nothing behind its host but the number of a database',
+);
 /** Several hosts, each with its port, make no URL that the platform can read: the driver reads it. */
 const mongodbUrl = text.refine(
   (value) => /^mongodb(\+srv)?:\/\/[^/\s]+(\/\S*)?$/.test(value),
@@ -102,10 +107,7 @@ const settings = z.object({
     .default(''),
   DATA_DIR: text.pipe(z.string().min(1, 'must not be empty')).default('./data'),
   MONGODB_URL: mongodbUrl.optional(),
-  REDIS_URL: text
-    .transform(list)
-    .pipe(z.array(url('redis:', 'rediss:')).min(1, 'must name a URL'))
-    .optional(),
+  REDIS_URL: text.transform(list).pipe(z.array(redisUrl).min(1, 'must name a URL')).optional(),
   REDIS_PREFIX: text
     .refine(
       (value) => /^[A-Za-z0-9_.-]{1,64}$/.test(value),

@@ -19,7 +19,7 @@ import { createMongoVisitJournal } from './presence/visit-journal.mongo.js';
 import { createSqliteVisitJournal } from './presence/visit-journal.sqlite.js';
 import { createMemoryPubSub } from './pubsub/pubsub.memory.js';
 import { createRedisPubSub } from './pubsub/pubsub.redis.js';
-import { connectRedis } from './redis/connection.js';
+import { checkAddress, connectRedis } from './redis/connection.js';
 import { createMongoRoomStore } from './rooms/room-store.mongo.js';
 import { createSqliteRoomStore } from './rooms/room-store.sqlite.js';
 import type { Ports } from './services.js';
@@ -123,7 +123,7 @@ export async function openFoundation(base: Base): Promise<Foundation> {
   const redis = connectRedis({ urls: config.redisUrls, prefix: config.redisPrefix, clock, log, metrics });
   opened.add('Redis', () => redis.stop());
   await untilRedis(() => redis.status() === 'ok', clock);
-  const problem = await checkEviction(redis);
+  const problem = (await checkAddress(redis)) ?? (await checkEviction(redis));
   if (problem !== null) throw new StartError(`REDIS_URL: ${problem}`);
   const pubsub = createRedisPubSub({ redis, clock, ids, log, metrics });
   opened.add('events', () => pubsub.stop());

@@ -93,6 +93,16 @@ function open(urls: readonly string[], options: RedisOptions): RedisClient {
   );
 }
 
+/** Of a cluster that does not answer ioredis says no more than that; the last node that it asked said why. */
+const reasonOf = (error: unknown): unknown =>
+  error instanceof Error && 'lastNodeError' in error ? (error.lastNodeError ?? error) : error;
+
+/** Whether Redis refused the database of the URL. ioredis would go on in database 0, which may be another chat's. */
+function isOfDatabase(error: unknown): boolean {
+  const command: unknown = error instanceof Error ? Reflect.get(error, 'command') : undefined;
+  return typeof command === 'object' && command !== null && Reflect.get(command, 'name') === 'select';
+}
+
 /**
  * ioredis (5.11) lets the timer of a command that was under way when its connection broke run on, and cuts the next
  * connection by it. It opens another client for each connection to a cluster.
@@ -152,11 +162,14 @@ export function connectRedis(deps: {
     if (now === told || stopped !== undefined || (now === 'degraded' && error === undefined)) return;
     told = now;
     if (now === 'ok') log.info({}, 'Redis is connected');
-    else log.warn({ err: error }, 'Redis is away; the chat goes on without it');
+    else log.warn({ err: reasonOf(error) }, 'Redis is away; the chat goes on without it');
   }
 
   for (const client of [commands, subscriber]) {
-    client.on('error', (error: unknown) => tell(error));
+    client.on('error', (error: unknown) => {
+      tell(error);
+      if (isOfDatabase(error)) client.disconnect(true);
+    });
     client.on('ready', () => tell());
     client.on('close', () => {
       forgetSocketTimer(client);
@@ -186,4 +199,21 @@ export function connectRedis(deps: {
     status,
     stop: () => (stopped ??= end()),
   };
+}
+
+/**
+ * What is wrong with where the one address leads, in words that say how to fix it: a node of a cluster has some of the
+ * keys, and its client would follow none that are elsewhere. Null when all is well, or when Redis does not answer.
+ */
+export async function checkAddress({
+  commands,
+  key,
+}: Pick<RedisConnection, 'commands' | 'key'>): Promise<string | null> {
+  if (commands instanceof Cluster) return null;
+  const answer = await commands.hexists(key('meta'), 'epoch').catch(String);
+  if (!String(answer).includes('MOVED ')) return null;
+  return (
+    'this is one node of a Redis Cluster, which has only some of the keys. List several of its nodes, separated by ' +
+    'commas; if one address leads to all of them, list it twice'
+  );
 }

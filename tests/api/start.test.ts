@@ -12,10 +12,13 @@ import { systemClock, type Clock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { readFigures } from '../faults/figures.js';
 import { GENEROUS, testKeys } from '../testkit/foundation.js';
+import { startRedisCluster } from '../testkit/redis-cluster.js';
 import { spawnServer, startServerChild } from '../testkit/server-child.js';
 import { builtEntryPoint, mongoForTests, startRedis } from '../testkit/services/index.js';
 
 const run = promisify(execFile);
+
+const PATIENCE = { timeout: 30_000, interval: 50 };
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -101,6 +104,22 @@ describe('a server that cannot start says why in words, and exits with 1', () =>
     );
     const words = await refusal({ MONGODB_URL: mongo.url, REDIS_URL: redis.url, AUTH_KEYS: testKeys() });
     expect(words).toContain('maxmemory-policy noeviction');
+  });
+
+  it('refuses one node of a Redis Cluster, which has other keys than ours, and takes it when it is listed twice', async () => {
+    const mongo = await mongoForTests();
+    const cluster = await startRedisCluster({ masters: 2, key: '{madang}:meta' });
+    cleanups.push(
+      () => mongo.dispose(),
+      () => cluster.close(),
+    );
+    const other = cluster.urls.find((url) => url !== cluster.holder.url) ?? '';
+    const env = { ...GENEROUS, MONGODB_URL: mongo.url, AUTH_KEYS: testKeys(), RANKING_INTERVAL_MS: '100' };
+    const words = await refusal({ ...env, REDIS_URL: other });
+    expect(words).toMatch(/REDIS_URL: .*one node of a Redis Cluster/);
+    const server = await startServerChild({ env: { ...env, REDIS_URL: `${other},${other}` } });
+    cleanups.push(() => server.stop('SIGINT'));
+    await vi.waitFor(() => expect(server.output()).toContain('filled the presence store'), PATIENCE);
   });
 
   it('refuses a second instance on one MongoDB without Redis, and lets the first be replaced', async () => {

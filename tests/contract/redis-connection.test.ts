@@ -116,6 +116,37 @@ describe('connectRedis', () => {
     await expect(redis.commands.set('other', 'value')).rejects.toThrow('NOPERM');
   });
 
+  it('does not go on in another database than the one of its URL, and says why', async () => {
+    const { url } = await server();
+    const admin = adminOf(url);
+    await admin.call('ACL', 'SETUSER', 'chat', 'on', '>password', '~*', '&*', '+@all', '-select');
+    const refused = [`${url}/9999`, `${url.replace('redis://', 'redis://chat:password@')}/3`];
+    for (const address of refused) {
+      const reasons: unknown[] = [];
+      const { redis } = connect([address], {
+        ...silentLogger,
+        warn: (fields) => void reasons.push(Reflect.get(fields, 'err')),
+      });
+      await vi.waitFor(() => expect(reasons).toHaveLength(1), PATIENCE);
+      expect(String(reasons[0])).toMatch(/DB index is out of range|NOPERM.*select/);
+      await expect(redis.commands.set(redis.key('name'), 'value')).rejects.toThrow(Error);
+      await setTimeout(200);
+      expect(redis.status()).toBe('degraded');
+    }
+    expect(await admin.keys('*')).toEqual([]);
+  });
+
+  it('says what the servers answered that are no cluster', async () => {
+    const [one, two] = [await server(), await server()];
+    const reasons: unknown[] = [];
+    connect([one.url, two.url], {
+      ...silentLogger,
+      warn: (fields) => void reasons.push(Reflect.get(fields, 'err')),
+    });
+    await vi.waitFor(() => expect(reasons).toHaveLength(1), PATIENCE);
+    expect(String(reasons[0])).toContain('cluster support disabled');
+  });
+
   it('takes several URLs as the seeds of a cluster, one of them dead, and carries events and limits on it', async () => {
     const { url } = await server(['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']);
     const dead = await server();

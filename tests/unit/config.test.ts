@@ -11,6 +11,8 @@ const problemsOf = (env: Record<string, string>): readonly string[] => {
   return [];
 };
 
+const DISTRIBUTED = { MONGODB_URL: 'mongodb://localhost', AUTH_KEYS_FILE: 'keys' };
+
 describe('loadConfig', () => {
   it('runs embedded on the documented defaults when nothing is set', () => {
     expect(loadConfig({})).toMatchObject({
@@ -43,6 +45,27 @@ describe('loadConfig', () => {
       expect(problemsOf({ MONGODB_URL, AUTH_KEYS_FILE: 'keys' }).join()).toContain('MONGODB_URL must be');
     },
   );
+
+  it.each([
+    'redis://localhost',
+    'redis://localhost:6379/3',
+    'rediss://chat:p%C3%A9%25@one:6379/?family=6',
+    'redis://:secret@one:6379,redis://two:6379',
+  ])('takes a Redis, or the seeds of a cluster (%s)', (REDIS_URL) => {
+    expect(problemsOf({ ...DISTRIBUTED, REDIS_URL })).toEqual([]);
+  });
+
+  it.each([
+    'localhost:6379',
+    'redis://:canary%zz@localhost',
+    'redis://localhost,redis://canary%ff:x@two',
+    'redis://localhost/canary',
+    'redis://localhost/3/canary',
+  ])('refuses what the driver of Redis could not read, and does not show it (%s)', (REDIS_URL) => {
+    const problems = problemsOf({ ...DISTRIBUTED, REDIS_URL });
+    expect(problems).toEqual([expect.stringMatching(/^REDIS_URL must/)]);
+    expect(problems.join()).not.toContain('canary');
+  });
 
   it('names every problem at once, each by its variable', () => {
     const problems = problemsOf({
