@@ -43,8 +43,11 @@ function makers(registry: Registry) {
 export const CLOSE_CODES = [
   '1000',
   '1001',
+  '1002',
   '1005',
   '1006',
+  '1007',
+  '1008',
   '1009',
   '1012',
   '1013',

@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, MessageType } from 'graphql-ws';
-import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
+import { WebSocketServer, type ServerOptions } from 'ws';
 import type { Operations } from '../graphql/operation.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { truncateAddress } from '../lib/address.js';
@@ -14,6 +14,7 @@ import { CLOSE_CODES, type Metrics } from '../lib/metrics.js';
 import type { Overload } from '../lib/overload.js';
 import type { Callers } from './caller.js';
 import { clientMessage } from './client-message.js';
+import { ClosingSocket } from './closing-socket.js';
 import { closeConnection, createConnection, isOpen, isWritable, type Connection } from './connection.js';
 import { createOperationTurns } from './operation-turns.js';
 import type { Places } from './places.js';
@@ -165,7 +166,7 @@ export function createWebSockets(options: {
   const closeCode = (code: number): string => (CLOSE_CODES.includes(String(code)) ? String(code) : 'other');
 
   /** One socket. Listeners would be several functions and a list of them for each, so its events are taken as they come. */
-  class ChatSocket extends WebSocket {
+  class ChatSocket extends ClosingSocket {
     connection: Connection | null = null;
 
     override emit(event: string | symbol, ...args: readonly unknown[]): boolean {
@@ -191,7 +192,7 @@ export function createWebSockets(options: {
           log.debug({ err: first, connection: connection.id }, 'A socket broke');
           return true;
         case 'close':
-          ended(connection, Number(first), String(second));
+          ended(connection, this.codeOfEnd(Number(first)), String(second));
           return super.emit(event, ...args);
         default:
           return super.emit(event, ...args);

@@ -214,18 +214,26 @@ describe('abuse', () => {
       },
       1008,
     ],
-  ])('%s closes that socket with the right code and no other', async (_name, abuse, code) => {
-    const { url, source } = await startServer();
-    const neighbour = openSocket(url);
-    await neighbour.init();
-    neighbour.subscribe('n', COUNT);
-    const socket = openSocket(url);
-    await socket.init();
-    abuse(socket);
-    expect((await socket.closed()).code).toBe(code);
-    source.append();
-    await neighbour.frame('next', 'n');
-  });
+  ])(
+    '%s closes that socket with the right code, which is counted, and no other',
+    async (_name, abuse, code) => {
+      const { url, source, metrics } = await startServer();
+      const neighbour = openSocket(url);
+      await neighbour.init();
+      neighbour.subscribe('n', COUNT);
+      const socket = openSocket(url);
+      await socket.init();
+      abuse(socket);
+      expect((await socket.closed()).code).toBe(code);
+      // Of the sockets that broke a rule of frames ws tells 1006: it does not read their answer.
+      await vi.waitFor(async () => {
+        const counted = await metrics.registry.getSingleMetricAsString('chat_ws_closes_total');
+        expect(counted.match(/\{code="\d+"\} [1-9]/g)).toEqual([`{code="${code}"} 1`]);
+      }, patient);
+      source.append();
+      await neighbour.frame('next', 'n');
+    },
+  );
 
   it('a subscription before the acknowledgement: 4401', async () => {
     const { url } = await startServer();
