@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { LONGEST_ROOM_NAME } from './rooms/room-store.js';
 import { isReadByDriver } from './lib/redis-url.js';
+import { LONGEST_ROOM_NAME } from './rooms/room-store.js';
 
 /** Everything that can be set, checked and with its unit in the name. */
 export interface Config {
