@@ -6,6 +6,10 @@ interface ReadyResult extends ExecutionResult {
   readonly stringify: () => string;
 }
 
+/** What some clients take for the end of a line, as Python's `splitlines` does: neither must end `data`. */
+const LINE_ENDS = /[\u2028\u2029]/g;
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16)}`;
+
 /** `event: next`, `data: ` and the line ends of one server-sent event, in bytes. */
 const EVENT_OVERHEAD = 22;
 
@@ -83,7 +87,9 @@ export function createEventSink() {
   const outlet: Outlet<Sink> = {
     writable: () => !ended && !closing && results.length === 0,
     deliver(_sink, payloads) {
-      results = payloads.map(({ text }): ReadyResult => ({ stringify: () => text }));
+      results = payloads.map(({ text }): ReadyResult => ({
+        stringify: () => text.replace(LINE_ENDS, escaped),
+      }));
       give();
     },
     onceWritable: (_sink, listener) => void writable.push(listener),

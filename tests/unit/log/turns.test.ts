@@ -10,7 +10,11 @@ const INSERT_MS = 40;
 const TURN_MS = 20;
 
 /** The turns of one writer, whose head stands at `number` (null: it is not known), and which knows others by names. */
-function createWriter({ number = 7 as number | null, chance = 0.5, hearsOthers = true } = {}) {
+function createWriter({
+  number = 7,
+  chance = 0.5,
+  hearsOthers = true,
+}: { number?: number | null; chance?: number; hearsOthers?: boolean } = {}) {
   const clock = createFakeClock();
   const state = { number, hearsOthers };
   const turns = createTurns<Note>({

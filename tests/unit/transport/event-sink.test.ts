@@ -48,6 +48,14 @@ describe('a sink whose results are pulled', () => {
     }
   });
 
+  it('has no character in a line that others take for its end', async () => {
+    const { next, deliver } = open();
+    const text = JSON.stringify({ text: 'a\u2028b\u2029c' });
+    deliver(text);
+    const told = String(await next());
+    expect([/[\u2028\u2029]/.test(told), JSON.parse(told)]).toEqual([false, JSON.parse(text)]);
+  });
+
   it('tells its failure behind what it holds, and ends then', async () => {
     const { next, deliver, fail, writable, onEnd } = open();
     const ended = vi.fn();
