@@ -147,8 +147,12 @@ describe('a page', () => {
       },
     });
     const range: LogRange = { take: 'first', count: 5, after: null, before: null };
-    await expect(read(world, range, instance.log)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    expect(instance.errors).toEqual([]);
+    const refused = expect(instance.log.page(LOG_ID, range, patient())).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+    for (let turn = 0; turn < 20; turn += 1) await world.clock.pass(1);
+    await refused;
+    expect([instance.errors, first]).toEqual([[], 6]);
   });
 
   test('comes from memory where the feed has it', async () => {

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect, type Socket } from 'node:net';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { connect, Socket } from 'node:net';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { createConnection, drained } from '../../../src/transport/connection.ts';
 import { createUnread } from '../../../src/transport/unread.ts';
 import { listening } from './kit/listening.ts';
 
@@ -77,4 +79,87 @@ it('leaves so much to all addresses together', async () => {
   const { ask } = await startServer();
   for (const from of ['a', 'b', 'c', 'd']) expect((await ask(from, 8)).served.destroyed).toBe(false);
   expect((await ask('e', 1)).served.destroyed).toBe(true);
+});
+
+describe('a message to a socket', () => {
+  const LONG = 'x'.repeat(5 * MB);
+
+  /** A socket that is full or not as it is told, and with each message when it `fills`. */
+  function openConnection(unread: ReturnType<typeof createUnread>) {
+    const state = { full: false, fills: true };
+    const socket = new Socket();
+    Object.defineProperty(socket, 'writableNeedDrain', { get: () => state.full });
+    Object.defineProperty(socket, 'writableLength', { get: () => (state.full ? 1 : 0) });
+    const ws: { readyState: number; send: () => void } = {
+      readyState: WebSocket.OPEN,
+      send: () => void (state.full = state.fills),
+    };
+    const connection = createConnection({
+      id: 'c',
+      ws: ws as unknown as WebSocket,
+      socket,
+      request: null,
+      address: 'a',
+      openedAt: 0,
+    });
+    return {
+      state,
+      ws,
+      socket,
+      send: () => void unread.send(connection, LONG),
+      drain: () => {
+        state.full = false;
+        socket.emit('drain');
+      },
+      end: () => {
+        ws.readyState = WebSocket.CLOSED;
+        drained(connection);
+      },
+    };
+  }
+
+  it('counts until it was taken: who leaves too much is cut, who takes everything never', () => {
+    const { send, drain, socket } = openConnection(createUnread(HEAP));
+    for (let each = 0; each < 5; each += 1) {
+      send();
+      drain();
+    }
+    send();
+    expect(socket.destroyed).toBe(false);
+    send();
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('that waited for others, and was written when there was room, still waits to be taken', () => {
+    const { send, drain, state, socket } = openConnection(createUnread(HEAP));
+    const wait = () => {
+      state.full = true;
+      send();
+      drain();
+    };
+    for (let each = 0; each < 3; each += 1) {
+      wait();
+      drain();
+    }
+    wait();
+    expect([state.full, socket.destroyed]).toEqual([true, false]);
+    send();
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('that was written in time counts for nothing, nor does one to who is gone', () => {
+    const unread = createUnread(HEAP);
+    const quick = openConnection(unread);
+    quick.state.fills = false;
+    for (let each = 0; each < 5; each += 1) quick.send();
+    expect(quick.socket.destroyed).toBe(false);
+
+    const gone = openConnection(unread);
+    gone.send();
+    gone.end();
+    for (let each = 0; each < 5; each += 1) gone.send();
+    const other = openConnection(unread);
+    other.send();
+    expect([gone.socket.destroyed, other.socket.destroyed]).toEqual([false, false]);
+  });
 });
