@@ -4,6 +4,7 @@ import { copyFile, mkdir, open as openFile, readdir, rename, writeFile } from 'n
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../src/lib/logger.js';
 import { StartError } from '../../src/lib/start-error.js';
@@ -236,6 +237,35 @@ describe('group commit', () => {
     giveUp.abort();
     await expect(given).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(kept).resolves.toMatchObject({ done: 1 });
+  });
+
+  test.each([
+    ['at work', false],
+    ['while it is stopped', true],
+  ])('a thread that ends %s answers all that waits for it, and takes nothing more', async (_, isStopped) => {
+    const dataDir = await newFolder();
+    const made = once(process, 'worker');
+    const sqlite = await open(dataDir);
+    const [thread] = (await made) as [Worker];
+    const patient = new AbortController().signal;
+    // Keeps it from its group.
+    const other = openConnection(join(dataDir, DATABASE_FILE));
+    cleanups.push(() => other.close());
+    other.exec('BEGIN IMMEDIATE');
+    const refused = (id: string) =>
+      expect(sqlite.write({ sql: ENSURE, rows: [[id]] }, patient)).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+      });
+    const sent = refused('sent');
+    await new Promise(setImmediate);
+    const collected = refused('collected');
+    const stopped = isStopped ? sqlite.stop() : null;
+    if (isStopped) await refused('late');
+    await thread.terminate();
+    await Promise.all([sent, collected, stopped]);
+    await refused('later');
+    expect(() => sqlite.ping(soon())).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
+    await sqlite.stop();
   });
 
   test('more than one group holds is written all the same, in order of asking', async () => {
