@@ -66,13 +66,26 @@ const forSubscriber: RedisOptions = {
   autoResubscribe: false,
 };
 
+/**
+ * While a slot moves, ioredis (5.11) sends ASKING ahead of each command and leaves its failure to nobody: a node that was
+ * slow to answer ended the process. The command behind it fails as well, and is heard.
+ */
+function heedAsking(node: Redis): void {
+  const ask = node.asking.bind(node);
+  node.asking = () => {
+    const asked = ask();
+    asked.catch(() => undefined);
+    return asked;
+  };
+}
+
 function open(urls: readonly string[], options: RedisOptions): RedisClient {
   const [first = ''] = urls;
   if (urls.length === 1) return new Redis(first, options);
   const seeds = urls.map((url) => new URL(url));
   const { username, password, protocol } = new URL(first);
   const encrypted = protocol === 'rediss:';
-  return new Cluster(
+  const cluster = new Cluster(
     seeds.map(({ hostname, port }) => ({
       host: hostname.replace(/^\[|\]$/g, ''),
       port: Number(port) || 6379,
@@ -91,6 +104,7 @@ function open(urls: readonly string[], options: RedisOptions): RedisClient {
       enableOfflineQueue: false,
     },
   );
+  return cluster.on('+node', heedAsking);
 }
 
 /** Of a cluster that does not answer ioredis says no more than that; the last node that it asked said why. */

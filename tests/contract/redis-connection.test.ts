@@ -10,6 +10,7 @@ import { createRedisRateLimits } from '../../src/limits/rate-limits.redis.js';
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
 import { connectRedis } from '../../src/redis/connection.js';
 import { startFaultProxy } from '../testkit/faults/proxy.js';
+import { startRedisCluster } from '../testkit/redis-cluster.js';
 import { startRedis } from '../testkit/services/index.js';
 import { messageEvent } from './pubsub.suite.js';
 
@@ -182,6 +183,30 @@ describe('connectRedis', () => {
       expect(numbers).toContain(2);
     }, PATIENCE);
     await vi.waitFor(() => expect(pubsub.mode()).toBe('push'), PATIENCE);
+  });
+
+  it('outlives that the node which takes over a slot does not answer', async () => {
+    const cluster = await startRedisCluster({ masters: 2, key: '{foo}' });
+    opened.push(() => cluster.close());
+    const from = adminOf(cluster.urls.find((url) => url !== cluster.holder.url) ?? '');
+    const to = adminOf(cluster.holder.url);
+    const { redis } = connect(cluster.urls);
+    await connected(redis);
+    const slot = String(await from.cluster('KEYSLOT', redis.key('name')));
+    const [left, right] = [await from.cluster('MYID'), await to.cluster('MYID')];
+    await to.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', left);
+    await from.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', right);
+    await redis.commands.set(redis.key('name'), 'value');
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    opened.push(() => process.off('unhandledRejection', note));
+    await cluster.holder.pause();
+    await expect(redis.commands.set(redis.key('name'), 'value')).rejects.toThrow(Error);
+    await setTimeout(100);
+    await cluster.holder.resume();
+    expect(unhandled).toEqual([]);
+    await vi.waitFor(() => redis.commands.set(redis.key('name'), 'value'), PATIENCE);
   });
 
   it('leaves a master that was made a replica for the one that its address leads to then', async () => {
