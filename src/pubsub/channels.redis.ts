@@ -25,6 +25,16 @@ export function createChannels(deps: { connection: RedisClient; clock: Clock; lo
   /** Every wanted channel, and whom to tell of its acknowledgement; null once told. */
   const wanted = new Map<string, (() => void) | null>();
   let cancelRetry: (() => void) | null = null;
+  let isRefusalTold = false;
+
+  /** What Redis answers is a fault of the set-up, such as a user without rights, and said once. */
+  function noteRefusal(error: unknown, count: number): void {
+    const isAnswer = error instanceof Error && error.name === 'ReplyError';
+    const fields = { err: error, channels: count };
+    if (isAnswer && !isRefusalTold) log.warn(fields, 'Redis refused a subscription');
+    else log.debug(fields, 'Redis refused a subscription');
+    isRefusalTold ||= isAnswer;
+  }
 
   async function subscribe(channels: readonly string[]): Promise<void> {
     for (let from = 0; from < channels.length; from += BATCH) {
@@ -48,12 +58,22 @@ export function createChannels(deps: { connection: RedisClient; clock: Clock; lo
   function ask(channels: readonly string[]): void {
     if (connection.status !== 'ready') return;
     subscribe(channels).catch((error: unknown) => {
-      log.debug({ err: error, channels: channels.length }, 'Redis refused a subscription');
+      noteRefusal(error, channels.length);
       cancelRetry ??= clock.after(RETRY_MS, () => {
         cancelRetry = null;
         ask(unacknowledged());
       });
     });
+  }
+
+  async function restore(): Promise<void> {
+    try {
+      await subscribe([...wanted.keys()]);
+      isRefusalTold = false;
+    } catch (error) {
+      noteRefusal(error, wanted.size);
+      throw error;
+    }
   }
 
   /** What that package calls of a subscriber, beside `on`. */
@@ -77,7 +97,7 @@ export function createChannels(deps: { connection: RedisClient; clock: Clock; lo
     client: new Proxy(connection, {
       get: (target, name): unknown => Reflect.get(name in guarded ? guarded : target, name),
     }),
-    restore: () => subscribe([...wanted.keys()]),
+    restore,
     stop() {
       cancelRetry?.();
       wanted.clear();

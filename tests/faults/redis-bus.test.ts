@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/lib/clock.js';
 import { systemIds } from '../../src/lib/ids.js';
-import { silentLogger } from '../../src/lib/logger.js';
+import { silentLogger, type Logger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
 import { connectRedis } from '../../src/redis/connection.js';
@@ -32,7 +32,7 @@ async function redisServer(args: readonly string[] = []): Promise<RedisServer> {
 }
 
 /** One instance of the chat's bus, with everything that it received in room `room`. */
-function instance(url: string) {
+function instance(url: string, log: Logger = silentLogger) {
   const metrics = createMetrics({ version: 'test' });
   const redis = connectRedis({
     urls: [url],
@@ -41,7 +41,7 @@ function instance(url: string) {
     log: silentLogger,
     metrics,
   });
-  const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
+  const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log, metrics });
   opened.push(
     () => redis.stop(),
     () => pubsub.stop(),
@@ -183,13 +183,16 @@ describe('the bus over a Redis in trouble', () => {
     expect(modes).toEqual(['push', 'polling', 'push']);
   });
 
-  it('polls while Redis refuses its subscriptions, and hears again when it may', async () => {
+  it('polls while Redis refuses its subscriptions, says so once, and hears again when it may', async () => {
     const server = await redisServer();
     const admin = new Redis(server.url);
     opened.push(() => admin.disconnect());
     await admin.call('ACL', 'SETUSER', 'chat', 'on', '>secret', '~*', '+@all', 'resetchannels');
+    const warnings: unknown[] = [];
+    const warn = (fields: object) => void warnings.push(Reflect.get(fields, 'err'));
     const { pubsub, redis, subscription, conversation } = instance(
       server.url.replace('redis://', 'redis://chat:secret@'),
+      { ...silentLogger, warn },
     );
     await vi.waitFor(() => expect(redis.status()).toBe('ok'), PATIENCE);
     pubsub.subscribe('message', 'left', () => undefined).close();
@@ -199,6 +202,10 @@ describe('the bus over a Redis in trouble', () => {
       expect(refused).toContain('fault:health');
     }, PATIENCE);
     expect(pubsub.mode()).toBe('polling');
+    await vi.waitFor(
+      () => expect(warnings.map(String)).toEqual([expect.stringContaining('NOPERM')]),
+      PATIENCE,
+    );
     await admin.call('ACL', 'SETUSER', 'chat', 'allchannels');
     await conversation();
     await subscription.ready;
