@@ -21,6 +21,8 @@ function refuse(error: unknown): never {
 }
 
 async function serve(): Promise<void> {
+  // Told to read its keys while it is loaded, a server reads them later anyhow; unheard, the signal would end it.
+  process.on('SIGHUP', () => undefined);
   const config = loadConfig(process.env);
   const format = config.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json');
   const log = createLogger({ level: config.logLevel, format });

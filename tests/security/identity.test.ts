@@ -7,7 +7,7 @@ import { eventually, useServer } from '../api/world.ts';
 import { foundation, testKeys } from '../testkit/foundation.ts';
 import { ask, request } from '../testkit/graphql-client.ts';
 import { createRoom, createVisitor, MESSAGE_ADDED, readLog, sendMessage } from '../testkit/seed.ts';
-import { startServerChild } from '../testkit/server-child.ts';
+import { spawnServer, startServerChild } from '../testkit/server-child.ts';
 import { openSocket } from '../testkit/bare-socket.ts';
 import { openEvents } from './support/event-stream.ts';
 import { report } from './support/table.ts';
@@ -303,6 +303,33 @@ describe('S9 rotation of the keys', () => {
       () => staying.text(),
       (text) => text.includes('still here'),
     );
+  });
+});
+
+/** A loader that says when the server is about to be loaded, and takes its time. */
+const SLOW_LOADER = `
+  import { writeSync } from 'node:fs';
+  import { setTimeout } from 'node:timers/promises';
+  export async function load(url, context, next) {
+    if (url.endsWith('/app.js')) {
+      writeSync(1, 'loading the server');
+      await setTimeout(2000);
+    }
+    return next(url, context);
+  }`;
+const asModule = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`;
+
+describe('SIGHUP while a server is loaded', () => {
+  it('does not end it', async () => {
+    const ground = await foundation('embedded');
+    onTestFinished(() => ground.dispose());
+    const preload = `import { register } from 'node:module'; register(${JSON.stringify(asModule(SLOW_LOADER))});`;
+    const env = { ...ground.env, NODE_OPTIONS: `--import=${asModule(preload)}` };
+    const server = await spawnServer({ env });
+    onTestFinished(() => void server.stop('SIGINT'));
+    await eventually(server.output, (text) => text.includes('loading the server'));
+    process.kill(server.pid(), 'SIGHUP');
+    await expect(server.ready()).resolves.toBeUndefined();
   });
 });
 
