@@ -44,14 +44,19 @@ export interface Context {
   readonly address: string;
   /** Tells the connection that a fresh token was issued over it: a socket lives as long as that one holds. */
   readonly tokenIssued: (token: TokenTerm) => void;
-  /** Counts what is told of a message. @throws CodedError `OPERATION_TOO_COMPLEX` when that is too much for one answer. */
-  tell(text: string): string;
+  /**
+   * Counts what is told of a message. Rejects with CodedError `OPERATION_TOO_COMPLEX` when that is too much for one
+   * answer: late, as all that stands in a list must fail (see `Room.messages`).
+   */
+  tell(text: string): string | Promise<never>;
+  /** The context of another execution of the same operation: what was told in vain does not count. */
+  again(): Context;
   /** Aborts at the deadline of this operation, which all its store calls share. */
   readonly signal: AbortSignal;
 }
 
 /** What a context is made from. */
-export interface ContextParts extends Omit<Context, 'loaders' | 'requestId' | 'tell'> {
+export interface ContextParts extends Omit<Context, 'loaders' | 'requestId' | 'tell' | 'again'> {
   readonly ids: Pick<Ids, 'uuid'>;
 }
 
@@ -86,10 +91,20 @@ class OperationContext implements Context {
     return (this.#loaders ??= createLoaders(this.services, this.signal));
   }
 
-  tell(text: string): string {
+  tell(text: string): string | Promise<never> {
     this.#told += text.length;
     if (this.#told <= MAX_TEXT) return text;
-    throw new CodedError('OPERATION_TOO_COMPLEX', 'The answer is too long. Ask for smaller pages.');
+    return Promise.reject(
+      new CodedError('OPERATION_TOO_COMPLEX', 'The answer is too long. Ask for smaller pages.'),
+    );
+  }
+
+  again(): Context {
+    const { viewer, services, log, address, tokenIssued, signal } = this;
+    const ids = { uuid: () => this.requestId };
+    const context = new OperationContext({ viewer, services, log, address, tokenIssued, signal, ids });
+    context.#loaders = this.#loaders;
+    return context;
   }
 
   get requestId(): string {

@@ -81,7 +81,7 @@ export function createExecute(schema: GraphQLSchema): Execute {
     try {
       return { data: await data };
     } catch {
-      return byGraphqlJs(prepared, rootValue, context);
+      return byGraphqlJs(prepared, rootValue, context.again());
     }
   }
 
@@ -103,7 +103,7 @@ export function createExecute(schema: GraphQLSchema): Execute {
     try {
       return { data: { [field.key]: await field.complete(value, execution) } };
     } catch {
-      return byGraphqlJs(prepared, { [field.name]: value }, context, schemaAfterwards);
+      return byGraphqlJs(prepared, { [field.name]: value }, context.again(), schemaAfterwards);
     }
   }
 
@@ -120,7 +120,7 @@ export function createExecute(schema: GraphQLSchema): Execute {
       const data = compiled.complete(rootValue, { context, variables: prepared.coerced });
       return isPromise(data) ? settle(data, prepared, rootValue, context) : { data };
     } catch {
-      return byGraphqlJs(prepared, rootValue, context);
+      return byGraphqlJs(prepared, rootValue, context.again());
     }
   };
 }

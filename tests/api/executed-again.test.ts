@@ -89,6 +89,28 @@ describe.each(FOUNDATIONS)('a document executed again, %s', (name) => {
     expect(unknown[0]).toMatchObject({ errors: [{ code: 'UNAUTHENTICATED', path: ['sent'] }] });
   });
 
+  it('answers as it did the first time: long pages, of which one fails or is one too many', async () => {
+    const long = await createRoom(chat.url, visitor);
+    const text = 'x'.repeat(1950);
+    await Promise.all(
+      Array.from({ length: 100 }, () => sendMessage(chat.url, visitor, { roomId: long, text })),
+    );
+    const page = (key: string, fields: string) =>
+      `${key}: room(id: $r) { messages(last: 100) { nodes { ${fields} } } }`;
+    // More than half of what one answer may tell: what was told to nobody does not count.
+    const some = ['a', 'b', 'c'].map((key) => page(key, 'text')).join(' ');
+    const bad = 'messages(first: 0) { totalCount }';
+    const partly = `query ($r: ID!) { ${some} bad: room(id: $r) { ${bad} } }`;
+    for (const answer of await answers(partly, { r: long })) {
+      expect(answer).toMatchObject({ errors: [{ code: 'BAD_USER_INPUT', path: ['bad', 'messages'] }] });
+    }
+    // Some page has one message too many, and in the last one those before it fail late.
+    const last = page('f', `text room { ${bad} }`);
+    const query = `query ($r: ID!) { ${some} ${page('d', 'text')} ${page('e', 'text')} ${last} }`;
+    for (const answer of await answers(query, { r: long })) expect(answer).toHaveProperty('errors.0');
+    expect(chat.output).not.toMatch(/unhandled rejection|told to nobody/);
+  });
+
   it('lives on when the rooms of a list fail, some at once and some late', async () => {
     const empty = await createRoom(chat.url, visitor);
     const bad = 'latestMessage { id text author { displayName } } messages(first: 999) { totalCount }';
