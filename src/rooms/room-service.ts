@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.js';
 import type { Ids } from '../lib/ids.js';
 import { refuse, type Result, succeed } from '../lib/problem.js';
 import { codePoints, nameKey, normalizeText, textProblems } from '../lib/text.js';
+import { callProblem } from '../limits/call-problem.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import type { PresenceService } from '../presence/presence-service.js';
 import type { Viewer } from '../visitors/visitor.js';
@@ -60,6 +61,9 @@ export function createRoomService({
     return found;
   }
 
+  const byId = async (roomId: string, signal: AbortSignal): Promise<RoomRecord | null> =>
+    known.get(roomId) ?? (await byIds([roomId], signal)).get(roomId) ?? null;
+
   /** Tells of a room that is stored, and counts its creator as the first visitor. Repeats do nothing. */
   async function announce({ id, createdAt }: RoomRecord, viewer: Viewer): Promise<void> {
     await presence.roomCreated(id, createdAt);
@@ -94,13 +98,28 @@ export function createRoomService({
       return succeed(room);
     },
 
+    /**
+     * Counts the viewer as a visitor of the room, for one window more. Repeats are fine.
+     *
+     * @param roomId - null for an identifier that is none of a room.
+     */
+    async visit(viewer: Viewer, roomId: string | null, signal: AbortSignal): Promise<Result<RoomRecord>> {
+      const tooMany = await callProblem(limits, viewer.id);
+      if (tooMany !== null) return refuse(tooMany);
+      const room = roomId === null ? null : await byId(roomId, signal);
+      if (room === null) {
+        return refuse({ code: 'ROOM_NOT_FOUND', message: 'There is no such room.', field: 'roomId' });
+      }
+      await visitors.ensure(viewer, signal);
+      await presence.visit(room.id, viewer.id);
+      return succeed(room);
+    },
+
     /** Rooms by id; unknown ones are left out. */
     byIds,
     /** A room that this instance has read before, without asking the store. */
     cached: (roomId: string): RoomRecord | undefined => known.get(roomId),
-    async byId(roomId: string, signal: AbortSignal): Promise<RoomRecord | null> {
-      return known.get(roomId) ?? (await byIds([roomId], signal)).get(roomId) ?? null;
-    },
+    byId,
     /** The room of this name, compared as `create` compares it. */
     async byName(name: string, signal: AbortSignal): Promise<RoomRecord | null> {
       const normalized = normalizeText(name);
