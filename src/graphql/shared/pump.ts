@@ -19,17 +19,19 @@ export interface Pump {
  * @param nextTurn - runs a callback in the next turn of the event loop (`setImmediate`).
  */
 export function createPump(nextTurn: (callback: () => void) => void): Pump {
-  let line = new Set<Worker>();
+  const line = new Set<Worker>();
   let scheduled = false;
 
   function turn(): void {
     scheduled = false;
-    const now = line;
-    line = new Set();
     let budget = MAX_MEMBERS_PER_TURN;
-    for (const worker of now) {
-      if (budget > 0) budget -= worker.work(budget);
-      else line.add(worker);
+    let left = line.size;
+    for (const worker of line) {
+      if (budget <= 0 || left === 0) break;
+      left -= 1;
+      // Before it works: who adds itself again stands behind those who have not worked yet.
+      line.delete(worker);
+      budget -= worker.work(budget);
     }
     schedule();
   }
