@@ -71,15 +71,30 @@ function variablesOfCost(document: DocumentNode): readonly string[] {
   return [...names].sort();
 }
 
+/** A `Refusal` of documents. */
+interface CostRefusal {
+  readonly errors: readonly GraphQLError[];
+  /** Left out when an argument is wrong. */
+  readonly rule?: 'cost';
+}
+
+const tooComplex = (message: string): CostRefusal => ({
+  errors: [codedGraphQLError('OPERATION_TOO_COMPLEX', message)],
+  rule: 'cost',
+});
+
 /**
  * Counts what an operation may cost after its variables are known, and remembers the answers for one document.
- * The returned function gives an error when it costs too much, else null.
+ * The returned function refuses what costs too much, or cannot be counted since an argument is wrong; else it gives null.
  */
 export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
   const names = variablesOfCost(document);
-  const known = new LRUCache<string, { error: GraphQLError | null }>({ max: MAX_REMEMBERED_COSTS });
+  const known = new LRUCache<string, { refusal: CostRefusal | null }>({ max: MAX_REMEMBERED_COSTS });
 
-  function check(operationName: string | undefined, variables: Readonly<Record<string, unknown>>) {
+  function check(
+    operationName: string | undefined,
+    variables: Readonly<Record<string, unknown>>,
+  ): CostRefusal | null {
     try {
       const cost = getComplexity({
         schema,
@@ -89,15 +104,14 @@ export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
         estimators: [introspection(schema), bySize],
       });
       if (cost <= MAX_COST) return null;
-      return codedGraphQLError(
-        'OPERATION_TOO_COMPLEX',
+      return tooComplex(
         'The operation may return too much. Ask for smaller pages, or for less of each item.',
       );
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
       return error.nodes === undefined
-        ? codedGraphQLError('OPERATION_TOO_COMPLEX', 'The operation selects too many fields.')
-        : withCode(error, 'BAD_USER_INPUT');
+        ? tooComplex('The operation selects too many fields.')
+        : { errors: [withCode(error, 'BAD_USER_INPUT')] };
     }
   }
 
@@ -107,9 +121,11 @@ export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
     const key =
       names.length === 0 ? (operationName ?? '') : JSON.stringify([operationName, ...names.map(given)]);
     const remembered = known.get(key);
-    if (remembered !== undefined) return remembered.error;
-    const error = check(operationName, variables);
-    if (key.length <= MAX_KEY_LENGTH) known.set(key, { error });
-    return error;
+    if (remembered !== undefined) return remembered.refusal;
+    const refusal = check(operationName, variables);
+    // Whether an argument is wrong depends on more variables than the cost does.
+    const isCounted = refusal === null || refusal.rule !== undefined;
+    if (isCounted && key.length <= MAX_KEY_LENGTH) known.set(key, { refusal });
+    return refusal;
   };
 }

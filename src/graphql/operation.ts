@@ -94,8 +94,8 @@ export function createOperations(options: OperationsOptions) {
       const suggestions = options.profile === 'public';
       return { errors: values.errors.map((error) => withCode(error, 'BAD_USER_INPUT', { suggestions })) };
     }
-    const excess = checked.cost(operation.name?.value, variables);
-    if (excess !== null) return { errors: [excess], rule: 'cost' };
+    const refusal = checked.cost(operation.name?.value, variables);
+    if (refusal !== null) return refusal;
     return { kind: operation.operation, checked, operation, variables, coerced: values.coerced };
   }
 
