@@ -14,11 +14,11 @@ function world() {
   return {
     pump,
     asked: () => asked,
-    worker(name: string, pieces: number): Worker {
+    worker(name: string, pieces: number, atOnce = pieces): Worker {
       let left = pieces;
       const worker: Worker = {
         work(budget) {
-          const count = Math.min(budget, left);
+          const count = Math.min(budget, left, atOnce);
           left -= count;
           done.push(`${name} ${count}`);
           if (left > 0) pump.add(worker);
@@ -42,6 +42,9 @@ it('a turn does 250 pieces of work in all, and who had none of them comes first 
   expect(turn()).toEqual(['a 250']);
   expect(turn()).toEqual(['b 40', 'c 1', 'a 50']);
   expect(turn()).toEqual([]);
+  for (const each of [worker('d', 250), worker('e', 1)]) pump.add(each);
+  expect(turn()).toEqual(['d 250']);
+  expect(turn()).toEqual(['e 1']);
 });
 
 it('who has work for ever keeps nobody waiting for more than a turn', () => {
@@ -68,4 +71,13 @@ it('a turn is asked for while there is work, once however many have some', () =>
   pump.add(worker('c', 1));
   expect(asked()).toBe(3);
   expect(turn()).toEqual(['c 1']);
+});
+
+it('who has more to do later does it in another turn, however little there is to do in this one', () => {
+  const { pump, worker, turn } = world();
+  pump.add(worker('a', 3, 1));
+  pump.add(worker('b', 2, 1));
+  expect(turn()).toEqual(['a 1', 'b 1']);
+  expect(turn()).toEqual(['a 1', 'b 1']);
+  expect(turn()).toEqual(['a 1']);
 });
