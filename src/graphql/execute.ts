@@ -91,19 +91,20 @@ export function createExecute(schema: GraphQLSchema): Execute {
     context: Context,
   ): Promise<ExecutionResult> {
     const execution = { context, variables: prepared.coerced };
+    const completeAgain = (outcome: () => unknown) =>
+      byGraphqlJs(prepared, { [field.name]: outcome }, context.again(), schemaAfterwards);
     let value: unknown;
     try {
       value = await field.resolve({}, execution);
     } catch (error) {
-      const failed = () => {
+      return completeAgain(() => {
         throw error;
-      };
-      return byGraphqlJs(prepared, { [field.name]: failed }, context, schemaAfterwards);
+      });
     }
     try {
       return { data: { [field.key]: await field.complete(value, execution) } };
     } catch {
-      return byGraphqlJs(prepared, { [field.name]: value }, context.again(), schemaAfterwards);
+      return completeAgain(() => value);
     }
   }
 

@@ -284,6 +284,60 @@ describe('execute', () => {
   }, 120_000);
 });
 
+describe('execute, of what is compiled', () => {
+  const words = buildSchema(/* GraphQL */ `
+    type Query {
+      word: Word
+    }
+    type Mutation {
+      change: Int
+    }
+    type Word {
+      length: Int
+      next: Word
+    }
+  `);
+
+  async function answers(text: string, rootValue: Readonly<Record<string, unknown>> = {}) {
+    const prepared = prepare(words, text)!;
+    const execute = createExecute(words);
+    const { document } = prepared.checked;
+    const expected = await executeByGraphqlJs({ schema: words, document, rootValue, contextValue: CONTEXT });
+    for (let execution = 0; execution < 3; execution += 1) {
+      expect(seen(await execute(prepared, rootValue, CONTEXT))).toEqual(seen(expected));
+    }
+    return expected.data;
+  }
+
+  it('reads each value once where nothing fails', async () => {
+    let reads = 0;
+    const word = {
+      get length() {
+        reads += 1;
+        return 4;
+      },
+      next: Promise.resolve({ length: 5 }),
+    };
+    expect(await answers('{ word { length next { length } } }', { word })).toEqual({
+      word: { length: 4, next: { length: 5 } },
+    });
+    expect(reads).toBe(4);
+  });
+
+  it('reads no fields of what is no object', async () => {
+    expect(await answers('{ word { length } }', { word: 'four' })).toEqual({ word: { length: null } });
+  });
+
+  it('takes a function that a mutation gives for its result, and calls it no more than graphql-js does', async () => {
+    let called = 0;
+    Object.assign(words.getMutationType()!.getFields()['change']!, {
+      resolve: () => () => (called += 1),
+    });
+    expect(await answers('mutation { change }')).toEqual({ change: null });
+    expect(called).toBe(0);
+  });
+});
+
 describe('compile', () => {
   const schema = buildChatSchema();
   const text = ['client/kit', 'client/src']
