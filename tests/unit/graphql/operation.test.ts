@@ -153,6 +153,12 @@ describe('prepare', () => {
     expect(message(createWorld({ profile: 'hardened' }))).toBe('Cannot query field "helo" on type "Query".');
   });
 
+  it('says where in the document something is wrong', () => {
+    const places = (query: string) => refusal(world, { query }).map(({ locations }) => locations);
+    expect(places('{ hello\n  nope }')).toEqual([[{ line: 2, column: 3 }]]);
+    expect(places('{ hello')).toEqual([[{ line: 1, column: 8 }]]);
+  });
+
   it('tells of a long value its ends, however often something is wrong with it', () => {
     const endless = 'Did you mean '.repeat(200);
     const v = { numbre: 1, ...Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, endless])) };
@@ -163,6 +169,7 @@ describe('prepare', () => {
       expect(messages[0]).toMatch(
         /^Variable "\$v" got invalid value \{ numbre: 1, k0: "Did you mean Did .* … /,
       );
+      expect(messages[1]).toMatch(/Field "k\d+" is not defined by type "Given"\.$/);
       const last = 'Field "numbre" is not defined by type "Given".';
       expect(messages[0]?.endsWith(profile === 'public' ? `${last} Did you mean "number"?` : last)).toBe(
         true,

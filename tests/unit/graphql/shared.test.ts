@@ -149,6 +149,26 @@ describe('shared execution', () => {
     ]);
   });
 
+  it('keeps apart who follows another thing, and knows the same variables in any order', async () => {
+    const world = createWorld();
+    const query =
+      'subscription($after: String, $room: ID, $t: String) { counted(after: $after, room: $room) { echo(text: $t) } }';
+    await join(world, createListSink(), { query, variables: { room: 'a', t: 'x' } });
+    await join(world, createListSink(), { query, variables: { room: 'b', t: 'x' } });
+    expect(world.source.state.opened).toBe(2);
+    await join(world, createListSink(), { query, variables: { t: 'x', after: '0', room: 'b' } });
+    await join(world, createListSink(), { query, variables: { t: 'x', room: 'a' } });
+    expect(world.source.state.opened).toBe(2);
+  });
+
+  it('starts where a document says so itself', async () => {
+    const world = createWorld();
+    world.source.append(3);
+    const sink = createListSink();
+    await join(world, sink, { query: 'subscription { counted(after: "1") { number } }' });
+    await vi.waitFor(() => expect(sink.numbers()).toEqual([2, 3]), patient);
+  });
+
   it('counts a start variable that is used elsewhere too among those that differ', async () => {
     const world = createWorld();
     const query = 'subscription($after: String) { counted(after: $after) { number echo(text: $after) } }';
@@ -320,6 +340,16 @@ describe('a subscriber', () => {
     two.leave();
     expect(world.calls.leaves).toEqual(['ann', 'bob']);
     expect(world.source.state.closed).toBe(1);
+  });
+
+  it('that comes after the last one left is sent what follows', async () => {
+    const world = createWorld();
+    (await join(world, createListSink())).leave();
+    const sink = createListSink();
+    await join(world, sink);
+    expect(world.source.state.opened).toBe(2);
+    world.source.append();
+    await vi.waitFor(() => expect(sink.numbers()).toEqual([1]), patient);
   });
 
   it('gets nothing after it left, also in the middle of a flush', async () => {
