@@ -61,8 +61,7 @@ function variablesOfCost(document: DocumentNode): readonly string[] {
   const names = new Set<string>();
   visit(document, {
     Argument: (argument, _key, _parent, _path, ancestors) => {
-      const parent = ancestors.at(-1);
-      const holder = Array.isArray(parent) ? ancestors.at(-2) : parent;
+      const holder = ancestors.at(-1);
       const ofDirective = holder !== undefined && 'kind' in holder && holder.kind === Kind.DIRECTIVE;
       if (!ofDirective && !SIZE_ARGUMENTS.has(argument.name.value)) return;
       visit(argument, { Variable: (variable) => void names.add(variable.name.value) });

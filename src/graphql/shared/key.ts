@@ -32,7 +32,7 @@ export function sharingOf(
         if (typeInfo.getFieldDef()?.extensions['viewerDependent'] === true) shareable = false;
       },
       Argument: (argument) => {
-        if (argument.value.kind !== Kind.VARIABLE || typeInfo.getDirective()) return undefined;
+        if (argument.value.kind !== Kind.VARIABLE) return undefined;
         const isRoot =
           typeInfo.getParentType() === schema.getSubscriptionType() &&
           typeInfo.getFieldDef()?.name === fieldName;

@@ -82,25 +82,32 @@ describe.each([
   ['at once', false],
   ['late', true],
 ])('a read that fails %s', (_name, late) => {
-  it('because the store does not answer is tried again ever more rarely, and from the start after an answer', async () => {
-    const { clock, state, told, append } = world({ late });
-    state.failure = unavailable();
-    await clock.pass(16_300);
-    expect([...state.failedAt]).toEqual(TRIES);
-    state.failure = null;
-    append(2);
-    await clock.pass(5000);
-    expect(told).toEqual(['2 results']);
-    state.failure = unavailable();
-    state.failedAt.clear();
-    const since = clock.monotonic();
-    append(1);
-    await clock.pass(16_300);
-    expect([...state.failedAt].map((at) => at - since)).toEqual(TRIES);
-    state.failure = null;
-    await clock.pass(5000);
-    expect(told).toEqual(['2 results', '1 results']);
-  });
+  it.each([
+    ['2 results', 2],
+    ['nothing', 0],
+  ])(
+    'because the store does not answer is tried again ever more rarely, and from the start after an answer of %s',
+    async (answer, count) => {
+      const { clock, state, told, append } = world({ late });
+      state.failure = unavailable();
+      await clock.pass(16_300);
+      expect([...state.failedAt]).toEqual(TRIES);
+      state.failure = null;
+      append(count);
+      await clock.pass(5000);
+      const before = count > 0 ? [answer] : [];
+      expect(told).toEqual(before);
+      state.failure = unavailable();
+      state.failedAt.clear();
+      const since = clock.monotonic();
+      append(1);
+      await clock.pass(16_300);
+      expect([...state.failedAt].map((at) => at - since)).toEqual(TRIES);
+      state.failure = null;
+      await clock.pass(5000);
+      expect(told).toEqual([...before, '1 results']);
+    },
+  );
 
   it.each([
     new CodedError('CURSOR_EXPIRED', 'Gone.'),

@@ -414,6 +414,18 @@ describe('a subscriber', () => {
     expect(slow.events()[1]?.skippedCount).toBe(40);
   });
 
+  it('that reads along skips nothing, however much comes at once', async () => {
+    const world = createWorld({ maxReplayed: 10 });
+    const sink = createListSink();
+    await join(world, sink);
+    await caughtUp(world);
+    for (const head of [50, 100]) {
+      world.source.append(50);
+      await vi.waitFor(() => expect(sink.numbers().at(-1)).toBe(head), patient);
+    }
+    expect(sink.numbers()).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+  });
+
   it('stays when the store does not answer, and goes on when it does', async () => {
     const world = createWorld();
     const sink = createListSink();
