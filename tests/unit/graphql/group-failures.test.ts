@@ -37,6 +37,7 @@ function world({ late = false, result = (): ExecutionResult => ({ data: {} }) } 
           event: number,
           position: number,
         }));
+        state.whileReading();
         return late ? Promise.resolve(deliveries) : deliveries;
       },
       onAdvance(listener) {
@@ -128,12 +129,26 @@ describe.each([
   });
 });
 
-it('who left while a read was under way is told nothing', async () => {
-  const { clock, state, told, group, member } = world({ late: true });
-  state.failure = new Error('broken');
-  state.whileReading = () => group.leave(member);
-  await clock.pass(10_000);
-  expect(told).toEqual([]);
+it.each([new Error('broken'), null])(
+  'who left while a read was under way is told nothing (%s)',
+  async (failure) => {
+    const { clock, state, told, group, member, append } = world({ late: true });
+    append(1);
+    state.failure = failure;
+    state.whileReading = () => group.leave(member);
+    await clock.pass(10_000);
+    expect(told).toEqual([]);
+  },
+);
+
+it('what comes while a read is under way that finds nothing is not missed', async () => {
+  const { clock, state, told, append } = world({ late: true });
+  state.whileReading = () => {
+    state.whileReading = () => undefined;
+    void Promise.resolve().then(() => append(1));
+  };
+  await clock.pass(1000);
+  expect(told).toEqual(['1 results']);
 });
 
 it('a result that the store is too slow for is made again ever more rarely, and no more once the group is closed', async () => {
