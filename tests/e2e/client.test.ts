@@ -83,6 +83,7 @@ describe('the web client', () => {
 
   it.each([
     { width: 400, height: 400 },
+    { width: 320, height: 640 },
     { width: 360, height: 640 },
     { width: 800, height: 400 },
   ])(
