@@ -69,4 +69,34 @@ describe('reading a room', () => {
     await page.clock.runFor(60_000);
     await expect.poll(days, SOON).toEqual(['Yesterday']);
   });
+
+  it('tells times and days by the clock of where the machine has gone', async () => {
+    const roomId = await createRoom(stage.server.url(), visitor, 'Travelling');
+    await fill(roomId, 1, 1);
+    const { page, log, ...window } = await openChat(stage.browser, stage.server.url());
+    const devtools = await page.context().newCDPSession(page);
+    const times = () => log.getByRole('time').allTextContents();
+    /** What they are there. */
+    const timesIn = (timeZone: string) =>
+      log.getByRole('time').evaluateAll((shown, zone) => {
+        const style = { hour: '2-digit', minute: '2-digit', timeZone: zone } as const;
+        const sent = shown.map((each) => new Date(each.getAttribute('datetime') ?? ''));
+        return sent.map((date) => date.toLocaleTimeString('en-US', style));
+      }, timeZone);
+    const [from, to] = ['Pacific/Kiritimati', 'Pacific/Midway'];
+    await devtools.send('Emulation.setTimezoneOverride', { timezoneId: from });
+    await page.clock.install();
+    await page.reload();
+    await window.openRoom('Travelling');
+    await window.message('message 1').waitFor();
+    await expect.poll(times, SOON).toEqual(await timesIn(from));
+    await devtools.send('Emulation.setTimezoneOverride', { timezoneId: '' });
+    await devtools.send('Emulation.setTimezoneOverride', { timezoneId: to });
+    await page.clock.runFor(60_000);
+    await expect.poll(times, SOON).toEqual(await timesIn(to));
+    await fill(roomId, 2, 2);
+    await window.message('message 2').waitFor();
+    await expect.poll(times, SOON).toEqual(await timesIn(to));
+    expect(window.trouble).toEqual([]);
+  });
 });

@@ -1,15 +1,15 @@
-import { useTexts, useTimesLocale } from '../ui/language.js';
+import { useTexts, useTimes } from '../ui/language.js';
 import { useToday } from '../ui/use-today.js';
 import { day, daysAgo } from './times.js';
 
 /** Says on which day the messages below it were sent. */
 export function DaySeparator({ date }: { date: Date }) {
   const texts = useTexts();
-  const locale = useTimesLocale();
+  const times = useTimes();
   const ago = daysAgo(date, new Date(useToday()));
   return (
     <h2 className="day">
-      <span>{ago === 0 ? texts.today : ago === 1 ? texts.yesterday : day(locale, date)}</span>
+      <span>{ago === 0 ? texts.today : ago === 1 ? texts.yesterday : day(times, date)}</span>
     </h2>
   );
 }

@@ -1,6 +1,6 @@
 import { memo } from 'react';
 import { Avatar } from '../ui/Avatar.js';
-import { useTexts, useTimesLocale } from '../ui/language.js';
+import { useTexts, useTimes } from '../ui/language.js';
 import { Name } from '../ui/Name.js';
 import { shortTag } from '../ui/tint.js';
 import { MessageText } from './MessageText.js';
@@ -31,7 +31,7 @@ export const Message = memo(function Message({
   quiet: boolean;
 }) {
   const texts = useTexts();
-  const locale = useTimesLocale();
+  const times = useTimes();
   const date = new Date(time);
   return (
     <article
@@ -45,8 +45,8 @@ export const Message = memo(function Message({
         <span className="message-tag" aria-hidden="true">
           {shortTag(authorId)}
         </span>
-        <time dateTime={date.toISOString()} title={fullTime(locale, date)}>
-          {timeOfDay(locale, date)}
+        <time dateTime={date.toISOString()} title={fullTime(times, date)}>
+          {timeOfDay(times, date)}
         </time>
       </header>
       {text === '' ? <p className="message-removed">{texts.removed}</p> : <MessageText text={text} />}

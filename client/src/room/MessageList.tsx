@@ -3,7 +3,7 @@ import { Virtualizer } from 'virtua';
 import { notYetListed, type FollowedRoom } from '../../kit/index.js';
 import { useViewerQuery } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
-import { useTexts } from '../ui/language.js';
+import { useTexts, useTimes } from '../ui/language.js';
 import { usePageVisible } from '../ui/use-page-visible.js';
 import { useReadable } from '../ui/use-readable.js';
 import { JumpToNewest } from './JumpToNewest.js';
@@ -23,6 +23,7 @@ const HELD_MESSAGES = 500;
 /** The messages of a room, and one's own that are still on their way. Follows the newest until scrolled up. */
 export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: string }) {
   const texts = useTexts();
+  const { zone } = useTimes();
   const { outbox, unread } = useChat();
   const state = useReadable(room.state);
   const entries = useReadable(outbox.entries);
@@ -112,6 +113,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
                 timeBefore: timeBefore(index),
                 names,
                 viewer,
+                zone,
                 edge: index === 0 ? edge : null,
                 unreadBegins: item.number !== null && item.number === firstUnread,
                 quiet: item.number !== null && item.number <= quietUpTo,

@@ -1,5 +1,5 @@
 import { useChat } from '../session/chat-context.js';
-import { useTexts, useTimesLocale } from '../ui/language.js';
+import { useTexts, useTimes } from '../ui/language.js';
 import { useReadable } from '../ui/use-readable.js';
 import { exactTime } from './times.js';
 
@@ -7,11 +7,11 @@ import { exactTime } from './times.js';
 export function SendingPause({ roomId }: { roomId: string }) {
   const { outbox } = useChat();
   const texts = useTexts();
-  const locale = useTimesLocale();
+  const times = useTimes();
   const until = useReadable(outbox.pauses).get(roomId);
   return until === undefined ? null : (
     <p className="notice" role="alert">
-      {texts.paused(exactTime(locale, new Date(until)))}
+      {texts.paused(exactTime(times, new Date(until)))}
     </p>
   );
 }

@@ -9,6 +9,8 @@ interface Surroundings {
   readonly timeBefore: string | number | null;
   readonly names: RoomState['names'];
   readonly viewer: Viewer | null;
+  /** In which its day begins. */
+  readonly zone: string;
   readonly edge: string | null;
   readonly unreadBegins: boolean;
   readonly quiet: boolean;
@@ -23,7 +25,7 @@ export function createLineElements() {
   return (item: Item, around: Surroundings): ReactElement => {
     const known = made.get(item);
     if (known !== undefined && same(known.around, around)) return known.element;
-    const { timeBefore, names, viewer, ...props } = around;
+    const { timeBefore, names, viewer, zone: _zone, ...props } = around;
     const line = lineOf(item, timeBefore, names, viewer);
     const element = <MessageLine key={line.anchor} {...props} {...line} />;
     made.set(item, { around, element });
@@ -35,6 +37,7 @@ const same = (a: Surroundings, b: Surroundings): boolean =>
   a.timeBefore === b.timeBefore &&
   a.names === b.names &&
   a.viewer === b.viewer &&
+  a.zone === b.zone &&
   a.edge === b.edge &&
   a.unreadBegins === b.unreadBegins &&
   a.quiet === b.quiet;

@@ -1,14 +1,16 @@
+import type { Times } from '../ui/language.js';
+
 /** The time of day, for beside a message. */
-export const timeOfDay = (locale: string, date: Date): string => formatter(locale, 'time').format(date);
+export const timeOfDay = (times: Times, date: Date): string => formatter(times, 'time').format(date);
 
 /** The time of day to the second. */
-export const exactTime = (locale: string, date: Date): string => formatter(locale, 'exact').format(date);
+export const exactTime = (times: Times, date: Date): string => formatter(times, 'exact').format(date);
 
 /** Date and time in full, for a title. */
-export const fullTime = (locale: string, date: Date): string => formatter(locale, 'full').format(date);
+export const fullTime = (times: Times, date: Date): string => formatter(times, 'full').format(date);
 
 /** The day, for between messages. */
-export const day = (locale: string, date: Date): string => formatter(locale, 'day').format(date);
+export const day = (times: Times, date: Date): string => formatter(times, 'day').format(date);
 
 /** Whole days between the local day of `date` and that of `now`. */
 export function daysAgo(date: Date, now: Date): number {
@@ -27,11 +29,11 @@ const STYLES = {
   day: { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' },
 } as const satisfies Record<string, Intl.DateTimeFormatOptions>;
 
-/** Making a formatter takes longer than a message may. */
+/** Making a formatter takes longer than a message may. Each keeps the zone in which it was made. */
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
-function formatter(locale: string, style: keyof typeof STYLES): Intl.DateTimeFormat {
-  const key = `${locale} ${style}`;
+function formatter({ locale, zone }: Times, style: keyof typeof STYLES): Intl.DateTimeFormat {
+  const key = `${locale} ${style} ${zone}`;
   const made = formatters.get(key) ?? new Intl.DateTimeFormat(locale, STYLES[style]);
   formatters.set(key, made);
   return made;

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-/** A timer does not run while the machine sleeps: so soon after it has woken, in milliseconds, the day is right again. */
+/** A timer does not run while the machine sleeps: so soon after it has woken, in milliseconds, day and zone are right. */
 const LOOK_AGAIN_MS = 60_000;
 
 function watch(listener: () => void): () => void {
@@ -19,6 +19,10 @@ function watch(listener: () => void): () => void {
   wind();
   return () => clearTimeout(timer);
 }
+
+/** The time zone here: machines travel. */
+export const useTimeZone = (): string =>
+  useSyncExternalStore(watch, () => new Intl.DateTimeFormat().resolvedOptions().timeZone);
 
 /** When today began here, in milliseconds since the Unix epoch. */
 export const useToday = (): number => useSyncExternalStore(watch, () => new Date().setHours(0, 0, 0, 0));

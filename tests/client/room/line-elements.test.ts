@@ -8,6 +8,7 @@ import { message } from './message.js';
 const AROUND = {
   names: new Map<string, string>(),
   viewer: null,
+  zone: 'UTC',
   edge: null,
   unreadBegins: false,
   quiet: false,
@@ -26,6 +27,7 @@ it('gives a line the same element until something that it shows changes', () => 
   const before = elementOf(item, { ...AROUND, timeBefore: null });
   expect(elementOf(item, { ...AROUND, timeBefore: null })).toBe(before);
   expect(elementOf(item, { ...AROUND, timeBefore: null, quiet: true })).not.toBe(before);
+  expect(elementOf(item, { ...AROUND, timeBefore: null, zone: 'Asia/Seoul' })).not.toBe(before);
 });
 
 /** The oldest of many lines made one after the other, weakly; and the newest. */
