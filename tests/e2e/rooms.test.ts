@@ -184,4 +184,28 @@ describe('the list of rooms', () => {
     await expect.poll(async () => (await other.roomNames()).length, SOON).toBe(all);
     expect(other.trouble).toEqual([]);
   });
+
+  it('says when it cannot be followed, and not that there is no room', async () => {
+    await createRoom(stage.server.url(), visitor, 'There all the same');
+    const { page } = await stage.browser.openWindow(`${stage.server.url()}/livez`);
+    let refusing = true;
+    // As a server of another version may refuse it.
+    const refusal = { message: 'No.', extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } };
+    await page.routeWebSocket(/graphql$/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((frame) => {
+        const { id } = JSON.parse(String(frame)) as { id?: string };
+        if (!refusing || !String(frame).includes('query RoomList')) server.send(frame);
+        else socket.send(JSON.stringify({ id, type: 'error', payload: [refusal] }));
+      });
+    });
+    await page.goto(`${stage.server.url()}/client`);
+    const nav = page.getByRole('navigation', { name: 'Rooms' });
+    await nav.getByText('This list cannot be followed any more.').waitFor();
+    expect(await nav.getByText('No rooms yet.').count()).toBe(0);
+    refusing = false;
+    await nav.getByRole('button', { name: 'Reload' }).click();
+    await nav.getByRole('link', { name: 'There all the same' }).waitFor();
+    expect(await nav.getByRole('button', { name: 'Reload' }).count()).toBe(0);
+  });
 });

@@ -10,13 +10,15 @@ interface Look {
   readonly searching: boolean;
   /** Whether more may come by itself. */
   readonly loading: boolean;
+  /** Whether nothing new will come. */
+  readonly failed: boolean;
   /** Whether there are rooms below those that are held. */
   readonly more: boolean;
 }
 
 const toSearch = passFocusTo(() => document.querySelector<HTMLElement>('input[type=search]'));
 
-/** Stands below the rooms: why there is none, or how far down the list was searched. */
+/** Stands below the rooms: why there is none, how far down the list was searched, or that it is not fresh. */
 export function ListEnd({ onMore, ...look }: Look & { onMore: () => void }) {
   const texts = useTexts();
   const words = wordsFor(look, texts);
@@ -28,11 +30,17 @@ export function ListEnd({ onMore, ...look }: Look & { onMore: () => void }) {
           {texts.searchFurther}
         </button>
       )}
+      {look.failed && (
+        <button type="button" className="button-small" onClick={() => window.location.reload()}>
+          {texts.reload}
+        </button>
+      )}
     </div>
   );
 }
 
-function wordsFor({ shown, held, searching, loading, more }: Look, texts: Texts): string | null {
+function wordsFor({ shown, held, searching, loading, failed, more }: Look, texts: Texts): string | null {
+  if (failed) return texts.listFailed;
   if (shown === 0 && loading) return texts.loading;
   if (searching && more) return shown === 0 ? texts.notInFirst(held) : texts.searchedFirst(held);
   if (shown > 0) return null;

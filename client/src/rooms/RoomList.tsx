@@ -89,6 +89,7 @@ export function RoomList() {
         held={rooms.length}
         searching={wanted !== ''}
         loading={asking || phase === 'loading'}
+        failed={phase === 'failed' || phase === 'ended'}
         more={more}
         onMore={wantMore}
       />

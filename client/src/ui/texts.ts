@@ -7,6 +7,7 @@ const en = {
   searchRooms: 'Search rooms',
   noRoomsYet: 'No rooms yet. Create the first one.',
   noRoomsFound: 'No room has this name.',
+  listFailed: 'This list cannot be followed any more.',
   searchedFirst: plural('en', { other: 'Searched in the first # rooms.' }),
   notInFirst: plural('en', { other: 'No room is called this, and none of the first # has it in its name.' }),
   searchFurther: 'Search further',
@@ -84,6 +85,7 @@ const ko: Texts = {
   searchRooms: '방 찾기',
   noRoomsYet: '아직 방이 없습니다. 첫 방을 만들어 보세요.',
   noRoomsFound: '이런 이름의 방이 없습니다.',
+  listFailed: '방 목록을 더 이상 따라갈 수 없습니다.',
   searchedFirst: plural('ko', { other: '위에서부터 방 #개에서 찾았습니다.' }),
   notInFirst: plural('ko', {
     other: '이 이름의 방이 없고, 위에서부터 방 #개에도 이 말이 든 이름이 없습니다.',
