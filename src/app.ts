@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { getHeapStatistics } from 'node:v8';
 import type { Config } from './config.js';
 import { type Base, openFoundation } from './foundation.js';
 import { createOperations } from './graphql/operation.js';
@@ -138,6 +139,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
       metrics,
       tracing,
       nextTurn: setImmediate,
+      heapBytes: getHeapStatistics().heap_size_limit,
     });
     services.visitors.onRenamed((visitorId) => operations.forget(showsName(visitorId)));
     const health = createHealth({ ...foundation, clock, log });

@@ -31,8 +31,11 @@ const MAX_DIRECTIVES = 9;
 /** So many problems of one document are told; a client with more mends these first. */
 const MAX_ERRORS = 10;
 const MAX_REMEMBERED_DOCUMENTS = 1000;
-/** Documents are remembered up to this many characters in all. */
-const MAX_REMEMBERED_CHARACTERS = 2_000_000;
+/** This part of the heap may be taken by documents that are remembered. */
+const REMEMBERED = 1 / 16;
+/** What is kept of a token, in bytes: it, its node, and what is made of that. */
+const TOKEN_BYTES = 768;
+const CHARACTER_BYTES = 2;
 
 /** All that depends on the text of a document alone; made once per text. */
 export interface CheckedDocument {
@@ -50,6 +53,14 @@ export interface Refusal {
   readonly errors: readonly GraphQLError[];
   /** Set when it is a limit that refuses. */
   readonly rule?: DocumentRule;
+}
+
+/** What a document takes while it is remembered, or its refusal: errors point at its nodes. In bytes. */
+function bytesOf(text: string, document: DocumentNode | Refusal): number {
+  let bytes = TOKEN_BYTES + CHARACTER_BYTES * text.length;
+  let token = 'kind' in document ? document.loc?.startToken : null;
+  for (; token; token = token.next) bytes += TOKEN_BYTES;
+  return bytes;
 }
 
 const MAX_NAMES_TOLD = 5;
@@ -114,20 +125,22 @@ const limitRules = (onReject: (rule: DocumentRule) => void): ValidationRule[] =>
  * are remembered by text, refusals too.
  *
  * @param profile - `hardened` refuses introspection and suggests no names.
+ * @param heapBytes - how large the heap may become.
  */
 export function createDocuments({
   schema,
   profile,
+  heapBytes,
 }: {
   schema: GraphQLSchema;
   profile: 'public' | 'hardened';
+  heapBytes: number;
 }) {
   const suggestions = profile === 'public';
   const rules = suggestions ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
   const remembered = new LRUCache<string, CheckedDocument | Refusal>({
     max: MAX_REMEMBERED_DOCUMENTS,
-    maxSize: MAX_REMEMBERED_CHARACTERS,
-    sizeCalculation: (_document, text) => Math.max(text.length, 1),
+    maxSize: Math.floor(REMEMBERED * heapBytes),
   });
 
   const refuse = (errors: readonly GraphQLError[], code: ErrorCode): Refusal => ({
@@ -166,8 +179,7 @@ export function createDocuments({
     }
   }
 
-  function check(text: string): CheckedDocument | Refusal {
-    const document = parse(text);
+  function check(text: string, document: DocumentNode | Refusal): CheckedDocument | Refusal {
     if ('errors' in document) return document;
     // First and apart: what is too large is not worth the costly rules.
     let rule: DocumentRule = 'depth';
@@ -193,8 +205,9 @@ export function createDocuments({
       if (text.length > MAX_CHARACTERS) return { errors: [tooComplex('characters')], rule: 'size' };
       const known = remembered.get(text);
       if (known !== undefined) return known;
-      const checked = check(text);
-      remembered.set(text, checked);
+      const document = parse(text);
+      const checked = check(text, document);
+      remembered.set(text, checked, { size: bytesOf(text, document) });
       return checked;
     },
     /** The operation to run, or why none can be chosen. */

@@ -4,6 +4,7 @@ import {
   OperationTypeNode,
   type ExecutionResult,
   type GraphQLSchema,
+  type OperationDefinitionNode,
 } from 'graphql';
 import { createContext, type Context, type Services } from '../context.js';
 import { createAbortWatch } from '../lib/abort-watch.js';
@@ -50,6 +51,8 @@ export interface OperationsOptions {
   readonly tracing: Tracing;
   /** Runs a callback in the next turn of the event loop. */
   readonly nextTurn: (callback: () => void) => void;
+  /** How large the heap may become. */
+  readonly heapBytes: number;
 }
 
 /** What is the server's doing, not the caller's. */
@@ -64,13 +67,24 @@ const attributesOf = (prepared: Prepared) => ({
 
 const nothing = (): void => undefined;
 
+/** The variables that the operation declares. What else came along would be kept for as long as a subscription. */
+function declaredOf(
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  given: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const isDeclared = (name: string): boolean =>
+    variableDefinitions.some(({ variable }) => variable.name.value === name);
+  if (Object.keys(given).every(isDeclared)) return given;
+  return Object.fromEntries(Object.entries(given).filter(([name]) => isDeclared(name)));
+}
+
 /**
  * The one way an operation takes, whatever brought it: `prepare` (parse, limits, rules, variables, cost), then
  * `execute` or `subscribe`. All errors that leave here carry a code of the contract, and none is thrown.
  */
 export function createOperations(options: OperationsOptions) {
   const { schema, services, log, clock, ids, metrics, tracing } = options;
-  const documents = createDocuments({ schema, profile: options.profile });
+  const documents = createDocuments(options);
 
   const aborts = createAbortWatch();
   const deadline = createDeadlines({ clock, ms: DEADLINE_MS, sliceMs: DEADLINE_SLICE_MS });
@@ -87,7 +101,7 @@ export function createOperations(options: OperationsOptions) {
     if ('errors' in checked) return checked;
     const operation = documents.pick(checked, request.operationName ?? null);
     if ('errors' in operation) return operation;
-    const variables = request.variables ?? {};
+    const variables = declaredOf(operation, request.variables ?? {});
     const definitions = operation.variableDefinitions ?? [];
     const values = getVariableValues(schema, definitions, variables, { maxErrors: MAX_VARIABLE_ERRORS });
     if (values.errors !== undefined) {

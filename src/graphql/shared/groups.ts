@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
+import { createDistinct } from './distinct.js';
 import { createGroup, type Group, type GroupOptions } from './group.js';
 import { createPump } from './pump.js';
 
@@ -9,6 +10,7 @@ type Opened = Omit<GroupOptions<string | number>, 'pump' | 'clock'>;
 export interface Place {
   readonly key: string;
   readonly group: AnyGroup;
+  readonly close: () => void;
   taken: number;
 }
 
@@ -16,22 +18,31 @@ export interface Place {
 export function createGroups({
   clock,
   nextTurn,
+  heapBytes,
 }: {
   clock: Clock;
   nextTurn: (callback: () => void) => void;
+  heapBytes: number;
 }) {
+  const distinct = createDistinct(heapBytes);
   const pump = createPump(nextTurn);
   const places = new Map<string, Place>();
 
   return {
     /**
      * Takes a place in the group of this key, which is opened if there is none: before anything is awaited, so
-     * that a member that leaves meanwhile does not close the group under the newcomer.
+     * that a member that leaves meanwhile does not close the group under the newcomer. Null when no more of them
+     * may be open.
+     *
+     * @param text - of the document.
+     * @param address - of the subscriber.
      */
-    enter(key: string, open: () => Opened): Place {
+    enter(key: string, text: string, address: string, open: () => Opened): Place | null {
       let place = places.get(key);
       if (place === undefined) {
-        place = { key, group: createGroup({ ...open(), pump, clock }), taken: 0 };
+        const close = distinct.open({ text, key, address });
+        if (close === null) return null;
+        place = { key, group: createGroup({ ...open(), pump, clock }), close, taken: 0 };
         places.set(key, place);
       }
       place.taken += 1;
@@ -43,6 +54,7 @@ export function createGroups({
       if (place.taken > 0) return;
       places.delete(place.key);
       place.group.close();
+      place.close();
     },
     /** Forgets results whose events `affected` picks: what they show has changed, a name for instance. */
     forget(affected: (event: unknown) => boolean): void {

@@ -22,6 +22,14 @@ export type AnySubscriptionField = SubscriptionField<Record<string, unknown>>;
 
 const MS_PER_SECOND = 1000;
 
+/** Others may have gone by then. */
+const RETRY_AFTER_MS = 5000;
+const TOO_DIFFERENT = codedGraphQLError(
+  'OVERLOADED',
+  'Too many different subscriptions are open. Say what differs with variables, in one document.',
+  RETRY_AFTER_MS,
+);
+
 /** A shared execution has no viewer and draws on nobody's limits. */
 const NOBODY: Caller = { viewer: null, address: UNKNOWN_ADDRESS };
 
@@ -38,6 +46,7 @@ export function createSharedExecution(options: {
   readonly ids: Ids;
   readonly metrics: Metrics;
   readonly nextTurn: (callback: () => void) => void;
+  readonly heapBytes: number;
   readonly contextFor: (caller: Caller) => Context;
   readonly execute: Execute;
 }) {
@@ -125,19 +134,16 @@ export function createSharedExecution(options: {
 
       const how = sharing(prepared.checked, name, field);
       const operationName = prepared.operation.name?.value;
-      const declared = new Set(
-        prepared.operation.variableDefinitions?.map(({ variable }) => variable.name.value),
-      );
-      const variables = Object.fromEntries(
-        Object.entries(prepared.variables).filter(([variable]) => declared.has(variable)),
-      );
-      const common = groupKey(prepared.checked.text, operationName, variables, how);
-      const place = groups.enter(how.shareable ? common : `${ids.uuid()} ${common}`, () => ({
+      const { text } = prepared.checked;
+      const common = groupKey(text, operationName, prepared.variables, how);
+      const key = how.shareable ? common : `${ids.uuid()} ${common}`;
+      const place = groups.enter(key, text, context.address, () => ({
         source: field.follow(args, services),
         execute: executor(prepared, name, how.shareable ? NOBODY : context),
         onFirstSent: (event) => measure(field, event),
         toClientError: (error) => toClientError(error, { log, requestId: ids.uuid() }),
       }));
+      if (place === null) return { errors: [TOO_DIFFERENT] };
       try {
         const position = await place.group.begin(field.after(args), context.signal);
         return new Joined(place, sink, position, field.onJoin(args, context));

@@ -225,7 +225,7 @@ function written(kind: string, body: string): string {
 }
 
 function prepare(schema: GraphQLSchema, text: string): Prepared | null {
-  const checked = createDocuments({ schema, profile: 'public' }).get(text);
+  const checked = createDocuments({ schema, profile: 'public', heapBytes: 2 ** 32 }).get(text);
   if ('errors' in checked) return null;
   const operation = checked.operations[0]!;
   const { coerced = {} } = getVariableValues(schema, operation.variableDefinitions ?? [], VARIABLES);

@@ -66,6 +66,21 @@ describe('prepare', () => {
     expect(codes(world, query)[0]).toBe(code);
   });
 
+  it('keeps of the variables those that the operation declares', () => {
+    const query = 'query ($v: Int!, $__proto__: Int!) { needs(value: $v) b: needs(value: $__proto__) }';
+    const kept = (given: string) => {
+      const variables = JSON.parse(given) as Record<string, unknown>;
+      const prepared = createWorld().operations.prepare({ query, variables }, 'ws');
+      return 'errors' in prepared ? prepared.errors : Object.entries(prepared.variables);
+    };
+    const declared = [
+      ['v', 1],
+      ['__proto__', 2],
+    ];
+    expect(kept('{ "v": 1, "__proto__": 2 }')).toEqual(declared);
+    expect(kept('{ "x": [[], []], "v": 1, "constructor": 3, "__proto__": 2 }')).toEqual(declared);
+  });
+
   it('says of a subscription what is wrong with its directive', () => {
     const words = (directive: string) =>
       refusal(world, { query: `subscription { counted ${directive} { number } }` }).map(

@@ -235,6 +235,7 @@ export function createWorld(
     ids: systemIds,
     metrics: createMetrics({ version: 'test' }),
     nextTurn: (callback) => void setImmediate(callback),
+    heapBytes: 2 ** 32,
     ...options,
   });
   return { source, schema, operations, calls, logged, limits, services };

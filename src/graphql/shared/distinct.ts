@@ -1,0 +1,56 @@
+/** What is kept of a document for as long as a subscription with it is open, at most, in bytes. */
+const DOCUMENT_BYTES = 262_144;
+/** And for each character of what tells a group from others: that text, and the variables that it holds. */
+const CHARACTER_BYTES = 4;
+/** This part of the heap may be kept for the groups that one address has opened. */
+const OF_ADDRESS = 1 / 32;
+/** And for all together. */
+const OF_ALL = 1 / 8;
+
+/** A group as it is counted: how many share its document does not matter. */
+interface Opened {
+  /** Text of its document. */
+  readonly text: string;
+  readonly key: string;
+  /** Of the subscriber who opened it. */
+  readonly address: string;
+}
+
+/**
+ * Counts what open subscriptions keep because they differ. Clients have the same few documents, but fifty sockets of one
+ * address can bring 2,500 of their own, which took some 600 MB.
+ *
+ * @param heapBytes - how large the heap may become.
+ */
+export function createDistinct(heapBytes: number) {
+  const ofAddresses = new Map<string, number>();
+  const documents = new Map<string, number>();
+  let ofAll = 0;
+
+  function change(address: string, by: number): void {
+    ofAll += by;
+    const left = (ofAddresses.get(address) ?? 0) + by;
+    if (left === 0) ofAddresses.delete(address);
+    else ofAddresses.set(address, left);
+  }
+
+  return {
+    /** Counts a group until what is returned is called; null when it would be too much. */
+    open({ text, key, address }: Opened): (() => void) | null {
+      const sharing = documents.get(text) ?? 0;
+      const bytes = CHARACTER_BYTES * key.length + (sharing === 0 ? DOCUMENT_BYTES : 0);
+      const ofAddress = (ofAddresses.get(address) ?? 0) + bytes;
+      if (ofAddress > OF_ADDRESS * heapBytes || ofAll + bytes > OF_ALL * heapBytes) return null;
+      change(address, bytes);
+      documents.set(text, sharing + 1);
+      return () => {
+        change(address, -bytes);
+        const left = (documents.get(text) ?? 0) - 1;
+        if (left === 0) documents.delete(text);
+        else documents.set(text, left);
+      };
+    },
+  };
+}
+
+export type Distinct = ReturnType<typeof createDistinct>;
