@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { OperationTypeNode, type ExecutionResult, type GraphQLError } from 'graphql';
-import { toClientError } from '../graphql/errors.js';
+import { codedGraphQLError, toClientError } from '../graphql/errors.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Caller, OperationRequest, Prepared } from '../graphql/prepared.js';
 import type { Clock } from '../lib/clock.js';
@@ -11,6 +11,8 @@ import type { TokenTerm } from '../visitors/visitor-token.js';
 import type { Callers } from './caller.js';
 import { badRequest } from './graphql-request.js';
 import { createRefusedCallers } from './refused-callers.js';
+
+const GONE = codedGraphQLError('INTERNAL_SERVER_ERROR', 'The client went away.');
 
 /** What an HTTP request may do once it is known who asks and what. */
 export interface Admitted {
@@ -65,6 +67,8 @@ export function createHttpOperations({
         const remedy = 'Subscribe over WebSocket, or with `Accept: text/event-stream`.';
         return { errors: [badRequest(`A subscription has more than one result. ${remedy}`)] };
       }
+      // Nobody can read the answer. A mutation was sent whole, and is done.
+      if (prepared.kind === OperationTypeNode.QUERY && request.socket.destroyed) return { errors: [GONE] };
       return { prepared, caller, term: identity?.term ?? null };
     } catch (error) {
       return { errors: [toClientError(error, { log, requestId: ids.uuid() })] };

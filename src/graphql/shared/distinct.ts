@@ -52,5 +52,3 @@ export function createDistinct(heapBytes: number) {
     },
   };
 }
-
-export type Distinct = ReturnType<typeof createDistinct>;

@@ -34,6 +34,25 @@ describe('POST /graphql', () => {
     });
   });
 
+  it.each(['application/json', 'text/event-stream'])(
+    'asked by who has gone away, for %s: mutates, and reads nothing',
+    async (accept) => {
+      const limit = vi.fn(() => null);
+      const { url, source, limits } = await startServer({
+        identify(request) {
+          request.socket.destroy();
+          return { subject: 'gone' };
+        },
+      });
+      limits.refuse.get = limit;
+      for (const query of ['{ hello }', 'mutation { add(count: 2) }']) {
+        await expect(post(url, { query }, { accept })).rejects.toThrow();
+      }
+      await vi.waitFor(() => expect(source.head()).toBe(2), patient);
+      expect(limit).not.toHaveBeenCalledWith('queryPerCaller');
+    },
+  );
+
   it.each<[string, string | undefined, string, number]>([
     ['nothing in particular', undefined, 'application/json', 400],
     ['anything', '*/*', 'application/json', 400],
