@@ -44,6 +44,8 @@ export interface CheckedDocument {
   readonly operations: readonly OperationDefinitionNode[];
   readonly fragments: Record<string, FragmentDefinitionNode>;
   readonly cost: ReturnType<typeof createCostCheck>;
+  /** What it takes while it is kept. */
+  readonly bytes: number;
 }
 
 /** Which limit refused a document. */
@@ -196,7 +198,8 @@ export function createDocuments({
         .filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
         .map((fragment) => [fragment.name.value, fragment]),
     );
-    return { text, document, operations, fragments, cost: createCostCheck(schema, document) };
+    const cost = createCostCheck(schema, document);
+    return { text, document, operations, fragments, cost, bytes: bytesOf(text, document) };
   }
 
   return {

@@ -1,6 +1,6 @@
-/** What is kept of a document for as long as a subscription with it is open, at most, in bytes. */
-const DOCUMENT_BYTES = 262_144;
-/** And for each character of what tells a group from others: that text, and the variables that it holds. */
+import type { CheckedDocument } from '../document.js';
+
+/** What is kept for each character of what tells a group from others: its text, and the variables that it holds. */
 const CHARACTER_BYTES = 4;
 /** This part of the heap may be kept for the groups that one address has opened. */
 const OF_ADDRESS = 1 / 32;
@@ -9,8 +9,7 @@ const OF_ALL = 1 / 8;
 
 /** A group as it is counted: how many share its document does not matter. */
 interface Opened {
-  /** Text of its document. */
-  readonly text: string;
+  readonly document: Pick<CheckedDocument, 'text' | 'bytes'>;
   readonly key: string;
   /** Of the subscriber who opened it. */
   readonly address: string;
@@ -18,7 +17,7 @@ interface Opened {
 
 /**
  * Counts what open subscriptions keep because they differ. Clients have the same few documents, but fifty sockets of one
- * address can bring 2,500 of their own, which took some 600 MB.
+ * address can bring 2,500 of their own, which took some half a gigabyte.
  *
  * @param heapBytes - how large the heap may become.
  */
@@ -36,9 +35,9 @@ export function createDistinct(heapBytes: number) {
 
   return {
     /** Counts a group until what is returned is called; null when it would be too much. */
-    open({ text, key, address }: Opened): (() => void) | null {
+    open({ document: { text, bytes: own }, key, address }: Opened): (() => void) | null {
       const sharing = documents.get(text) ?? 0;
-      const bytes = CHARACTER_BYTES * key.length + (sharing === 0 ? DOCUMENT_BYTES : 0);
+      const bytes = CHARACTER_BYTES * key.length + (sharing === 0 ? own : 0);
       const ofAddress = (ofAddresses.get(address) ?? 0) + bytes;
       if (ofAddress > OF_ADDRESS * heapBytes || ofAll + bytes > OF_ALL * heapBytes) return null;
       change(address, bytes);

@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
+import type { CheckedDocument } from '../document.js';
 import { createDistinct } from './distinct.js';
 import { createGroup, type Group, type GroupOptions } from './group.js';
 import { createPump } from './pump.js';
@@ -34,13 +35,12 @@ export function createGroups({
      * that a member that leaves meanwhile does not close the group under the newcomer. Null when no more of them
      * may be open.
      *
-     * @param text - of the document.
      * @param address - of the subscriber.
      */
-    enter(key: string, text: string, address: string, open: () => Opened): Place | null {
+    enter(key: string, document: CheckedDocument, address: string, open: () => Opened): Place | null {
       let place = places.get(key);
       if (place === undefined) {
-        const close = distinct.open({ text, key, address });
+        const close = distinct.open({ document, key, address });
         if (close === null) return null;
         place = { key, group: createGroup({ ...open(), pump, clock }), close, taken: 0 };
         places.set(key, place);

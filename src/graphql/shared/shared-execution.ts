@@ -134,10 +134,10 @@ export function createSharedExecution(options: {
 
       const how = sharing(prepared.checked, name, field);
       const operationName = prepared.operation.name?.value;
-      const { text } = prepared.checked;
-      const common = groupKey(text, operationName, prepared.variables, how);
+      const { checked } = prepared;
+      const common = groupKey(checked.text, operationName, prepared.variables, how);
       const key = how.shareable ? common : `${ids.uuid()} ${common}`;
-      const place = groups.enter(key, text, context.address, () => ({
+      const place = groups.enter(key, checked, context.address, () => ({
         source: field.follow(args, services),
         execute: executor(prepared, name, how.shareable ? NOBODY : context),
         onFirstSent: (event) => measure(field, event),

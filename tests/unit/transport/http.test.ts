@@ -37,7 +37,7 @@ describe('POST /graphql', () => {
   it.each(['application/json', 'text/event-stream'])(
     'asked by who has gone away, for %s: mutates, and reads nothing',
     async (accept) => {
-      const limit = vi.fn(() => null);
+      const limit = vi.fn((_limit: string) => undefined);
       const { url, source, limits } = await startServer({
         identify(request) {
           request.socket.destroy();
