@@ -46,7 +46,7 @@ describe('POST /graphql', () => {
       });
       limits.refuse.get = limit;
       for (const query of ['{ hello }', 'mutation { add(count: 2) }']) {
-        await expect(post(url, { query }, { accept })).rejects.toThrow();
+        await expect(post(url, { query }, { accept })).rejects.toThrow('fetch failed');
       }
       await vi.waitFor(() => expect(source.head()).toBe(2), patient);
       expect(limit).not.toHaveBeenCalledWith('queryPerCaller');
