@@ -23,7 +23,8 @@ interface Opened {
  */
 export function createDistinct(heapBytes: number) {
   const ofAddresses = new Map<string, number>();
-  const documents = new Map<string, number>();
+  /** Each with the address that brought it, which it counts for until the last group with it is closed. */
+  const documents = new Map<string, { readonly address: string; groups: number }>();
   let ofAll = 0;
 
   function change(address: string, by: number): void {
@@ -35,18 +36,22 @@ export function createDistinct(heapBytes: number) {
 
   return {
     /** Counts a group until what is returned is called; null when it would be too much. */
-    open({ document: { text, bytes: own }, key, address }: Opened): (() => void) | null {
-      const sharing = documents.get(text) ?? 0;
-      const bytes = CHARACTER_BYTES * key.length + (sharing === 0 ? own : 0);
+    open({ document: { text, bytes: ofDocument }, key, address }: Opened): (() => void) | null {
+      const known = documents.get(text);
+      const ofGroup = CHARACTER_BYTES * key.length;
+      const bytes = known === undefined ? ofGroup + ofDocument : ofGroup;
       const ofAddress = (ofAddresses.get(address) ?? 0) + bytes;
       if (ofAddress > OF_ADDRESS * heapBytes || ofAll + bytes > OF_ALL * heapBytes) return null;
       change(address, bytes);
-      documents.set(text, sharing + 1);
+      const document = known ?? { address, groups: 0 };
+      documents.set(text, document);
+      document.groups += 1;
       return () => {
-        change(address, -bytes);
-        const left = (documents.get(text) ?? 0) - 1;
-        if (left === 0) documents.delete(text);
-        else documents.set(text, left);
+        change(address, -ofGroup);
+        document.groups -= 1;
+        if (document.groups > 0) return;
+        documents.delete(text);
+        change(document.address, -ofDocument);
       };
     },
   };

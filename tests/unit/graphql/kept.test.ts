@@ -74,6 +74,27 @@ it('lets others in when the last one with a document has left', async () => {
   expect(await subscribe(world, 'a', ofItsOwn('another'))).toHaveProperty('leave');
 });
 
+it('counts a document for who brought it, as long as any group has it', async () => {
+  const world = createWorld({ heapBytes: 256 * MB });
+  const query = (name: string) => `subscription ($t: String) { counted { ${name}: echo(text: $t) } }`;
+  const counts: number[] = [];
+  for (const isLeft of [false, true]) {
+    const from = String(isLeft);
+    for (let count = 0; ; count += 1) {
+      const one = await subscribe(world, from, query(`a${from}_${count}`), { t: 'one' });
+      const other = await subscribe(world, `${from} other`, query(`a${from}_${count}`), { t: 'other' });
+      if (typeof one === 'string' || typeof other === 'string') {
+        counts.push(count);
+        break;
+      }
+      if (isLeft) one.leave();
+    }
+  }
+  const [kept = 0, left = 0] = counts;
+  expect(left).toBeGreaterThan(kept - 1);
+  expect(left).toBeLessThan(kept * 1.2);
+});
+
 it('counts long variables, and with a document that is open little else', async () => {
   const world = createWorld({ heapBytes: 8 * MB });
   const query = 'subscription ($t: String) { counted { echo(text: $t) } }';
