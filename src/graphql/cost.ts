@@ -5,7 +5,7 @@ import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from './connection.js';
 import { codedGraphQLError, withCode } from './errors.js';
 
 /** Most that one operation may cost: one per field, times the size of every list it lies in. */
-const MAX_COST = 5000;
+export const MAX_COST = 5000;
 const MAX_REMEMBERED_COSTS = 64;
 /** Longer keys are not worth remembering. */
 const MAX_KEY_LENGTH = 256;
@@ -84,16 +84,16 @@ const tooComplex = (message: string): CostRefusal => ({
 
 /**
  * Counts what an operation may cost after its variables are known, and remembers the answers for one document.
- * The returned function refuses what costs too much, or cannot be counted since an argument is wrong; else it gives null.
+ * The returned function gives the cost, or refuses what costs too much or cannot be counted since an argument is wrong.
  */
 export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
   const names = variablesOfCost(document);
-  const known = new LRUCache<string, { refusal: CostRefusal | null }>({ max: MAX_REMEMBERED_COSTS });
+  const known = new LRUCache<string, number | CostRefusal>({ max: MAX_REMEMBERED_COSTS });
 
   function check(
     operationName: string | undefined,
     variables: Readonly<Record<string, unknown>>,
-  ): CostRefusal | null {
+  ): number | CostRefusal {
     try {
       const cost = getComplexity({
         schema,
@@ -102,7 +102,7 @@ export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
         ...(operationName === undefined ? {} : { operationName }),
         estimators: [introspection(schema), bySize],
       });
-      if (cost <= MAX_COST) return null;
+      if (cost <= MAX_COST) return cost;
       return tooComplex(
         'The operation may return too much. Ask for smaller pages, or for less of each item.',
       );
@@ -120,11 +120,11 @@ export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
     const key =
       names.length === 0 ? (operationName ?? '') : JSON.stringify([operationName, ...names.map(given)]);
     const remembered = known.get(key);
-    if (remembered !== undefined) return remembered.refusal;
-    const refusal = check(operationName, variables);
+    if (remembered !== undefined) return remembered;
+    const cost = check(operationName, variables);
     // Whether an argument is wrong depends on more variables than the cost does.
-    const isCounted = refusal === null || refusal.rule !== undefined;
-    if (isCounted && key.length <= MAX_KEY_LENGTH) known.set(key, { refusal });
-    return refusal;
+    const isCounted = typeof cost === 'number' || cost.rule !== undefined;
+    if (isCounted && key.length <= MAX_KEY_LENGTH) known.set(key, cost);
+    return cost;
   };
 }

@@ -16,6 +16,8 @@ import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { Tracing } from '../lib/tracing.js';
+import { createTurnShare } from '../lib/turn-share.js';
+import { MAX_COST } from './cost.js';
 import { createDocuments, type Refusal } from './document.js';
 import { codedGraphQLError, codeOf, toClientError, withCode } from './errors.js';
 import { createExecute } from './execute.js';
@@ -36,6 +38,8 @@ const GRACE_MS = 250;
 /** Operations that begin so close to each other end their store calls together. */
 const DEADLINE_SLICE_MS = 20;
 const MAX_VARIABLE_ERRORS = 10;
+/** What costs less is not counted for the share that one address has of a turn of the event loop. */
+const MIN_COUNTED_COST = 100;
 
 export type Transport = 'http' | 'sse' | 'ws';
 
@@ -94,6 +98,7 @@ export function createOperations(options: OperationsOptions) {
     createContext({ viewer, services, log, ids, address, tokenIssued, signal: deadline() });
 
   const execute = createExecute(schema);
+  const share = createTurnShare({ limit: MAX_COST, nextTurn: options.nextTurn });
   const shared = createSharedExecution({ ...options, contextFor, execute });
 
   function check(request: OperationRequest): Prepared | Refusal {
@@ -108,9 +113,9 @@ export function createOperations(options: OperationsOptions) {
       const suggestions = options.profile === 'public';
       return { errors: values.errors.map((error) => withCode(error, 'BAD_USER_INPUT', { suggestions })) };
     }
-    const refusal = checked.cost(operation.name?.value, variables);
-    if (refusal !== null) return refusal;
-    return { kind: operation.operation, checked, operation, variables, coerced: values.coerced };
+    const cost = checked.cost(operation.name?.value, variables);
+    if (typeof cost !== 'number') return cost;
+    return { kind: operation.operation, checked, operation, variables, coerced: values.coerced, cost };
   }
 
   /** Why this caller may not run the operation now, or null. */
@@ -147,12 +152,23 @@ export function createOperations(options: OperationsOptions) {
     });
   }
 
+  async function executeLater(
+    turn: Promise<void>,
+    prepared: Prepared,
+    context: Context,
+  ): Promise<ExecutionResult> {
+    await turn;
+    if (context.signal.aborted) throw unavailable(context.signal.reason);
+    return execute(prepared, {}, context);
+  }
+
   async function run(prepared: Prepared, context: Context): Promise<ExecutionResult> {
     try {
       // Mutations have limits of their own.
       const refusal = prepared.kind === OperationTypeNode.MUTATION ? null : await limited(prepared, context);
       if (refusal !== null) return { errors: [refusal] };
-      const result = execute(prepared, {}, context);
+      const turn = prepared.cost < MIN_COUNTED_COST ? null : share.take(context.address, prepared.cost);
+      const result = turn === null ? execute(prepared, {}, context) : executeLater(turn, prepared, context);
       return masked(isPromise(result) ? await inTime(result, context) : result, context);
     } catch (error) {
       return { errors: [toClientError(error, context)] };

@@ -20,6 +20,8 @@ export interface Prepared {
   readonly variables: Readonly<Record<string, unknown>>;
   /** As the schema reads them, defaults filled in. */
   readonly coerced: Readonly<Record<string, unknown>>;
+  /** See `cost.ts`. */
+  readonly cost: number;
 }
 
 /** Who runs an operation, as far as its transport knows. */

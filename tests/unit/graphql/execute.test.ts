@@ -229,7 +229,7 @@ function prepare(schema: GraphQLSchema, text: string): Prepared | null {
   if ('errors' in checked) return null;
   const operation = checked.operations[0]!;
   const { coerced = {} } = getVariableValues(schema, operation.variableDefinitions ?? [], VARIABLES);
-  return { kind: operation.operation, checked, operation, variables: VARIABLES, coerced };
+  return { kind: operation.operation, checked, operation, variables: VARIABLES, coerced, cost: 1 };
 }
 
 /** As clients see it. Errors of fields that run beside each other come in no order. */

@@ -265,6 +265,32 @@ describe('execute', () => {
     expect((await running).errors?.map(codeOf)).toEqual(['UNAVAILABLE']);
   });
 
+  it('runs at once what one address may begin in a turn, the rest in turns to come, and nothing whose time is over', async () => {
+    const time = createManualTime();
+    const world = createWorld(time);
+    const settled = () => new Promise((resolve) => setImmediate(resolve));
+    let ran = 0;
+    world.schema.getQueryType()!.getFields()['items']!.resolve = () => {
+      ran += 1;
+      return [];
+    };
+    const dear = '{ items(first: 100) { items { id } } }';
+    const answers = Array.from({ length: 6 }, () => run(world, dear));
+    await settled();
+    expect(ran).toBe(2);
+    expect(await run(world, '{ hello }')).toEqual({ data: { hello: 'hello you' } });
+    time.turn();
+    await settled();
+    expect(ran).toBe(4);
+    time.pass(4500);
+    time.pass(250);
+    const codesOf = async (answer: Promise<ExecutionResult>) => (await answer).errors?.map(codeOf);
+    for (const answer of answers.slice(0, 4)) expect(await codesOf(answer)).toBeUndefined();
+    for (const answer of answers.slice(4)) expect(await codesOf(answer)).toEqual(['UNAVAILABLE']);
+    while (time.turn()) await settled();
+    expect(ran).toBe(4);
+  });
+
   it('draws one point per root field and alias from the limit of queries, and none for a mutation', async () => {
     const world = createWorld();
     await run(world, '{ hello a: hello b: hello }');

@@ -1,0 +1,61 @@
+/** What one caller has begun in this turn of the event loop, and who waits for a later one. */
+interface Share {
+  taken: number;
+  readonly waiting: { readonly cost: number; readonly begin: () => void }[];
+}
+
+/** Lets nobody fill a turn of the event loop. */
+export interface TurnShare {
+  /**
+   * Null when the caller may begin at once something that costs so much. Else a promise that resolves in the turn in
+   * which it may; what one caller waits for begins in the order in which it came.
+   */
+  take(caller: string, cost: number): Promise<void> | null;
+}
+
+/**
+ * Requests that come in one moment are answered in one turn of the event loop, and all others wait for its end: 240
+ * queries of long pages, which four visitors may send, stopped a server for 2.5 s. Here what one caller begins in one
+ * turn costs `limit` at most, or is one thing that costs more.
+ *
+ * @param nextTurn - runs a callback in the next turn of the event loop (`setImmediate`).
+ */
+export function createTurnShare({
+  limit,
+  nextTurn,
+}: {
+  limit: number;
+  nextTurn: (callback: () => void) => void;
+}): TurnShare {
+  const shares = new Map<string, Share>();
+
+  function fits({ taken }: Share, cost: number): boolean {
+    return taken === 0 || taken + cost <= limit;
+  }
+
+  function turn(): void {
+    for (const [caller, share] of shares) {
+      if (share.waiting.length === 0) shares.delete(caller);
+      share.taken = 0;
+      for (let [next] = share.waiting; next !== undefined && fits(share, next.cost); [next] = share.waiting) {
+        share.waiting.shift();
+        share.taken += next.cost;
+        next.begin();
+      }
+    }
+    if (shares.size > 0) nextTurn(turn);
+  }
+
+  return {
+    take(caller, cost) {
+      if (shares.size === 0) nextTurn(turn);
+      const share = shares.get(caller) ?? { taken: 0, waiting: [] };
+      shares.set(caller, share);
+      if (share.waiting.length > 0 || !fits(share, cost)) {
+        return new Promise((begin) => share.waiting.push({ cost, begin }));
+      }
+      share.taken += cost;
+      return null;
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest';
+import { createTurnShare } from '../../../src/lib/turn-share.ts';
+
+/** Turns in the test's hands; `begun` is who has begun something, and how often. */
+function createTurns() {
+  let due: (() => void)[] = [];
+  const share = createTurnShare({ limit: 100, nextTurn: (callback) => void due.push(callback) });
+  const begun: string[] = [];
+  return {
+    begun,
+    pending: () => due.length,
+    take(caller: string, cost: number) {
+      const turn = share.take(caller, cost);
+      const begin = () => void begun.push(`${caller} ${cost}`);
+      if (turn === null) begin();
+      else void turn.then(begin);
+    },
+    /** The next turn; gives what began in it. */
+    async turn() {
+      begun.length = 0;
+      for (const callback of due.splice(0)) callback();
+      await new Promise((resolve) => setImmediate(resolve));
+      return [...begun];
+    },
+  };
+}
+
+it('lets each caller begin so much in a turn, and the rest in the order in which it came', async () => {
+  const { begun, take, turn } = createTurns();
+  for (const cost of [60, 40, 1, 99, 5]) take('a', cost);
+  take('b', 100);
+  take('b', 1);
+  expect(begun).toEqual(['a 60', 'a 40', 'b 100']);
+  expect(await turn()).toEqual(['a 1', 'a 99', 'b 1']);
+  expect(await turn()).toEqual(['a 5']);
+});
+
+it('lets nobody come before one who waits, however little that one takes', async () => {
+  const { begun, take, turn } = createTurns();
+  for (const cost of [90, 90, 1]) take('a', cost);
+  expect(begun).toEqual(['a 90']);
+  expect(await turn()).toEqual(['a 90', 'a 1']);
+});
+
+it('lets what costs more than a turn may begin alone', async () => {
+  const { begun, take, turn } = createTurns();
+  for (const cost of [1, 500, 500, 1]) take('a', cost);
+  expect(begun).toEqual(['a 1']);
+  expect([await turn(), await turn(), await turn()]).toEqual([['a 500'], ['a 500'], ['a 1']]);
+});
+
+it('keeps nothing of who has had all, and needs no turn then', async () => {
+  const { begun, pending, take, turn } = createTurns();
+  take('a', 100);
+  expect(pending()).toBe(1);
+  await turn();
+  await turn();
+  expect(pending()).toBe(0);
+  take('a', 100);
+  expect(begun).toEqual(['a 100']);
+});
