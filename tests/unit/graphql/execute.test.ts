@@ -84,16 +84,28 @@ const VALUES: Readonly<Record<string, (at: string) => unknown>> = {
   grid: (at) => [[1, 2], null, [numberOf(at) % 3 === 0 ? 'no number' : 3]],
 };
 
+/** What decides how the fields of one execution turn out. */
+interface Chance extends Context {
+  readonly seed: number;
+  /** Of 1000 fields, so many are in trouble. */
+  readonly trouble: number;
+  readonly isLate: boolean;
+}
+
+function chanceOf(chance: Omit<Chance, keyof Context>): Chance {
+  const context = { again: () => context, ...chance } as unknown as Chance;
+  return context;
+}
+
 /**
- * A schema in which a field gives a value, null, or an error, by its place and `seed`, at once or late. Not both at once:
+ * A schema in which a field gives a value, null, or an error, by its place and a seed, at once or late. Not both at once:
  * when one item of a list fails at once and another one late, graphql-js leaves the second rejection to nobody.
  */
-function createOddSchema(seed: number, trouble: number) {
-  const isLate = seed % 2 === 1;
+function createOddSchema() {
   const schema = buildSchema(SDL);
   const calls = { compiled: 0, mutations: 0 };
 
-  function outcome(name: string, at: string): unknown {
+  function outcome(name: string, at: string, { seed, trouble, isLate }: Chance): unknown {
     const value = (): unknown => (VALUES[name] ?? itemAt)(at);
     const chance = numberOf(`${seed} ${at}`) % 1000;
     if (!isLate) {
@@ -111,10 +123,10 @@ function createOddSchema(seed: number, trouble: number) {
   const resolver =
     (name: string): GraphQLFieldResolver<Item | undefined, unknown> =>
     (...given) => {
-      const [source] = given;
+      const [source, , context] = given;
       // graphql-js gives a fourth argument.
       if (Object.keys(given).length === 3) calls.compiled += 1;
-      return outcome(name, `${source?.at ?? ''}/${name}`);
+      return outcome(name, `${source?.at ?? ''}/${name}`, context as Chance);
     };
   for (const type of ['Query', 'Mutation', 'Item']) {
     for (const [name, field] of Object.entries(
@@ -224,8 +236,11 @@ function written(kind: string, body: string): string {
   return `${kind} ${declared === '' ? '' : `(${declared})`} ${body}`;
 }
 
-function prepare(schema: GraphQLSchema, text: string): Prepared | null {
-  const checked = createDocuments({ schema, profile: 'public', heapBytes: 2 ** 32 }).get(text);
+const documentsOf = (schema: GraphQLSchema) =>
+  createDocuments({ schema, profile: 'public', heapBytes: 2 ** 32 });
+
+function prepare(schema: GraphQLSchema, text: string, documents = documentsOf(schema)): Prepared | null {
+  const checked = documents.get(text);
   if ('errors' in checked) return null;
   const operation = checked.operations[0]!;
   const { coerced = {} } = getVariableValues(schema, operation.variableDefinitions ?? [], VARIABLES);
@@ -241,47 +256,55 @@ function seen({ data, errors }: ExecutionResult): unknown {
 const CONTEXT = { again: (): Context => CONTEXT } as Context;
 
 describe('execute', () => {
-  it('answers every document as graphql-js does, and runs no mutation twice', async () => {
-    const counts = { documents: 0, refused: 0, compiled: 0, errors: 0 };
-    const kinds = fc.oneof(
-      bodyOf(...ROOTS).map((body) => written('query', body)),
-      bodyOf('change(n: $n)', 'mustChange').map((body) => written('mutation', body)),
-    );
-    const property = fc.asyncProperty(
-      kinds,
-      fc.nat(),
-      fc.constantFrom(0, 60, 300),
-      async (text, seed, trouble) => {
-        const { schema, calls } = createOddSchema(seed, trouble);
-        counts.documents += 1;
-        const prepared = prepare(schema, text);
-        if (prepared === null) {
-          counts.refused += 1;
-          return;
-        }
-        const expected = await executeByGraphqlJs({
-          schema,
-          document: prepared.checked.document,
-          variableValues: VARIABLES,
-          contextValue: CONTEXT,
-        });
-        const once = calls.mutations;
-        const execute = createExecute(schema);
-        for (let execution = 0; execution < 3; execution += 1) {
+  it.each(['at once', 'late'])(
+    'answers every document as graphql-js does, and runs no mutation twice: values %s',
+    async (when) => {
+      const counts = { documents: 0, refused: 0, compiled: 0, errors: 0 };
+      const kinds = fc.oneof(
+        bodyOf(...ROOTS).map((body) => written('query', body)),
+        bodyOf('change(n: $n)', 'mustChange').map((body) => written('mutation', body)),
+      );
+      const { schema, calls } = createOddSchema();
+      const documents = documentsOf(schema);
+      const property = fc.asyncProperty(
+        kinds,
+        fc.nat(),
+        fc.constantFrom(0, 60, 300),
+        async (text, seed, trouble) => {
+          const context = chanceOf({ seed, trouble, isLate: when === 'late' });
+          calls.compiled = 0;
           calls.mutations = 0;
-          expect(seen(await execute(prepared, {}, CONTEXT))).toEqual(seen(expected));
-          expect(calls.mutations).toBe(once);
-        }
-        if (calls.compiled > 0) counts.compiled += 1;
-        if (expected.errors !== undefined) counts.errors += 1;
-      },
-    );
-    await fc.assert(property, { numRuns: 2000 });
-    // Most are taken and compiled, and many of them fail somewhere: else nothing was compared.
-    expect(counts.refused).toBeLessThan(counts.documents / 3);
-    expect(counts.compiled).toBeGreaterThan(counts.documents / 3);
-    expect(counts.errors).toBeGreaterThan(counts.documents / 10);
-  }, 120_000);
+          counts.documents += 1;
+          const prepared = prepare(schema, text, documents);
+          if (prepared === null) {
+            counts.refused += 1;
+            return;
+          }
+          const expected = await executeByGraphqlJs({
+            schema,
+            document: prepared.checked.document,
+            variableValues: VARIABLES,
+            contextValue: context,
+          });
+          const once = calls.mutations;
+          const execute = createExecute(schema);
+          for (let execution = 0; execution < 3; execution += 1) {
+            calls.mutations = 0;
+            expect(seen(await execute(prepared, {}, context))).toEqual(seen(expected));
+            expect(calls.mutations).toBe(once);
+          }
+          if (calls.compiled > 0) counts.compiled += 1;
+          if (expected.errors !== undefined) counts.errors += 1;
+        },
+      );
+      await fc.assert(property, { numRuns: 1000 });
+      // Most are taken and compiled, and many of them fail somewhere: else nothing was compared.
+      expect(counts.refused).toBeLessThan(counts.documents / 3);
+      expect(counts.compiled).toBeGreaterThan(counts.documents / 3);
+      expect(counts.errors).toBeGreaterThan(counts.documents / 10);
+    },
+    120_000,
+  );
 });
 
 describe('execute, of what is compiled', () => {

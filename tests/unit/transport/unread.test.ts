@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
@@ -12,7 +12,7 @@ const MB = 1_048_576;
 /** Of which 8 MB may be left by one address, and 32 by all together. */
 const HEAP = 256 * MB;
 /** More than the system takes for a client that does not read. */
-const ANSWER = 'x'.repeat(40 * MB);
+const ANSWER = Buffer.alloc(40 * MB, 'x');
 
 /** A server whose answers are as long as their path says beyond what the system takes, from the address in a header. */
 async function startServer() {
@@ -41,8 +41,8 @@ async function startServer() {
     onTestFinished(() => void socket.destroy());
     const requested = once(server, 'request');
     const [served] = (await accepted) as [Socket];
-    await requested;
-    return { socket, served };
+    const [, response] = (await requested) as [IncomingMessage, ServerResponse];
+    return { socket, served, response };
   }
   return { ask };
 }
@@ -60,8 +60,10 @@ it('cuts the connection that leaves too much of one address, and no other', asyn
   await vi.waitFor(() => expect(answer).toContain('small'), PATIENCE);
 
   // What was taken is free again, and what has ended.
+  const taken = once(first.response, 'close');
   first.socket.resume();
-  await vi.waitFor(async () => expect((await ask('a', 8)).served.destroyed).toBe(false), PATIENCE);
+  await taken;
+  expect((await ask('a', 8)).served.destroyed).toBe(false);
 });
 
 it('counts every answer that waits on a connection, until that ends', async () => {
