@@ -1,7 +1,8 @@
 /** Whether ioredis can read what it looks at only when it connects: user, password, and the number of a database. */
 export function isReadByDriver({ username, password, pathname }: URL): boolean {
   try {
-    decodeURIComponent(username + password);
+    decodeURIComponent(username);
+    decodeURIComponent(password);
   } catch {
     return false;
   }

@@ -59,6 +59,7 @@ describe('loadConfig', () => {
     'localhost:6379',
     'redis://:canary%zz@localhost',
     'redis://localhost,redis://canary%ff:x@two',
+    'redis://canary%:41@localhost',
     'redis://localhost/canary',
     'redis://localhost/3/canary',
   ])('refuses what the driver of Redis could not read, and does not show it (%s)', (REDIS_URL) => {
