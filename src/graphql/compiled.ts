@@ -139,7 +139,8 @@ function completeList(item: Complete): Complete {
         completed.push(one);
       }
     } catch (error) {
-      abandon(pending);
+      // Those behind it as well: nobody has looked at them yet.
+      abandon([...pending, ...value.filter(isPromise)]);
       throw error;
     }
     return pending.length === 0 ? completed : Promise.all(completed);

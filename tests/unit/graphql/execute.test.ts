@@ -380,4 +380,23 @@ describe('compile', () => {
     expect(unknown.map(({ name }) => name?.value)).toEqual(['RoomsAgain', 'ShownBelow']);
     expect(operations.length).toBeGreaterThan(8);
   });
+
+  it('leaves no failure to nobody where one item of a list fails at once and others late, before or behind it', async () => {
+    const words = buildSchema('type Query { words: [String!] }');
+    const { operation, checked } = prepare(words, '{ words }')!;
+    const { complete } = compile(words, checked.fragments, operation)!;
+    const unheard: unknown[] = [];
+    const note = (reason: unknown) => void unheard.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      const late = () => Promise.reject(new Error('late'));
+      expect(() => complete({ words: [late(), null, late()] }, { context: CONTEXT, variables: {} })).toThrow(
+        /plain course/,
+      );
+      await new Promise(setImmediate);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+    expect(unheard).toEqual([]);
+  });
 });
