@@ -27,7 +27,7 @@ export function createChannels(deps: { connection: RedisClient; clock: Clock; lo
   let cancelRetry: (() => void) | null = null;
   let isRefusalTold = false;
 
-  /** What Redis answers is a fault of the set-up, such as a user without rights, and said once. */
+  /** What Redis answers is a fault of the set-up, such as a user without rights, and said once until all is well. */
   function noteRefusal(error: unknown, count: number): void {
     const isAnswer = error instanceof Error && error.name === 'ReplyError';
     const fields = { err: error, channels: count };
@@ -49,6 +49,7 @@ export function createChannels(deps: { connection: RedisClient; clock: Clock; lo
         acknowledge();
       }
     }
+    if (isRefusalTold && unacknowledged().length === 0) isRefusalTold = false;
   }
 
   const unacknowledged = (): readonly string[] =>
@@ -69,7 +70,6 @@ export function createChannels(deps: { connection: RedisClient; clock: Clock; lo
   async function restore(): Promise<void> {
     try {
       await subscribe([...wanted.keys()]);
-      isRefusalTold = false;
     } catch (error) {
       noteRefusal(error, wanted.size);
       throw error;
