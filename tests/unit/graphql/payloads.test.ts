@@ -6,19 +6,21 @@ const ENVELOPE_BYTES = Buffer.byteLength(JSON.stringify({ data: '' }));
 const QUARTER = 262_144;
 const MAX_BYTES = 4 * QUARTER;
 
-/** Results of events, each of which is a number, in so many bytes. */
-function world(bytesOf: (event: number) => number) {
+/** Results of events, each of which is a number, in so many bytes. Nobody rests unless `rest` says so. */
+function world(bytesOf: (event: number) => number, rest = () => false) {
+  const clock = createFakeClock();
   let executed: number[] = [];
   const payloads = createPayloads(
     (event) => {
       executed.push(event as number);
       return { data: 'x'.repeat(bytesOf(event as number) - ENVELOPE_BYTES) as never };
     },
-    createFakeClock(),
+    clock,
     () => undefined,
-    () => false,
+    rest,
   );
   return {
+    clock,
     forget: (...events: number[]) => payloads.forget((event) => events.includes(event as number)),
     /** Asks for these; which of them had to be made. */
     made(...events: number[]): number[] {
@@ -62,4 +64,52 @@ it('a result of 1 MiB takes the place of all others, and a larger one of none', 
   expect(made(0, 2, 0, 2)).toEqual([0, 2, 2]);
   expect(made(1, 1, 2, 1)).toEqual([1, 2]);
   expect(made(0, 1)).toEqual([0, 1]);
+});
+
+it('a group lets its results go each time that nobody asked for any in 500 ms and all rest, and not before', async () => {
+  let resting = true;
+  const { clock, made } = world(
+    () => 20,
+    () => resting,
+  );
+  for (let round = 0; round < 2; round += 1) {
+    expect(made(0, 1)).toEqual([0, 1]);
+    // Those who ask again and again have them for as long as they do.
+    for (let turn = 0; turn < 4; turn += 1) {
+      await clock.pass(400);
+      expect(made(1)).toEqual([]);
+    }
+    resting = false;
+    await clock.pass(5000);
+    expect(made(0, 1)).toEqual([]);
+    resting = true;
+    await clock.pass(1500);
+  }
+  expect(made(0, 1)).toEqual([0, 1]);
+});
+
+it('a group that is to send several results begins all of them, and knows whether all are there', async () => {
+  let answer: (() => void)[] = [];
+  const begun: unknown[] = [];
+  const payloads = createPayloads(
+    (event) => {
+      begun.push(event);
+      const data = { event } as never;
+      return event === 0 ? { data } : new Promise((resolve) => answer.push(() => resolve({ data })));
+    },
+    createFakeClock(),
+    () => undefined,
+    () => false,
+  );
+  const deliveries = numbers(0, 3).map((event) => ({ identity: String(event), event, position: event }));
+  const prepared = (...events: number[]) => payloads.prepare(events.map((event) => deliveries[event]!));
+  expect(prepared(0)).toBe(true);
+  expect(prepared(1, 0)).toBe(false);
+  expect(prepared(0, 1, 2)).toBe(false);
+  expect(begun).toEqual([0, 1, 2]);
+  for (const each of answer) each();
+  answer = [];
+  await new Promise(setImmediate);
+  expect(prepared(0, 1, 2)).toBe(true);
+  expect(begun).toEqual([0, 1, 2]);
 });

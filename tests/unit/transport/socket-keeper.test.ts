@@ -84,6 +84,45 @@ describe('the keeper of sockets', () => {
     expect(closes.map(({ code }) => code)).toEqual([4403]);
   });
 
+  it('closes with 4403 at the end of a token also where that is before the next ping', async () => {
+    const { clock, keeper, socket } = world();
+    const { connection, closes } = socket();
+    keeper.holds(connection, { expiresAt: new Date(clock.now() + 50), inForce: () => true });
+    await clock.advance(49);
+    expect(closes).toEqual([]);
+    await clock.advance(1);
+    expect(closes.map(({ code }) => code)).toEqual([4403]);
+  });
+
+  it('waits for the end of a token by the clock on the wall, which may have been set back', async () => {
+    const { clock, keeper, socket } = world();
+    const { connection, closes } = socket();
+    keeper.holds(connection, { expiresAt: new Date(clock.now() + 1000), inForce: () => true });
+    const now = clock.now.bind(clock);
+    clock.now = () => now() - 300;
+    await clock.advance(1299);
+    expect(closes).toEqual([]);
+    await clock.advance(1);
+    expect(closes.map(({ code }) => code)).toEqual([4403]);
+  });
+
+  it('waits for no end of a token that has none', async () => {
+    const { clock, keeper, socket } = world();
+    const { connection, closes } = socket();
+    let waits = 0;
+    const after = clock.after.bind(clock);
+    clock.after = (ms, callback) => {
+      waits += 1;
+      return after(ms, callback);
+    };
+    keeper.holds(connection, null);
+    expect(waits).toBe(0);
+    keeper.holds(connection, { expiresAt: new Date(clock.now() + 1000), inForce: () => true });
+    keeper.holds(connection, null);
+    await clock.advance(10 * PING_MS);
+    expect(closes).toEqual([]);
+  });
+
   it('closes with 4408 one that has not introduced itself within 3 s, and no other', async () => {
     const { clock, socket } = world();
     const [silent, other] = [socket(), socket()];
