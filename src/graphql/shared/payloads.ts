@@ -55,10 +55,8 @@ function createRecent() {
       const entry = entries.get(identity);
       if (entry !== undefined) remove(identity, entry);
     },
-    /** Keeps an entry whose payload is made; one above the whole limit is not kept at all. */
+    /** Keeps an entry whose payload is made, of which there is none yet; one above the whole limit is not kept at all. */
     set(identity: string, entry: Entry): void {
-      const former = entries.get(identity);
-      if (former !== undefined) remove(identity, former);
       const size = entry.payload?.bytes ?? 0;
       if (size > MAX_PAYLOAD_BYTES) return;
       entries.set(identity, entry);
@@ -113,10 +111,8 @@ export function createPayloads(
     }
     entry.payload = toPayload(entry.event, result);
     entry.generation = generation;
-    if (making.get(identity) === entry) {
-      making.delete(identity);
-      entries.set(identity, entry);
-    }
+    making.delete(identity);
+    entries.set(identity, entry);
     const { waiting } = entry;
     entry.waiting = null;
     for (const wake of waiting ?? []) wake();
