@@ -14,6 +14,7 @@ function world() {
   const handle = createOperationTurns({
     begin: (_connection, { asked }) => {
       told.push(`begin ${String(asked?.query)}`);
+      if (asked?.query === 'fails') return Promise.reject(new Error('failed'));
       return new Promise((resolve) => ends.push(resolve));
     },
     end: (_connection, { id }) => void told.push(`end ${id}`),
@@ -30,6 +31,7 @@ function world() {
     subscribe: (id: string, query: string) =>
       handle(connection, { id, type: MessageType.Subscribe, payload: { query } }, ''),
     complete: (id: string) => handle(connection, { id, type: MessageType.Complete }, `complete ${id}`),
+    ping: () => handle(connection, { type: MessageType.Ping }, 'ping'),
     /** Ends the operation that began as number `index`, and lets what waited for that go on. */
     async over(index: number): Promise<void> {
       ends[index]?.();
@@ -72,6 +74,39 @@ describe('an id that a client has completed and uses again', () => {
     subscribe('a', 'first');
     subscribe('a', 'second');
     expect(told).toEqual(['begin first', 'in use a']);
+    expect(connection.operations).toBe(1);
+  });
+});
+
+describe('an operation', () => {
+  it('that is a subscription stays when it is in force, and is ended by its client alone', async () => {
+    const { connection, told, subscribe, complete, ping, over } = world();
+    subscribe('a', 'subscription');
+    const [turn] = connection.turns;
+    turn!.subscription = {} as never;
+    await over(0);
+    expect([connection.operations, connection.turns]).toEqual([1, [turn]]);
+    expect(turn!.over).toBe(null);
+    ping();
+    complete('a');
+    complete('another');
+    expect(told).toEqual(['begin subscription', 'ping', 'end a', 'complete another']);
+  });
+
+  it('that fails is told, and over', async () => {
+    const { connection, told, subscribe, over } = world();
+    subscribe('a', 'fails');
+    await over(-1);
+    expect(told).toEqual(['begin fails', 'Error: failed']);
+    expect([connection.operations, connection.turns]).toEqual([0, []]);
+  });
+
+  it('that its client completes twice is counted off once', () => {
+    const { connection, subscribe, complete } = world();
+    subscribe('a', 'first');
+    subscribe('b', 'second');
+    complete('a');
+    complete('a');
     expect(connection.operations).toBe(1);
   });
 });

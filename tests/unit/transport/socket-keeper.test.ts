@@ -98,12 +98,22 @@ describe('the keeper of sockets', () => {
     const { clock, keeper, socket } = world();
     const { connection, closes } = socket();
     keeper.holds(connection, { expiresAt: new Date(clock.now() + 1000), inForce: () => true });
+    await clock.advance(500);
     const now = clock.now.bind(clock);
     clock.now = () => now() - 300;
-    await clock.advance(1299);
+    await clock.advance(799);
     expect(closes).toEqual([]);
     await clock.advance(1);
     expect(closes.map(({ code }) => code)).toEqual([4403]);
+  });
+
+  it('waits for no end of a token whose socket is gone', async () => {
+    const { clock, keeper, socket } = world();
+    const { connection, closes, forget } = socket();
+    keeper.holds(connection, { expiresAt: new Date(clock.now() + 1000), inForce: () => true });
+    forget();
+    await clock.advance(PING_MS);
+    expect(closes).toEqual([]);
   });
 
   it('waits for no end of a token that has none', async () => {
