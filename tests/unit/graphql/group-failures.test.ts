@@ -10,7 +10,10 @@ import { createFakeClock } from '../../testkit/log/fake-clock.js';
 const TRIES = [0, 100, 300, 700, 1500, 3100, 6300, 11_300, 16_300];
 
 /** A group with one subscriber. While `failure` is set, reads fail, each at the time that is noted. */
-function world({ late = false, result = (): ExecutionResult => ({ data: {} }) } = {}) {
+function world({
+  late = false,
+  result = (_event: unknown): ExecutionResult | Promise<ExecutionResult> => ({ data: {} }),
+} = {}) {
   const clock = createFakeClock();
   const state = {
     failure: null as Error | null,
@@ -46,9 +49,9 @@ function world({ late = false, result = (): ExecutionResult => ({ data: {} }) } 
       },
       close: () => undefined,
     },
-    execute() {
+    execute(event) {
       state.executedAt.push(clock.monotonic());
-      return result();
+      return result(event);
     },
     onFirstSent: () => undefined,
     toClientError: (error) => new GraphQLError(`told: ${(error as Error).message}`),
@@ -160,4 +163,61 @@ it('a result that the store is too slow for is made again ever more rarely, and 
   group.close();
   await clock.pass(60_000);
   expect([state.executedAt, told]).toEqual([TRIES, []]);
+});
+
+it('what comes at once leaves in one write, also where some of its results take a turn', async () => {
+  const data = {};
+  const { clock, told, append } = world({
+    result: (event) => (event === 1 ? { data } : Promise.resolve({ data })),
+  });
+  await clock.pass(1000);
+  append(3);
+  await clock.pass(1000);
+  expect(told).toEqual(['3 results']);
+});
+
+it('serves no more subscribers at once than it may, in the order in which they came, and passes over those that left', () => {
+  const { state, told, group, member } = world();
+  const served: number[] = [];
+  const others = Array.from({ length: 9 }, (_, index) => {
+    const outlet = {
+      writable: () => true,
+      deliver: () => void served.push(index),
+      onceWritable: () => undefined,
+      fail: () => undefined,
+    };
+    return group.join({ overhead: 0, outlet }, 0, { leave: () => undefined });
+  });
+  state.head = 1;
+  group.leave(member);
+  group.leave(others[2]!);
+  expect(group.work(4)).toBe(4);
+  expect(served).toEqual([0, 1, 3, 4]);
+  expect(group.work(3)).toBe(3);
+  expect(group.work(4)).toBe(1);
+  expect(served).toEqual([0, 1, 3, 4, 5, 6, 7, 8]);
+  expect([group.work(4), told]).toEqual([0, []]);
+});
+
+it('keeps what it made for a subscriber that does not read, also when all others have left', async () => {
+  const { clock, state, group, member, append } = world();
+  const served: unknown[] = [];
+  let writable = false;
+  let wake = (): void => undefined;
+  const outlet = {
+    writable: () => writable,
+    deliver: (_sink: unknown, payloads: readonly unknown[]) => void served.push(...payloads),
+    onceWritable: (_sink: unknown, listener: () => void) => void (wake = listener),
+    fail: () => undefined,
+  };
+  await clock.pass(1000);
+  group.join({ overhead: 0, outlet }, 0, { leave: () => undefined });
+  append(1);
+  await clock.pass(1000);
+  group.leave(member);
+  await clock.pass(5000);
+  writable = true;
+  wake();
+  await clock.pass(1000);
+  expect([served.length, state.executedAt.length]).toEqual([1, 1]);
 });
