@@ -4,7 +4,8 @@ import type { RedisConnection } from '../redis/connection.js';
 /**
  * KEYS: windows of one caller, the narrowest first. ARGV: points, seconds and limit of each. Answers with what each
  * holds then and how many milliseconds it lasts, up to the first that is over its limit; those behind it are not
- * touched. A window that is not there begins.
+ * touched. A window that is not there begins; one that would last longer than it can is from before Redis' clock was set
+ * back, and ends in time.
  */
 const SCRIPT = `
 local answers = {}
@@ -12,7 +13,7 @@ for index, key in ipairs(KEYS) do
   local points, seconds, limit = ARGV[index * 3 - 2], ARGV[index * 3 - 1], ARGV[index * 3]
   local consumed = redis.call('INCRBY', key, points)
   local ttl = redis.call('PTTL', key)
-  if ttl < 0 then
+  if ttl < 0 or ttl > seconds * 1000 then
     redis.call('EXPIRE', key, seconds)
     ttl = seconds * 1000
   end

@@ -43,9 +43,16 @@ local function info(section, field)
   return string.match(redis.call('INFO', section), field .. ':(%w[%w-]*)') or ''
 end
 
--- A Redis that is another one than before, or empty, does not know who is online: a new epoch begins. Visits stay.
+-- Whether the clock was set back since the next healing was set: what ends lies further ahead than it can.
+local function isSetBack(healAt)
+  return healAt and tonumber(healAt) > now + 2 * HEAL_MS
+end
+
+-- A Redis that is another one than before, or empty, does not know who is online: a new epoch begins. Visits stay,
+-- unless they would end too late.
 local function newEpoch(run)
   local epoch = int(now) .. 'r' .. string.sub(run, 1, 8)
+  if isSetBack(redis.call('HGET', META, 'healAt')) then redis.call('UNLINK', EXP, RANK) end
   redis.call('UNLINK', ONLINE, PRESENT)
   redis.call('HDEL', META, 'loaded', 'loader', 'loaderUntil', 'takenAt', 'healed', 'healAt')
   redis.call('HSET', META, 'epoch', epoch, 'run', run, 'revision', 0, 'dirty', 1)
@@ -56,11 +63,11 @@ local function epochOf()
   return redis.call('HGET', META, 'epoch') or newEpoch(info('server', 'run_id'))
 end
 
--- The same, and compares the run: INFO is not cheap, so only the commands that come once an interval ask.
+-- The same, and compares the run and the clock: INFO is not cheap, so only the commands that come once an interval ask.
 local function checkedEpoch()
   local run = info('server', 'run_id')
-  local known = redis.call('HMGET', META, 'epoch', 'run')
-  if known[1] and known[2] == run then return known[1] end
+  local known = redis.call('HMGET', META, 'epoch', 'run', 'healAt')
+  if known[1] and known[2] == run and not isSetBack(known[3]) then return known[1] end
   return newEpoch(run)
 end
 
@@ -225,7 +232,9 @@ function commands.beat()
   local epoch = checkedEpoch()
   local meta = redis.call('HMGET', META, 'loaded', 'loader', 'loaderUntil', 'healed', 'healAt')
   if not meta[1] then
-    local taken = meta[2] and meta[2] ~= ARGV[3] and tonumber(meta[3]) > now
+    local leftMs = tonumber(meta[3] or 0) - now
+    -- Who has longer than it was given is from before the clock was set back.
+    local taken = meta[2] and meta[2] ~= ARGV[3] and leftMs > 0 and leftMs <= LOADING_MS
     if taken then return { now, epoch, 0, '', '', '' } end
     redis.call('HSET', META, 'loader', ARGV[3], 'loaderUntil', int(now + LOADING_MS))
     return { now, epoch, 0, 'load', '', '' }

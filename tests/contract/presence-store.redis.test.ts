@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/lib/logger.js';
-import { ONLINE_MS, SNAPSHOT_MS } from '../../src/presence/presence-store.js';
+import { FIRST_HEAL_MS, ONLINE_MS, SNAPSHOT_MS } from '../../src/presence/presence-store.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
 import { redisForTests } from '../testkit/services/index.js';
 import { onTestClock, patientRedis } from '../testkit/presence-clock.js';
@@ -84,6 +84,51 @@ it('lets another instance load when Redis is another one while one of them loads
   expect((await store.beat('other')).duty?.kind).toBe('load');
   expect(await store.loading('instance', epoch)).toBe(false);
   expect(await store.fulfilled('instance', epoch, 'load', 0)).toBe(false);
+});
+
+it("RANK-3: all is loaded anew when Redis' clock was set back, and no visit lasts longer for it", async () => {
+  const { store, windowMs, intervalMs, now, advance, close } = await open();
+  onTestFinished(close);
+  const old = await store.beat('instance');
+  await store.fulfilled('instance', old.epoch, 'load', old.now);
+  await store.touch('dead', [{ kind: 'join', roomId: 'r', visitorId: 'v', at: now() }]);
+  await store.raise([{ roomId: 'r', number: 3, at: now() }]);
+  expect(await store.tick(old.epoch, 0)).toMatchObject({ revision: 1 });
+  await advance(-3_600_000);
+
+  const { epoch, duty, now: begun } = await store.beat('instance');
+  expect([epoch === old.epoch, duty?.kind]).toEqual([false, 'load']);
+  await store.raise([{ roomId: 'r', number: 3, at: now() }]);
+  await store.touch('instance', [{ kind: 'visit', roomId: 'r', visitorId: 'v', at: now() - 1000 }]);
+  expect(await store.fulfilled('instance', epoch, 'load', begun)).toBe(true);
+  expect(await store.tick(epoch, 0)).toMatchObject({
+    taken: { rooms: [{ roomId: 'r', recentVisitorCount: 1, onlineCount: 0, messageCount: 3 }] },
+  });
+  await advance(FIRST_HEAL_MS);
+  expect((await store.beat('instance')).duty).toEqual({ kind: 'heal', healedAt: begun });
+  await advance(windowMs - intervalMs - FIRST_HEAL_MS);
+  expect((await store.counts(['r'])).rooms.get('r')?.recentVisitorCount).toBe(0);
+});
+
+it('RANK-3: visits stay when the clock is set by less than a minute', async () => {
+  const { store, now, advance, close } = await open();
+  onTestFinished(close);
+  const { epoch, now: begun } = await store.beat('instance');
+  await store.fulfilled('instance', epoch, 'load', begun);
+  await advance(FIRST_HEAL_MS);
+  expect((await store.beat('instance')).duty?.kind).toBe('heal');
+  await store.touch('instance', [{ kind: 'join', roomId: 'r', visitorId: 'v', at: now() }]);
+  await advance(-59_000);
+  expect(await store.beat('instance')).toMatchObject({ epoch, loaded: true, duty: null });
+  expect((await store.counts(['r'])).rooms.get('r')?.onlineCount).toBe(1);
+});
+
+it('lets another instance load when the clock was set back under one that died', async () => {
+  const { store, advance, close } = await open();
+  onTestFinished(close);
+  expect((await store.beat('dead')).duty?.kind).toBe('load');
+  await advance(-3_600_000);
+  expect((await store.beat('instance')).duty?.kind).toBe('load');
 });
 
 it('CURSOR-5: keeps the newest snapshot for a day, and each for two minutes after the next one', async () => {

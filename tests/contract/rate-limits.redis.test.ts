@@ -78,6 +78,24 @@ describe('limits over several instances', () => {
     admin.disconnect();
   });
 
+  it("last no longer than their windows when Redis' clock was set back", async () => {
+    const { url, prefix } = await redisForTests();
+    const admin = new Redis(url);
+    const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
+    const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
+    await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
+    const key = redis.key('limit:createRoomPerVisitor-0:visitor');
+    // As what was to end in a minute looks once the clock is an hour behind.
+    await admin.set(key, '1000', 'PX', 3_660_000);
+    const wait = await limits.consume('createRoomPerVisitor', 'visitor');
+    expect(wait).toBeGreaterThan(0);
+    expect(wait).toBeLessThanOrEqual(60_000);
+    expect(await admin.pttl(key)).toBeLessThanOrEqual(60_000);
+    limits.stop();
+    await redis.stop();
+    admin.disconnect();
+  });
+
   it('count each for itself what is about one instance', async () => {
     // On a slow machine a window of one second may end in between.
     expect(await allowedOf('upgradePerInstance', 4500)).toBeGreaterThanOrEqual(3 * 4000);
