@@ -12,12 +12,34 @@ const HASTY_WAIT_MS = 500;
 /** Whatever delay and window are, everybody has been sent away by then: a drain ends within 25 s. */
 const LIMIT_MS = 20_000;
 const CLOSE_RESTART = 1012;
+/** How many connections that wait are accepted before the server stops listening; they may come faster than they go. */
+const MAX_ACCEPTED = 1000;
 
 export interface DrainOptions {
   /** How long the server goes on as usual after it said that it is not ready, in milliseconds. */
   readonly delayMs: number;
   /** Over how long its connections are closed, evenly; 0: all at once. */
   readonly windowMs: number;
+}
+
+/**
+ * Accepts who waits: a server that stops listening resets them, and a request that a balancer has written to one of them
+ * is lost. Node accepts one connection in each turn of the event loop; resolves in the turn that met none.
+ */
+async function acceptWaiting(server: Server): Promise<void> {
+  let met = true;
+  const onConnection = (): void => {
+    met = true;
+  };
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  server.on('connection', onConnection);
+  // The rest of this turn may meet nobody.
+  await turn();
+  for (let turns = 0; met && turns < MAX_ACCEPTED; turns += 1) {
+    met = false;
+    await turn();
+  }
+  server.off('connection', onConnection);
 }
 
 /**
@@ -86,6 +108,7 @@ export function createDrain({
     tell('drain: not ready any more, serving on');
     if (delayMs > 0) await pause(delayMs);
     state.refusing = true;
+    if (ownsServer) await acceptWaiting(server);
     const closed = new Promise<void>((resolve) => {
       if (ownsServer && server.listening) server.close(() => resolve());
       else resolve();

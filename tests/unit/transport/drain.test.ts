@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent, createServer, request, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock, type Clock } from '../../../src/lib/clock.ts';
@@ -159,6 +159,18 @@ describe('a drain', () => {
     expect(told).not.toContain('complete');
     await vi.waitFor(() => expect(calls.leaves).toHaveLength(1), patient);
     await drained;
+  });
+
+  it('answers all who were connected and not accepted yet, and resets none', async () => {
+    const { port, transport } = await startServer();
+    const sockets = Array.from({ length: 40 }, () => connect(port, '127.0.0.1'));
+    const answers = sockets.map((socket) => {
+      socket.write('GET /livez HTTP/1.1\r\nHost: here\r\n\r\n');
+      return text(socket);
+    });
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    await transport.drain({ delayMs: 0, windowMs: 1 });
+    for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 200 /);
   });
 
   it("leaves a host's server as it is", async () => {
