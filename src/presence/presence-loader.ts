@@ -9,6 +9,11 @@ import type { VisitJournal } from './visit-journal.js';
 const OVERLAP_MS = 120_000;
 /** The same for rooms, whose age is by the clock of who made them: by so much that may be slow. */
 const ROOM_OVERLAP_MS = 3_600_000;
+/**
+ * How long after the last healing the next one reads all recent visits, in milliseconds: there is one each minute, so that
+ * the store was away, or its clock was set ahead and took visits away that had time.
+ */
+const PAUSE_MS = 240_000;
 /** How long it may take in all, in milliseconds. */
 const STORE_DEADLINE_MS = 60_000;
 /** How long one step may take: who is stuck gives the duty up, for it is kept as long as its holder lives. */
@@ -147,7 +152,8 @@ export function createPresenceLoader({
         await catchUp(batch, work);
       }
     }
-    const maxAgeMs = since === null ? windowMs : Math.min(windowMs, startedAt - since);
+    const isLong = since === null || startedAt - since > PAUSE_MS;
+    const maxAgeMs = isLong ? windowMs : Math.min(windowMs, startedAt - since);
     const lively = new Set(since === null ? [] : listed());
     for await (const found of journal.recent(maxAgeMs, work.signal)) {
       if (since !== null) for (const { roomId } of found) lively.add(roomId);
