@@ -1,4 +1,4 @@
-import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
+import { type RateLimiterAbstract, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { RateLimit, Window } from './rate-limits.js';
 import type { Rates } from './rates.js';
 
@@ -49,16 +49,22 @@ interface Windows {
 
 type Step = Asked & Windows;
 
+const MS_PER_SECOND = 1000;
 const allowed = (): null => null;
 
-function waitOf(refusal: unknown): number {
+function waitOf(window: RateLimiterAbstract, refusal: unknown): number {
   if (!(refusal instanceof RateLimiterRes)) throw refusal;
-  return Math.max(1, Math.ceil(refusal.msBeforeNext));
+  const wait = Math.max(1, Math.ceil(refusal.msBeforeNext));
+  const longest = window.duration * MS_PER_SECOND;
+  if (wait <= longest) return wait;
+  // The package remembers by the wall clock until when it refuses without asking; that was set back.
+  if (window instanceof RateLimiterRedis) window.deleteInMemoryBlockedAll();
+  return longest;
 }
 
 /** Null when allowed, else milliseconds to wait. Rejects when the store of the window fails. */
 export const take = ({ window, key, points }: Draw): Promise<number | null> =>
-  window.consume(key, points).then(allowed, waitOf);
+  window.consume(key, points).then(allowed, (refusal: unknown) => waitOf(window, refusal));
 
 /** Counts every limit of `rates` in windows that `make` makes. */
 export function countRates(rates: Rates, make: MakeWindow, inTurn: DrawInTurn): Count {

@@ -39,4 +39,14 @@ describe('rates over time', () => {
     expect(count).toBeGreaterThanOrEqual(least);
     expect(count).toBeLessThanOrEqual(most);
   });
+
+  it('names no wait that is longer than the window after the clock was set back', async () => {
+    const metrics = createMetrics({ version: 'test' });
+    const limits = createMemoryRateLimits({ factor: 1, maxSocketsPerAddress: 50, metrics });
+    expect(await limits.consume('createRoomPerVisitor', 'key', 4)).toBe(60_000);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    expect(await limits.consume('createRoomPerVisitor', 'key')).toBe(60_000);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await limits.consume('createRoomPerVisitor', 'key')).toBeNull();
+  });
 });

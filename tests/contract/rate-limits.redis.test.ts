@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../src/lib/clock.js';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type Clock, systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import type { RateLimit, RateLimits } from '../../src/limits/rate-limits.js';
@@ -45,6 +45,8 @@ describe('limits over several instances', () => {
   afterEach(async () => {
     await Promise.all(instances.map((instance) => instance.close()));
   });
+  /** On which Redis is never too slow to be waited for. */
+  const patient: Clock = { ...systemClock, after: () => () => undefined };
   const allowedOf = async (limit: RateLimit, tries: number) => {
     const waits = await Promise.all(
       instances.flatMap(({ limits }) => Array.from({ length: tries }, () => limits.consume(limit, 'key'))),
@@ -82,7 +84,7 @@ describe('limits over several instances', () => {
     const { url, prefix } = await redisForTests();
     const admin = new Redis(url);
     const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
-    const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
+    const limits = createRedisRateLimits({ ...options, redis, clock: patient, log: silentLogger });
     await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
     const key = redis.key('limit:createRoomPerVisitor-0:visitor');
     // As what was to end in a minute looks once the clock is an hour behind.
@@ -91,6 +93,25 @@ describe('limits over several instances', () => {
     expect(wait).toBeGreaterThan(0);
     expect(wait).toBeLessThanOrEqual(60_000);
     expect(await admin.pttl(key)).toBeLessThanOrEqual(60_000);
+    limits.stop();
+    await redis.stop();
+    admin.disconnect();
+  });
+
+  it("forget whom they refuse without asking when the instance's clock was set back", async () => {
+    const { url, prefix } = await redisForTests();
+    const admin = new Redis(url);
+    const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
+    const limits = createRedisRateLimits({ ...options, redis, clock: patient, log: silentLogger });
+    await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
+    const consume = (points?: number) => limits.consume('createRoomPerVisitor', 'visitor', points);
+    expect(await consume(1000)).toBeGreaterThan(0);
+    // As when its window ends, an hour before this machine's clock says so.
+    await admin.del(redis.key('limit:createRoomPerVisitor-0:visitor'));
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    expect(await consume()).toBe(60_000);
+    expect(await consume()).toBeNull();
     limits.stop();
     await redis.stop();
     admin.disconnect();
