@@ -13,7 +13,7 @@ import { idFromSubject, type IssuedToken, type TokenTerm, type VisitorTokens } f
 
 /** How many names an instance remembers. */
 const NAMES_KEPT = 20_000;
-/** A lost announcement of a rename shows the old name for this long at most, or until the store is back. */
+/** A lost announcement of a rename shows the old name for this long at most, or for as long after the store is back. */
 const NAME_TTL_MS = 10_000;
 /** How many visitors an instance remembers to have stored; forgetting one costs one more write. */
 const STORED_KEPT = 50_000;
