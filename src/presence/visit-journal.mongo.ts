@@ -41,6 +41,15 @@ export function createMongoVisitJournal({ mongo }: { mongo: Mongo }): VisitJourn
     return localTime.getTime();
   }
 
+  /**
+   * The clock was set back since, or a member took over whose clock is behind: a visit of the future would be the
+   * youngest of all until the clock is there again.
+   */
+  const setBack = (present: Date, signal: AbortSignal) =>
+    within(signal, () =>
+      visits.updateMany({ at: { $gt: present } }, { $set: { at: present } }, withSignal(signal, {})),
+    );
+
   return {
     async record(seen, signal) {
       if (seen.length === 0) return;
@@ -69,13 +78,18 @@ export function createMongoVisitJournal({ mongo }: { mongo: Mongo }): VisitJourn
         { at: { $gt: new Date(now - maxAgeMs) } },
         { batchSize: BATCH_VISITS, signal },
       );
+      let isAhead = false;
       try {
         while (await within(signal, () => cursor.hasNext())) {
-          yield cursor.readBufferedDocuments(BATCH_VISITS).map(({ _id, at }) => {
+          const found = cursor.readBufferedDocuments(BATCH_VISITS);
+          isAhead ||= found.some(({ at }) => at.getTime() > now);
+          yield found.map(({ _id, at }) => {
             const [roomId = '', visitorId = ''] = _id.split(SPACE);
             return { roomId, visitorId, ageMs: Math.max(0, now - at.getTime()) };
           });
         }
+        // Not before: the cursor would pass over what moves.
+        if (isAhead) await setBack(new Date(now), signal);
       } finally {
         cursor.close().catch(() => undefined);
       }
