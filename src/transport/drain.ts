@@ -1,4 +1,5 @@
 import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import { closeConnection, type Connection } from './connection.js';
@@ -9,6 +10,8 @@ const MUTATION_WAIT_MS = 1000;
 const LAST_WAIT_MS = 5000;
 /** The same when everything ends at once: somebody waits at a terminal. */
 const HASTY_WAIT_MS = 500;
+/** What a balancer had on its way to the server when that stopped listening has begun to come by then. */
+const ON_ITS_WAY_MS = 500;
 /** Whatever delay and window are, everybody has been sent away by then: a drain ends within 25 s. */
 const LIMIT_MS = 20_000;
 const CLOSE_RESTART = 1012;
@@ -53,6 +56,7 @@ export function createDrain({
   server,
   ownsServer,
   connections,
+  silent,
   streams,
 }: {
   clock: Clock;
@@ -61,6 +65,8 @@ export function createDrain({
   /** A host's server is left open. */
   ownsServer: boolean;
   connections: ReadonlySet<Connection>;
+  /** Connections that have not asked for anything yet. */
+  silent: ReadonlySet<Socket>;
   streams: ReadonlySet<ServerResponse>;
 }) {
   const state = { draining: false, refusing: false };
@@ -97,6 +103,11 @@ export function createDrain({
     await Promise.all(closing);
   }
 
+  async function endSilent(): Promise<void> {
+    await pause(ON_ITS_WAY_MS);
+    for (const socket of silent) if (socket.bytesRead === 0) socket.destroy();
+  }
+
   async function run({ delayMs, windowMs }: DrainOptions): Promise<void> {
     state.draining = true;
     const cancelLimit = clock.after(LIMIT_MS, hurry);
@@ -114,15 +125,19 @@ export function createDrain({
       else resolve();
     });
     if (ownsServer) {
-      server.closeIdleConnections();
       // An answer under way may have promised to keep its connection; 0 would keep it for ever.
       server.keepAliveTimeout = 1;
+      void endSilent();
     }
     tell('drain: nobody new is let in, connections are sent away');
     await sendAllAway(windowMs);
+    const leaving = new Set([
+      ...[...connections].map(({ ws }) => ws),
+      ...[...streams].map((stream) => stream.req.socket),
+    ]);
     const gone = Promise.all([
       closed,
-      ...[...connections].map(({ ws }) => new Promise((resolve) => ws.once('close', resolve))),
+      ...[...leaving].map((each) => new Promise((resolve) => each.once('close', resolve))),
     ]);
     await Promise.race([gone, pause(windowMs === 0 && delayMs === 0 ? HASTY_WAIT_MS : LAST_WAIT_MS)]);
     if (connections.size + streams.size > 0) tell('drain: what is left is cut');

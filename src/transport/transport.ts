@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getHeapStatistics } from 'node:v8';
 import type { GraphQLSchema } from 'graphql';
@@ -18,6 +18,7 @@ import { createHttpServer } from './http-server.js';
 import { createRequestHandler, type Health } from './http.js';
 import { createPlaces } from './places.js';
 import { pathOf } from './request-target.js';
+import { watchSilent } from './silent.js';
 import { createStreamKeeper } from './stream-keeper.js';
 import { createUnanswered } from './unanswered.js';
 import { createUnread } from './unread.js';
@@ -75,7 +76,9 @@ export function createTransport(options: TransportOptions) {
   });
   const { connections } = sockets;
   const { streams } = streamKeeper;
-  const drain = createDrain({ clock, log, server, ownsServer, connections, streams });
+  // Those of a host's server are its own affair.
+  const silent = ownsServer ? watchSilent(server) : new Set<Socket>();
+  const drain = createDrain({ clock, log, server, ownsServer, connections, silent, streams });
   const handler = createRequestHandler({
     ...options,
     callers,

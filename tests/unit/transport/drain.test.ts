@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { Agent, createServer, request, type IncomingMessage } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock, type Clock } from '../../../src/lib/clock.ts';
+import { silentLogger } from '../../../src/lib/logger.ts';
 import { openSocket, refusedUpgrade } from '../../testkit/bare-socket.ts';
 import { startServer } from './kit/server.ts';
 
@@ -171,6 +172,55 @@ describe('a drain', () => {
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     await transport.drain({ delayMs: 0, windowMs: 1 });
     for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  it('does not wait for connections that have asked nothing', async () => {
+    const after: Clock['after'] = (ms, run) =>
+      ms >= LAST_WAIT_MS ? () => undefined : systemClock.after(ms, run);
+    const { port, transport } = await startServer({ clock: { ...systemClock, after } });
+    const accepted = once(transport.server, 'connection');
+    const silent = connect(port, '127.0.0.1');
+    silent.resume();
+    const ended = once(silent, 'close');
+    await accepted;
+    await expect(transport.drain({ delayMs: 0, windowMs: 1 })).resolves.toBeUndefined();
+    await ended;
+  });
+
+  it('answers a request of which a part has come', async () => {
+    const { port, transport } = await startServer();
+    const accepted = once(transport.server, 'connection') as Promise<[Socket]>;
+    const asking = connect(port, '127.0.0.1');
+    const answer = text(asking);
+    const [socket] = await accepted;
+    asking.write('GET /livez HTTP/1.1\r\n');
+    await vi.waitFor(() => expect(socket.bytesRead).toBeGreaterThan(0), patient);
+    const drained = transport.drain({ delayMs: 0, windowMs: 1 });
+    await vi.waitFor(() => expect(transport.server.listening).toBe(false), patient);
+    asking.write('Host: x\r\n\r\n');
+    expect(await answer).toContain('HTTP/1.1 200');
+    await drained;
+  });
+
+  it('tells of no event stream when all of them were cut', async () => {
+    const told: unknown[] = [];
+    const log = { ...silentLogger, info: (facts: object, stage: string) => void told.push([stage, facts]) };
+    const { url, transport, calls } = await startServer({ log });
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { ...json, accept: 'text/event-stream' },
+      body: JSON.stringify({ query: COUNT }),
+    });
+    const read = response.text();
+    await vi.waitFor(() => expect(calls.joins).toHaveLength(1), patient);
+    const drained = transport.drain({ delayMs: 0, windowMs: 1 });
+    await expect(read).rejects.toThrow('terminated');
+    await drained;
+    expect(told.at(-2)).toEqual([
+      'drain: nobody new is let in, connections are sent away',
+      expect.objectContaining({ streams: 1 }),
+    ]);
+    expect(told.at(-1)).toEqual(['drain: over', expect.objectContaining({ streams: 0 })]);
   });
 
   it("leaves a host's server as it is", async () => {
