@@ -197,6 +197,11 @@ describe('abuse', () => {
     ['subscribe without an id', (s) => s.send({ type: 'subscribe', payload: { query: '{ hello }' } }), 4400],
     ['subscribe without a query', (s) => s.send({ type: 'subscribe', id: '1', payload: {} }), 4400],
     ['a binary frame', (s) => s.ws.send(Buffer.from('{"type":"ping"}')), 4400],
+    [
+      'a ping too deep to be answered',
+      (s) => s.send(`{"type":"ping","payload":{"x":${'['.repeat(30_000)}${']'.repeat(30_000)}}}`),
+      4400,
+    ],
     ['a second init', (s) => s.send({ type: 'connection_init' }), 4429],
     ['a frame above 64 KiB', (s) => s.send({ type: 'ping', payload: { x: 'x'.repeat(70_000) } }), 1009],
     [
