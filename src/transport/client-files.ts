@@ -82,7 +82,9 @@ export function createClientFiles({ folder, prefix }: { folder: string; prefix: 
     const named = path.lastIndexOf('.') > path.lastIndexOf('/') && path !== PAGE;
     const file = files.get(named ? path : PAGE);
     if (file === undefined) {
-      response.writeHead(404, { ...PAGE_HEADERS, 'content-type': 'text/plain; charset=utf-8' });
+      const type = { 'content-type': 'text/plain; charset=utf-8' };
+      // Another instance, of a newer version, may have it.
+      response.writeHead(404, { ...PAGE_HEADERS, ...type, 'cache-control': 'no-store' });
       response.end('There is no such file.\n');
       return;
     }

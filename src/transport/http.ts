@@ -116,6 +116,7 @@ export function createRequestHandler(options: {
     } else if (method === 'GET' && profile === 'public' && headers.accept?.includes('text/html') === true) {
       await graphiql(request, response);
     } else if (method === 'POST' || method === 'GET') {
+      response.setHeader('cache-control', 'no-store');
       await yoga(request, response);
     } else {
       refuse(response, badRequest('Send a GET or a POST.', 405, { allow: 'GET, POST, OPTIONS' }), []);

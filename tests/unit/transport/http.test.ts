@@ -257,7 +257,10 @@ describe('GET /graphql', () => {
       'POST',
       ['BAD_REQUEST'],
     ]);
-    expect((await ask('{ nope }')).status).toBe(400);
+    const refused = await ask('{ nope }');
+    expect(refused.status).toBe(400);
+    for (const { headers } of [answer, mutation, refused])
+      expect(headers.get('cache-control')).toBe('no-store');
   });
 
   it.each<[string, number]>([
@@ -749,7 +752,8 @@ describe('the other addresses', () => {
     expect([zipped.headers.get('content-encoding'), await zipped.text()]).toEqual(['gzip', 'export {};']);
     const known = { 'if-none-match': asset.headers.get('etag')! };
     expect((await fetch(`${base}/client/assets/index-abc.js`, { headers: known })).status).toBe(304);
-    expect((await fetch(`${base}/client/assets/none.js`)).status).toBe(404);
+    const missing = await fetch(`${base}/client/assets/none.js`);
+    expect([missing.status, missing.headers.get('cache-control')]).toEqual([404, 'no-store']);
     expect(
       await raw(
         port,
