@@ -117,14 +117,16 @@ export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
   return (operationName: string | undefined, variables: Readonly<Record<string, unknown>>) => {
     // A variable that is left out has its default, one that is null has not.
     const given = (name: string) => (Object.hasOwn(variables, name) ? [variables[name]] : []);
+    // Nothing but a null can make an argument wrong here: what each variable itself may be has been checked.
+    const nulls = Object.keys(variables).filter((name) => variables[name] === null);
     const key =
-      names.length === 0 ? (operationName ?? '') : JSON.stringify([operationName, ...names.map(given)]);
+      names.length + nulls.length === 0
+        ? (operationName ?? '')
+        : JSON.stringify([operationName, nulls.sort(), ...names.map(given)]);
     const remembered = known.get(key);
     if (remembered !== undefined) return remembered;
     const cost = check(operationName, variables);
-    // Whether an argument is wrong depends on more variables than the cost does.
-    const isCounted = typeof cost === 'number' || cost.rule !== undefined;
-    if (isCounted && key.length <= MAX_KEY_LENGTH) known.set(key, cost);
+    if (key.length <= MAX_KEY_LENGTH) known.set(key, cost);
     return cost;
   };
 }

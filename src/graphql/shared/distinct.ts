@@ -9,7 +9,7 @@ const OF_ALL = 1 / 8;
 
 /** A group as it is counted: how many share its document does not matter. */
 interface Opened {
-  readonly document: Pick<CheckedDocument, 'text' | 'bytes'>;
+  readonly document: Pick<CheckedDocument, 'bytes'>;
   readonly key: string;
   /** Of the subscriber who opened it. */
   readonly address: string;
@@ -24,7 +24,7 @@ interface Opened {
 export function createDistinct(heapBytes: number) {
   const ofAddresses = new Map<string, number>();
   /** Each with the address that brought it, which it counts for until the last group with it is closed. */
-  const documents = new Map<string, { readonly address: string; groups: number }>();
+  const documents = new Map<Opened['document'], { readonly address: string; groups: number }>();
   let ofAll = 0;
 
   function change(address: string, by: number): void {
@@ -36,22 +36,22 @@ export function createDistinct(heapBytes: number) {
 
   return {
     /** Counts a group until what is returned is called; null when it would be too much. */
-    open({ document: { text, bytes: ofDocument }, key, address }: Opened): (() => void) | null {
-      const known = documents.get(text);
+    open({ document, key, address }: Opened): (() => void) | null {
+      const known = documents.get(document);
       const ofGroup = CHARACTER_BYTES * key.length;
-      const bytes = known === undefined ? ofGroup + ofDocument : ofGroup;
+      const bytes = known === undefined ? ofGroup + document.bytes : ofGroup;
       const ofAddress = (ofAddresses.get(address) ?? 0) + bytes;
       if (ofAddress > OF_ADDRESS * heapBytes || ofAll + bytes > OF_ALL * heapBytes) return null;
       change(address, bytes);
-      const document = known ?? { address, groups: 0 };
-      documents.set(text, document);
-      document.groups += 1;
+      const counted = known ?? { address, groups: 0 };
+      documents.set(document, counted);
+      counted.groups += 1;
       return () => {
         change(address, -ofGroup);
-        document.groups -= 1;
-        if (document.groups > 0) return;
-        documents.delete(text);
-        change(document.address, -ofDocument);
+        counted.groups -= 1;
+        if (counted.groups > 0) return;
+        documents.delete(document);
+        change(counted.address, -document.bytes);
       };
     },
   };

@@ -96,6 +96,7 @@ describe('an argument that is wrong by its variable', () => {
     }
     expect(codes({ query, variables: { name: 'ann' } })).toEqual([]);
     expect(codes({ query })).toEqual([]);
+    expect(codes({ query, variables: { name: null } })).toEqual(['BAD_USER_INPUT']);
   });
 
   it('is no limit that refuses', async () => {
