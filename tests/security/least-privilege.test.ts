@@ -71,7 +71,9 @@ describe('a MongoDB user with the role of the handbook', () => {
       const visitor = await createVisitor(url);
       const roomId = await createRoom(url, visitor);
       const socket = await openSocket(url, { token: visitor.token });
-      const messages = socket.subscribe<MessageAdded>(MESSAGE_ADDED, { roomId });
+      // Given also what is stored before it is in force.
+      const { resumeCursor } = await readPage(url, roomId, { last: 1 });
+      const messages = socket.subscribe<MessageAdded>(MESSAGE_ADDED, { roomId, after: resumeCursor });
       await sendMessage(url, visitor, { roomId, text: 'hello', idempotencyKey: 'one' });
       await sendMessage(url, visitor, { roomId, text: 'hello', idempotencyKey: 'one' });
       await eventually(
