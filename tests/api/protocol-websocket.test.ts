@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../testkit/graphql-client.js';
-import { createRoom, createVisitor, MESSAGE_ADDED, sendMessage } from '../testkit/seed.js';
+import { createRoom, createVisitor, MESSAGE_ADDED, readPage, sendMessage } from '../testkit/seed.js';
 import { openSocket, refusedUpgrade } from '../testkit/bare-socket.js';
 import { eventually, useServer } from './world.js';
 
@@ -23,9 +23,12 @@ describe('graphql-transport-ws, with a bare socket', () => {
   const SETTINGS = '{ settings { maxMessageLength } }';
   const ROOMS_CHANGED = 'subscription { roomsChanged { cursor } }';
 
+  /** Who follows the room after this cursor is given also what is stored before the subscription is in force. */
   async function roomAndVisitor() {
     const visitor = await createVisitor(chat.url);
-    return { visitor, roomId: await createRoom(chat.url, visitor) };
+    const roomId = await createRoom(chat.url, visitor);
+    const { resumeCursor: after } = await readPage(chat.url, roomId, { last: 1 });
+    return { visitor, roomId, after };
   }
   async function acknowledged() {
     const socket = connect();
@@ -268,7 +271,7 @@ describe('graphql-transport-ws, with a bare socket', () => {
     it('may use an id again while the operation before it still starts: only the newest lives', async () => {
       const socket = await acknowledged();
       const before = await roomAndVisitor();
-      const { visitor, roomId } = await roomAndVisitor();
+      const { visitor, roomId, after } = await roomAndVisitor();
       const barrier = async (id: string) => {
         socket.subscribe(id, SETTINGS);
         await socket.frame('complete', id);
@@ -278,7 +281,7 @@ describe('graphql-transport-ws, with a bare socket', () => {
           socket.subscribe('1', MESSAGE_ADDED, { roomId: before.roomId });
           socket.send({ type: 'complete', id: '1' });
         }
-        socket.subscribe('1', MESSAGE_ADDED, { roomId });
+        socket.subscribe('1', MESSAGE_ADDED, { roomId, after });
       });
       await barrier('joined');
       await sendMessage(chat.url, before.visitor, { roomId: before.roomId, text: 'not for you' });
@@ -347,8 +350,8 @@ describe('graphql-transport-ws, with a bare socket', () => {
 
     it('an error ends its operation alone', async () => {
       const socket = await acknowledged();
-      const { visitor, roomId } = await roomAndVisitor();
-      socket.subscribe('lives', MESSAGE_ADDED, { roomId });
+      const { visitor, roomId, after } = await roomAndVisitor();
+      socket.subscribe('lives', MESSAGE_ADDED, { roomId, after });
       socket.subscribe('dies', '{');
       await socket.frame('error', 'dies');
       socket.subscribe('barrier', SETTINGS);
@@ -359,9 +362,9 @@ describe('graphql-transport-ws, with a bare socket', () => {
 
     it('complete of a client ends the subscription, and the server does not answer it', async () => {
       const socket = await acknowledged();
-      const { visitor, roomId } = await roomAndVisitor();
-      socket.subscribe('stopped', MESSAGE_ADDED, { roomId });
-      socket.subscribe('other', MESSAGE_ADDED, { roomId });
+      const { visitor, roomId, after } = await roomAndVisitor();
+      socket.subscribe('stopped', MESSAGE_ADDED, { roomId, after });
+      socket.subscribe('other', MESSAGE_ADDED, { roomId, after });
       socket.send({ type: 'complete', id: 'stopped' });
       socket.subscribe('barrier', SETTINGS);
       await socket.frame('complete', 'barrier');
@@ -379,8 +382,8 @@ describe('graphql-transport-ws, with a bare socket', () => {
 
     it('operations run side by side, each under its own id', async () => {
       const socket = await acknowledged();
-      const { visitor, roomId } = await roomAndVisitor();
-      for (const id of ['a', 'b', 'c']) socket.subscribe(id, MESSAGE_ADDED, { roomId });
+      const { visitor, roomId, after } = await roomAndVisitor();
+      for (const id of ['a', 'b', 'c']) socket.subscribe(id, MESSAGE_ADDED, { roomId, after });
       socket.subscribe('query', SETTINGS);
       await socket.frame('complete', 'query');
       const text = randomUUID();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { eventually, useServer } from '../api/world.ts';
-import { MESSAGE_ADDED, createRoom, createVisitor, sendMessage } from '../testkit/seed.ts';
+import { MESSAGE_ADDED, createRoom, createVisitor, readPage, sendMessage } from '../testkit/seed.ts';
 import { openSocket, raw, refusedUpgrade } from '../testkit/bare-socket.ts';
 import { residentMb } from './support/process.ts';
 import { closeFrame, frame, openRaw, text, upgradeRequest, type RawSocket } from './support/raw-socket.ts';
@@ -189,7 +189,8 @@ describe('S4 abuse of the socket protocol', () => {
     const roomId = await createRoom(server.url, visitor);
     const neighbour = openSocket(`${server.url}/graphql`);
     await neighbour.init();
-    neighbour.subscribe('live', MESSAGE_ADDED, { roomId });
+    const { resumeCursor: after } = await readPage(server.url, roomId, { last: 1 });
+    neighbour.subscribe('live', MESSAGE_ADDED, { roomId, after });
     await run();
     await sendMessage(server.url, visitor, { roomId, text: 'still here?' });
     await neighbour.frame('next', 'live');
