@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
+import { createRoom, createVisitor, readLog, sendMessage, type TestVisitor } from '../testkit/seed.js';
 import { openChat } from './support/chat.js';
 import { useStage } from './support/stage.js';
 
@@ -55,6 +55,38 @@ describe('reading a room', () => {
       expect(window.trouble).toEqual([]);
     },
   );
+
+  it('shows a reader of older messages where those begin that it missed, of which the server skips some', async () => {
+    const missed = 1200;
+    const roomId = await createRoom(stage.server.url(), visitor, 'Missed');
+    await fill(roomId, 1, 60);
+    const window = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${roomId}` });
+    await window.message('message 60').waitFor();
+    const jump = (count = '') => window.page.getByRole('button', { name: `Jump to newest${count}` });
+    await window.log.hover();
+    await window.page.mouse.wheel(0, -600);
+    await jump().waitFor();
+    await window.page.context().setOffline(true);
+    await window.connection('Offline').waitFor();
+    const one = (number: number) =>
+      sendMessage(stage.server.url(), visitor, { roomId, text: `missed ${number}` });
+    for (let sent = 0; sent < missed; sent += 20) {
+      await Promise.all(Array.from({ length: 20 }, (_, index) => one(sent + index)));
+    }
+    await window.page.context().setOffline(false);
+    await jump(' 1,200 new messages').waitFor();
+    const marker = window.log.getByRole('separator', { name: 'New messages' });
+    await marker.waitFor();
+    const unread = window.rooms.getByRole('link', { name: /^Missed .* 1,200 unread/ });
+    await unread.waitFor();
+    const history = (await readLog(stage.server.url(), roomId)).map(({ text }) => text);
+    const shown = await window.texts();
+    const from = history.indexOf(shown[0] ?? '');
+    expect(history.slice(from, from + shown.length)).toEqual(shown);
+    await jump().click();
+    await window.message(history.at(-1) ?? '').waitFor();
+    await expect.poll(() => unread.count(), SOON).toBe(0);
+  });
 
   it('knows of another day soon after the machine has woken, though no timer ran while it slept', async () => {
     const roomId = await createRoom(stage.server.url(), visitor, 'Overnight');

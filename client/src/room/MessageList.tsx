@@ -11,6 +11,7 @@ import { createLineElements } from './line-elements.js';
 import { listItems, timeOf, type Item } from './listed.js';
 import { useContinuity } from './use-continuity.js';
 import { useKeptLines } from './use-kept-lines.js';
+import { useOneEnd } from './use-one-end.js';
 import { useOpening } from './use-opening.js';
 import { useQuiet } from './use-quiet.js';
 import { useScroll } from './use-scroll.js';
@@ -30,10 +31,11 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const visible = usePageVisible();
   const [{ data }] = useViewerQuery();
   const viewer = data?.viewer ?? null;
-  const { phase, messages, names, hasOlder, loadingOlder } = state;
+  const { phase, names, hasOlder, loadingOlder } = state;
+  const { shown: messages, showAll } = useOneEnd(state.messages);
   const first = messages[0]?.number ?? 1;
   const last = messages.at(-1)?.number ?? 0;
-  const opening = useOpening(roomId, room, state);
+  const { opening, openAnew } = useOpening(roomId, room, { ...state, messages });
   const opened = opening !== null;
   const firstUnread = opening?.firstUnread ?? null;
 
@@ -50,7 +52,13 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const wantOlder = useCallback(() => {
     if (opened && hasOlder) room.loadOlder();
   }, [room, opened, hasOlder]);
-  const { log, lines, atEnd, isAtEnd, onScroll, onResize, toEnd } = useScroll(wantOlder, opening);
+  const { log, lines, atEnd, isAtEnd, onScroll, onResize, toEnd } = useScroll(wantOlder, opening, showAll);
+  const [openedEdition, setOpenedEdition] = useState(edition);
+  if (edition !== openedEdition) {
+    setOpenedEdition(edition);
+    // What was read is gone: where the unread begin is the nearest to it.
+    if (opened && !atEnd) openAnew();
+  }
   const quietUpTo = useQuiet(atEnd && opened, last);
   const [elementOf] = useState(createLineElements);
   const { keptLines, ...focus } = useKeptLines(items, viewer, atEnd);

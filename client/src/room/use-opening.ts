@@ -15,13 +15,14 @@ export interface Opening {
 }
 
 /**
- * Decides once where a room opens: at the first message that was not read yet, else at the newest. Null while older
- * pages are read to know; without a connection what is held has to do.
+ * Decides where a room opens: at the first message that was not read yet, else at the newest; once, until `openAnew`.
+ * Null while older pages are read to know; without a connection what is held has to do.
  */
-export function useOpening(roomId: string, room: FollowedRoom, state: RoomState): Opening | null {
+export function useOpening(roomId: string, room: FollowedRoom, state: RoomState) {
   const { unread, socket } = useChat();
   const connected = useReadable(socket.state) === 'connected';
-  const [read] = useState(() => unread.lastRead.get().get(roomId) ?? null);
+  const lastRead = () => unread.lastRead.get().get(roomId) ?? null;
+  const [read, setRead] = useState(lastRead);
   const [opening, setOpening] = useState<Opening | null>(null);
   const { phase, hasOlder, loadingOlder } = state;
   const first = state.messages[0]?.number ?? 1;
@@ -34,9 +35,13 @@ export function useOpening(roomId: string, room: FollowedRoom, state: RoomState)
   }, [room, searching, loadingOlder]);
   // What was kept from last time is shown only while there is nothing better to wait for.
   const waiting = phase === 'loading' && (connected || state.messages.length === 0);
-  if (opening !== null || waiting || searching) return opening;
+  const openAnew = () => {
+    setRead(lastRead);
+    setOpening(null);
+  };
+  if (opening !== null || waiting || searching) return { opening, openAnew };
   const firstUnread = read === null || read >= last ? null : Math.max(read + 1, first);
   const found = { firstUnread, index: (firstUnread ?? first) - first };
   setOpening(found);
-  return found;
+  return { opening: found, openAnew };
 }

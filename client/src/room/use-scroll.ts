@@ -30,9 +30,11 @@ export interface Scroll {
  * message at the top of the view, whatever comes in or leaves above it.
  *
  * @param wantOlder called near the upper edge
- * @param opening its first unread message is brought to the top of the view once, as far as the end allows
+ * @param opening each time it is another: its first unread message is brought to the top of the view once, as far as
+ *   the end allows; the newest where it has none
+ * @param onPlaced called after each render, when everything is where it belongs
  */
-export function useScroll(wantOlder: () => void, opening: Opening | null): Scroll {
+export function useScroll(wantOlder: () => void, opening: Opening | null, onPlaced: () => void): Scroll {
   const log = useRef<HTMLDivElement>(null);
   const lines = useRef<VirtualizerHandle>(null);
   const [atEnd, setAtEnd] = useState(true);
@@ -72,17 +74,21 @@ export function useScroll(wantOlder: () => void, opening: Opening | null): Scrol
     }
   }, [follow]);
 
-  /** Also without a scroll: who waits at an edge does not move it. */
+  /** Also without a scroll: who waits at an edge does not move it. Older ones would move what is still looked for. */
   const lookAtEdge = useCallback(() => {
-    if (log.current !== null && log.current.scrollTop < NEAR_EDGE_PX) wantOlder();
+    if (log.current === null || arriving.current !== null) return;
+    if (log.current.scrollTop < NEAR_EDGE_PX) wantOlder();
   }, [wantOlder]);
 
   useLayoutEffect(() => {
     const element = log.current;
-    if (opening === null || opening.firstUnread === null || element === null) return;
+    const unread = opening?.firstUnread ?? null;
+    following.current = unread === null;
+    setAtEnd(following.current);
+    anchor.current = null;
+    arriving.current = null;
+    if (opening === null || unread === null || element === null) return;
     arriving.current = { index: opening.index, tries: TRIES_TO_ARRIVE };
-    following.current = false;
-    setAtEnd(false);
     anchor.current = { id: UNREAD_ANCHOR, top: element.getBoundingClientRect().top + ANCHOR_TOP_PX };
   }, [opening]);
 
@@ -90,6 +96,7 @@ export function useScroll(wantOlder: () => void, opening: Opening | null): Scrol
   useLayoutEffect(() => {
     settle();
     lookAtEdge();
+    onPlaced();
   });
 
   const onScroll = useCallback(() => {
