@@ -5,3 +5,4 @@ import './ui/layout.css';
 import './rooms/rooms.css';
 import './room/room.css';
 import './room/message.css';
+import './ui/print.css';

@@ -88,6 +88,29 @@ describe('reading a room', () => {
     await expect.poll(() => unread.count(), SOON).toBe(0);
   });
 
+  it('prints the messages below one another, on white, without what is around them', async () => {
+    const roomId = await createRoom(stage.server.url(), visitor, 'On paper');
+    await fill(roomId, 1, 60);
+    const path = `/rooms/${roomId}`;
+    const { page, log, composer, ...window } = await openChat(stage.browser, stage.server.url(), { path });
+    await window.message('message 60').waitFor();
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    await expect.poll(() => composer.isVisible(), SOON).toBe(false);
+    expect(await window.rooms.isVisible()).toBe(false);
+    expect(await page.evaluate(() => getComputedStyle(document.body).color)).toBe('rgb(0, 0, 0)');
+    const shown = await log
+      .getByRole('article')
+      .evaluateAll((lines) =>
+        lines.map((line) => line.getBoundingClientRect()).map(({ top, bottom }) => ({ top, bottom })),
+      );
+    expect(shown.length).toBeGreaterThan(40);
+    const edges = shown.flatMap(({ top, bottom }) => [top, bottom]);
+    expect(edges).toEqual(edges.toSorted((a, b) => a - b));
+    const whole = await log.boundingBox();
+    expect(whole?.height).toBeGreaterThan((edges.at(-1) ?? 0) - (edges[0] ?? 0));
+    expect(window.trouble).toEqual([]);
+  });
+
   it('knows of another day soon after the machine has woken, though no timer ran while it slept', async () => {
     const roomId = await createRoom(stage.server.url(), visitor, 'Overnight');
     await fill(roomId, 1, 1);
