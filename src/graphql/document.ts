@@ -181,7 +181,7 @@ export function createDocuments({
     }
   }
 
-  function check(text: string, document: DocumentNode | Refusal): CheckedDocument | Refusal {
+  function check(text: string, document: DocumentNode | Refusal, bytes: number): CheckedDocument | Refusal {
     if ('errors' in document) return document;
     // First and apart: what is too large is not worth the costly rules.
     let rule: DocumentRule = 'depth';
@@ -199,7 +199,7 @@ export function createDocuments({
         .map((fragment) => [fragment.name.value, fragment]),
     );
     const cost = createCostCheck(schema, document);
-    return { text, document, operations, fragments, cost, bytes: bytesOf(text, document) };
+    return { text, document, operations, fragments, cost, bytes };
   }
 
   return {
@@ -209,8 +209,9 @@ export function createDocuments({
       const known = remembered.get(text);
       if (known !== undefined) return known;
       const document = parse(text);
-      const checked = check(text, document);
-      remembered.set(text, checked, { size: bytesOf(text, document) });
+      const bytes = bytesOf(text, document);
+      const checked = check(text, document, bytes);
+      remembered.set(text, checked, { size: bytes });
       return checked;
     },
     /** The operation to run, or why none can be chosen. */

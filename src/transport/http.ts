@@ -16,7 +16,7 @@ import { createGraphiql } from './graphiql.js';
 import { createHttpOperations } from './http-operation.js';
 import { corsHeaders } from './origins.js';
 import { pathOf, toOriginForm } from './request-target.js';
-import { COMMON_HEADERS } from './security-headers.js';
+import { COMMON_HEADER_LINES } from './security-headers.js';
 import type { StreamKeeper } from './stream-keeper.js';
 import type { Unread } from './unread.js';
 import { createYogaHandler } from './yoga.js';
@@ -45,9 +45,7 @@ function isHost({ headers: { host }, rawHeaders, httpVersion }: IncomingMessage)
   return match !== null && Number(match[2] ?? 0) <= MAX_PORT;
 }
 
-/** On every answer, names and values in turn: given all together, headers cost less than set one by one. */
-const ALWAYS: readonly string[] = Object.entries(COMMON_HEADERS).flat();
-const ALWAYS_WHEN_DRAINING: readonly string[] = [...ALWAYS, 'connection', 'close'];
+const LINES_WHEN_DRAINING: readonly string[] = [...COMMON_HEADER_LINES, 'connection', 'close'];
 
 function setHeaders(response: ServerResponse, headers: readonly string[]): void {
   for (let index = 0; index + 1 < headers.length; index += 2) {
@@ -92,7 +90,7 @@ export function createRequestHandler(options: {
   const client = createClientFiles({ folder: options.clientFolder, prefix: `${basePath}/client` });
   const sdl = profile === 'public' ? `${printSchema(schema)}\n` : null;
 
-  const always = (): readonly string[] => (options.draining() ? ALWAYS_WHEN_DRAINING : ALWAYS);
+  const always = (): readonly string[] => (options.draining() ? LINES_WHEN_DRAINING : COMMON_HEADER_LINES);
 
   async function graphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, headers } = request;

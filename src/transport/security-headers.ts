@@ -4,6 +4,9 @@ export const COMMON_HEADERS: Readonly<Record<string, string>> = {
   'referrer-policy': 'no-referrer',
 };
 
+/** The same, names and values in turn: given all together, headers cost less than set one by one. */
+export const COMMON_HEADER_LINES: readonly string[] = Object.entries(COMMON_HEADERS).flat();
+
 /** On every page and asset. HSTS is the affair of the proxy that ends TLS. */
 export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   ...COMMON_HEADERS,

@@ -5,13 +5,12 @@ import { refuse } from './front.js';
 import { createHttpServer } from './http-server.js';
 import { corsHeaders } from './origins.js';
 import { pathOf } from './request-target.js';
-import { COMMON_HEADERS } from './security-headers.js';
+import { COMMON_HEADER_LINES, COMMON_HEADERS } from './security-headers.js';
 
 /** A start that takes no longer leaves the port closed: who is refused there asks another instance at once. */
 const PATIENCE_MS = 2000;
 const RETRY_AFTER_MS = 1000;
 
-const ALWAYS = Object.entries(COMMON_HEADERS).flat();
 const HEADERS = {
   ...COMMON_HEADERS,
   'content-type': 'application/json; charset=utf-8',
@@ -42,7 +41,7 @@ export function answerWhileStarting({
   let server: Server | null = null;
 
   function putOff(request: IncomingMessage, response: ServerResponse): void {
-    const headers = [...ALWAYS, ...corsHeaders(request, allowedOrigins)];
+    const headers = [...COMMON_HEADER_LINES, ...corsHeaders(request, allowedOrigins)];
     // The page of another origin reads no answer whose preflight was refused.
     if (request.method === 'OPTIONS') return void response.writeHead(204, headers).end();
     const error = codedGraphQLError('UNAVAILABLE', 'The server is starting. Try again.', RETRY_AFTER_MS);

@@ -1,41 +1,26 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { createHeapShare } from '../lib/heap-share.js';
 import { isOpen, isWritable, onceWritable, send, type Connection } from './connection.js';
 import { createHolds } from './holds.js';
-
-/** This part of the heap, in UTF-16 code units of answers, may wait for the callers of one address to take it. */
-const OF_ADDRESS = 1 / 32;
-/** And for all together. */
-const OF_ALL = 1 / 8;
 
 /**
  * Counts the answers that were given to connections and not taken yet. One visitor may ask for as much in seconds as a
  * small heap holds, and need not read it: the connection that leaves too much is cut. Who takes what it is sent is not
- * touched, however much others leave.
+ * touched, however much others leave. A UTF-16 code unit of an answer is counted as one byte.
  *
  * @param heapBytes - how large the heap may become.
  */
 export function createUnread(heapBytes: number) {
-  const maxOfAddress = OF_ADDRESS * heapBytes;
-  const maxOfAll = OF_ALL * heapBytes;
-  const ofAddress = new Map<string, number>();
+  const share = createHeapShare(heapBytes);
   const holds = createHolds();
-  let ofAll = 0;
-
-  function change(address: string, by: number): void {
-    ofAll += by;
-    const left = (ofAddress.get(address) ?? 0) + by;
-    if (left === 0) ofAddress.delete(address);
-    else ofAddress.set(address, left);
-  }
 
   /** Counts what waits on this connection until what is returned is called or it ends; cuts it when that is too much. */
   function hold(socket: Socket, address: string, length: number): () => void {
-    const tooMuch = (ofAddress.get(address) ?? 0) + length > maxOfAddress || ofAll + length > maxOfAll;
-    if (tooMuch) socket.destroy();
+    if (!share.fits(address, length)) socket.destroy();
     if (socket.destroyed) return () => undefined;
-    change(address, length);
-    return holds.hold(socket, () => change(address, -length));
+    share.change(address, length);
+    return holds.hold(socket, () => share.change(address, -length));
   }
 
   return {
