@@ -5,7 +5,7 @@ import { systemClock } from '../../src/lib/clock.js';
 import { systemIds } from '../../src/lib/ids.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
-import { connectRedis } from '../../src/redis/connection.js';
+import { openRedis } from '../testkit/redis-connection.js';
 import { redisForTests } from '../testkit/services/index.js';
 import { describePubSub, messageEvent } from './pubsub.suite.js';
 
@@ -13,7 +13,7 @@ describePubSub('Redis', async () => {
   const { url, prefix } = await redisForTests();
   const metrics = createMetrics({ version: 'test' });
   const instances = [0, 1].map(() => {
-    const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
+    const redis = openRedis([url], prefix, metrics);
     const pubsub = createRedisPubSub({
       redis,
       clock: systemClock,
@@ -36,7 +36,7 @@ describePubSub('Redis', async () => {
 it('asks Redis for what somebody listens to, and for nothing else, however often rooms are opened and closed', async () => {
   const { url, prefix } = await redisForTests();
   const metrics = createMetrics({ version: 'test' });
-  const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
+  const redis = openRedis([url], prefix, metrics);
   const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
   const admin = new Redis(url);
   onTestFinished(async () => {

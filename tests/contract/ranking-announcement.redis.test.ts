@@ -5,7 +5,7 @@ import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
-import { connectRedis } from '../../src/redis/connection.js';
+import { openRedis } from '../testkit/redis-connection.js';
 import { redisForTests } from '../testkit/services/index.js';
 
 const PATIENCE = { timeout: 20_000, interval: 20 };
@@ -17,7 +17,7 @@ afterEach(async () => {
 it('what the script of the presence store announces is an event of the topic roomRanking', async () => {
   const { url, prefix } = await redisForTests();
   const metrics = createMetrics({ version: 'test' });
-  const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
+  const redis = openRedis([url], prefix, metrics);
   const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
   const store = createRedisPresenceStore({ redis, log: silentLogger, windowMs: 1_800_000, intervalMs: 50 });
   opened.push(

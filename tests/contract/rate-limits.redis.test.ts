@@ -5,7 +5,7 @@ import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import type { RateLimit, RateLimits } from '../../src/limits/rate-limits.js';
 import { createRedisRateLimits } from '../../src/limits/rate-limits.redis.js';
-import { connectRedis } from '../../src/redis/connection.js';
+import { openRedis } from '../testkit/redis-connection.js';
 import { redisForTests } from '../testkit/services/index.js';
 import { type OpenRateLimits, describeRateLimits } from './rate-limits.suite.js';
 
@@ -13,13 +13,7 @@ import { type OpenRateLimits, describeRateLimits } from './rate-limits.suite.js'
 async function sharedWorld(): Promise<OpenRateLimits> {
   const { url, prefix } = await redisForTests();
   return async (options) => {
-    const redis = connectRedis({
-      urls: [url],
-      prefix,
-      clock: systemClock,
-      log: silentLogger,
-      metrics: options.metrics,
-    });
+    const redis = openRedis([url], prefix, options.metrics);
     await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
     const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
     return {
@@ -47,6 +41,20 @@ describe('limits over several instances', () => {
   });
   /** On which Redis is never too slow to be waited for. */
   const patient: Clock = { ...systemClock, after: () => () => undefined };
+  /** One more instance, whose Redis the test may look into. */
+  const openWatched = async (clock: Clock) => {
+    const { url, prefix } = await redisForTests();
+    const admin = new Redis(url);
+    const redis = openRedis([url], prefix, metrics);
+    const limits = createRedisRateLimits({ ...options, redis, clock, log: silentLogger });
+    onTestFinished(async () => {
+      limits.stop();
+      await redis.stop();
+      admin.disconnect();
+    });
+    await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
+    return { admin, redis, limits };
+  };
   const allowedOf = async (limit: RateLimit, tries: number) => {
     const waits = await Promise.all(
       instances.flatMap(({ limits }) => Array.from({ length: tries }, () => limits.consume(limit, 'key'))),
@@ -59,11 +67,7 @@ describe('limits over several instances', () => {
   });
 
   it('of several budgets are asked together, and each for as long as its window lasts', async () => {
-    const { url, prefix } = await redisForTests();
-    const admin = new Redis(url);
-    const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
-    const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
-    await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
+    const { admin, redis, limits } = await openWatched(systemClock);
     const sent = vi.spyOn(redis.commands, 'sendCommand');
     const wait = await limits.consumeAll([
       { limit: 'createVisitorPerAddress', key: 'address' },
@@ -75,17 +79,10 @@ describe('limits over several instances', () => {
     );
     expect(await admin.mget(keys)).toEqual(['1', '1']);
     for (const key of keys) expect(await admin.pttl(key)).toBeGreaterThan(0);
-    limits.stop();
-    await redis.stop();
-    admin.disconnect();
   });
 
   it("last no longer than their windows when Redis' clock was set back", async () => {
-    const { url, prefix } = await redisForTests();
-    const admin = new Redis(url);
-    const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
-    const limits = createRedisRateLimits({ ...options, redis, clock: patient, log: silentLogger });
-    await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
+    const { admin, redis, limits } = await openWatched(patient);
     const key = redis.key('limit:createRoomPerVisitor-0:visitor');
     // As what was to end in a minute looks once the clock is an hour behind.
     await admin.set(key, '1000', 'PX', 3_660_000);
@@ -93,17 +90,10 @@ describe('limits over several instances', () => {
     expect(wait).toBeGreaterThan(0);
     expect(wait).toBeLessThanOrEqual(60_000);
     expect(await admin.pttl(key)).toBeLessThanOrEqual(60_000);
-    limits.stop();
-    await redis.stop();
-    admin.disconnect();
   });
 
   it("forget whom they refuse without asking when the instance's clock was set back", async () => {
-    const { url, prefix } = await redisForTests();
-    const admin = new Redis(url);
-    const redis = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
-    const limits = createRedisRateLimits({ ...options, redis, clock: patient, log: silentLogger });
-    await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
+    const { admin, redis, limits } = await openWatched(patient);
     const consume = (points?: number) => limits.consume('createRoomPerVisitor', 'visitor', points);
     expect(await consume(1000)).toBeGreaterThan(0);
     // As when its window ends, an hour before this machine's clock says so.
@@ -112,9 +102,6 @@ describe('limits over several instances', () => {
     onTestFinished(() => void vi.useRealTimers());
     expect(await consume()).toBe(60_000);
     expect(await consume()).toBeNull();
-    limits.stop();
-    await redis.stop();
-    admin.disconnect();
   });
 
   it('count each for itself what is about one instance', async () => {

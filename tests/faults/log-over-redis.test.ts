@@ -14,7 +14,7 @@ import type { Message } from '../../src/messages/message.js';
 import { createTracing } from '../../src/lib/tracing.js';
 import { createMessageBus } from '../../src/messages/message-bus.js';
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
-import { connectRedis } from '../../src/redis/connection.js';
+import { openRedis } from '../testkit/redis-connection.js';
 import { createMemoryLogStore, type MemoryLogStore } from '../testkit/log/memory-log-store.js';
 import { type RedisServer, startRedis } from '../testkit/services/index.js';
 
@@ -29,13 +29,7 @@ afterEach(async () => {
 /** One instance: the production log, bus and connection; the store is shared and sound. */
 function instance(store: MemoryLogStore<Message>, server: RedisServer) {
   const metrics = createMetrics({ version: 'test' });
-  const redis = connectRedis({
-    urls: [server.url],
-    prefix: 'fault',
-    clock: systemClock,
-    log: silentLogger,
-    metrics,
-  });
+  const redis = openRedis([server.url], 'fault', metrics);
   const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log: silentLogger, metrics });
   const log = createLog<Message>({
     store,

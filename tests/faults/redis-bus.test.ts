@@ -5,8 +5,8 @@ import { systemIds } from '../../src/lib/ids.js';
 import { silentLogger, type Logger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
-import { connectRedis } from '../../src/redis/connection.js';
 import { messageEvent } from '../contract/pubsub.suite.js';
+import { openRedis } from '../testkit/redis-connection.js';
 import { startFaultProxy } from '../testkit/faults/proxy.js';
 import { startRedis, type RedisServer } from '../testkit/services/index.js';
 
@@ -34,13 +34,7 @@ async function redisServer(args: readonly string[] = []): Promise<RedisServer> {
 /** One instance of the chat's bus, with everything that it received in room `room`. */
 function instance(url: string, log: Logger = silentLogger) {
   const metrics = createMetrics({ version: 'test' });
-  const redis = connectRedis({
-    urls: [url],
-    prefix: 'fault',
-    clock: systemClock,
-    log: silentLogger,
-    metrics,
-  });
+  const redis = openRedis([url], 'fault', metrics);
   const pubsub = createRedisPubSub({ redis, clock: systemClock, ids: systemIds, log, metrics });
   opened.push(
     () => redis.stop(),

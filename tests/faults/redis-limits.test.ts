@@ -3,7 +3,7 @@ import { systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisRateLimits } from '../../src/limits/rate-limits.redis.js';
-import { connectRedis } from '../../src/redis/connection.js';
+import { openRedis } from '../testkit/redis-connection.js';
 import { startRedis } from '../testkit/services/index.js';
 
 const PATIENCE = { timeout: 30_000, interval: 20 };
@@ -17,13 +17,7 @@ async function world() {
   opened.push(() => server.close());
   const instances = [0, 1].map(() => {
     const metrics = createMetrics({ version: 'test' });
-    const redis = connectRedis({
-      urls: [server.url],
-      prefix: 'fault',
-      clock: systemClock,
-      log: silentLogger,
-      metrics,
-    });
+    const redis = openRedis([server.url], 'fault', metrics);
     const options = { factor: 1, maxSocketsPerAddress: 50, metrics };
     const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
     opened.push(
@@ -79,13 +73,7 @@ describe('rate limits over a Redis in trouble', () => {
   it('count per instance while Redis refuses to write', async () => {
     const { server, ready, allowed } = await world();
     await ready();
-    const admin = connectRedis({
-      urls: [server.url],
-      prefix: 'admin',
-      clock: systemClock,
-      log: silentLogger,
-      metrics: createMetrics({ version: 'test' }),
-    });
+    const admin = openRedis([server.url], 'admin');
     opened.push(() => admin.stop());
     await vi.waitFor(() => expect(admin.status()).toBe('ok'), PATIENCE);
     await admin.commands.config('SET', 'maxmemory', '1');

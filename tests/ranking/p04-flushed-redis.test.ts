@@ -1,11 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
-import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
-import { connectRedis } from '../../src/redis/connection.js';
 import { roomIdOf } from '../../src/graphql/node.js';
+import { openRedis } from '../testkit/redis-connection.js';
 import { DISASTER } from '../testkit/cluster.js';
 import { foundation } from '../testkit/foundation.js';
 import { ask } from '../testkit/graphql-client.js';
@@ -95,13 +93,7 @@ describe('P4', () => {
     }
 
     // What Redis itself has, which the API hides behind the last known values.
-    const connection = connectRedis({
-      urls: [redis.url],
-      prefix: stand.env['REDIS_PREFIX']!,
-      clock: systemClock,
-      log: silentLogger,
-      metrics: createMetrics({ version: 'test' }),
-    });
+    const connection = openRedis([redis.url], stand.env['REDIS_PREFIX']!);
     closers.push(() => connection.stop());
     const store = createRedisPresenceStore({
       redis: connection,

@@ -1,12 +1,10 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { roomIdOf } from '../../src/graphql/node.js';
-import { systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
-import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
-import { connectRedis } from '../../src/redis/connection.js';
 import { figuresOf, load, ms, report, say, SLACK } from '../faults/scenario.js';
+import { openRedis } from '../testkit/redis-connection.js';
 import { DISASTER } from '../testkit/cluster.js';
 import { expectFlawless, startConversation } from '../testkit/faults/conversation.js';
 import { foundation } from '../testkit/foundation.js';
@@ -56,13 +54,7 @@ describe('CLUSTER', () => {
     const sockets = await Promise.all([0, 0, 0, 1, 1, 1].map((place) => open(urls[place]!)));
     closers.push(() => sockets.forEach((socket) => socket.cut()));
     for (const socket of sockets) follow(socket, room);
-    const connection = connectRedis({
-      urls: redis.urls,
-      prefix,
-      clock: systemClock,
-      log: silentLogger,
-      metrics: createMetrics({ version: 'test' }),
-    });
+    const connection = openRedis(redis.urls, prefix);
     closers.push(() => connection.stop());
     const timing = { windowMs: WINDOW_S * 1000, intervalMs: 200 };
     const store = createRedisPresenceStore({ redis: connection, log: silentLogger, ...timing });

@@ -1,10 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemIds } from '../../src/lib/ids.js';
-import { systemClock } from '../../src/lib/clock.js';
 import { silentLogger } from '../../src/lib/logger.js';
-import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
-import { connectRedis } from '../../src/redis/connection.js';
+import { openRedis } from '../testkit/redis-connection.js';
 import { foundation } from '../testkit/foundation.js';
 import { ask } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor, sendMessage } from '../testkit/seed.js';
@@ -35,13 +33,7 @@ describe('REPLACED', () => {
     const author = await createVisitor(url);
     const room = await createRoom(url, author);
 
-    const redis = connectRedis({
-      urls: [stand.env['REDIS_URL'] ?? ''],
-      prefix: stand.env['REDIS_PREFIX'] ?? '',
-      clock: systemClock,
-      log: silentLogger,
-      metrics: createMetrics({ version: 'test' }),
-    });
+    const redis = openRedis([stand.env['REDIS_URL'] ?? ''], stand.env['REDIS_PREFIX'] ?? '');
     closers.push(() => redis.stop());
     await vi.waitFor(() => expect(redis.status()).toBe('ok'), WAIT);
     const store = createRedisPresenceStore({
