@@ -10,8 +10,8 @@ const STALLED = 1000;
 const LIVE = 100;
 const SENDERS = 8;
 /** In all 50,000 messages while they sleep. */
-const PER_SECOND = 500;
-const FLOOD_MS = 100_000;
+const PER_SECOND = 1250;
+const FLOOD_MS = 40_000;
 /** As long without them, to compare with: a disk pauses now and then, and the longer one looks the more often. */
 const ALONE_MS = FLOOD_MS;
 /** Until the kernel has taken all that it takes for who does not read, some 100 kB each. */
