@@ -173,7 +173,9 @@ describe('L1 what a connection may hold', () => {
 
   it('1,000 requests of one connection, and is told so with the last one', async () => {
     const one = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n';
-    const answer = await answered(one.repeat(1010), () => false);
+    // Node closes a connection with requests behind its last one only when it has been quiet for a minute.
+    const all = (answer: string): boolean => answer.split('HTTP/1.1 ').length > 1010;
+    const answer = await answered(one.repeat(1010), all);
     const statuses = [...answer.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status);
     expect(statuses.filter((status) => status === '200')).toHaveLength(1000);
     expect(statuses.slice(1000).filter((status) => status !== '503')).toEqual([]);
