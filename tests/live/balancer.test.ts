@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +21,7 @@ afterEach(async () => {
 });
 
 /** The balancer of docker-compose.yml, from its own file, with the addresses of our processes. */
-async function balancer({ instances }: Cluster): Promise<string> {
+async function balancer(servers: readonly string[]): Promise<string> {
   const nginx = await programPath('nginx');
   const deployed = await readFile('deploy/nginx.conf', 'utf8');
   const folder = await mkdtemp(join(tmpdir(), 'madang-nginx-'));
@@ -30,8 +33,8 @@ async function balancer({ instances }: Cluster): Promise<string> {
     async command({ port }) {
       const text = deployed
         .replaceAll(/server-(\d):8000/g, (_, place: string) => {
-          const instance = instances[Number(place) - 1];
-          return instance === undefined ? '' : new URL(instance.url()).host;
+          const url = servers[Number(place) - 1];
+          return url === undefined ? '' : new URL(url).host;
         })
         .replace('listen 8000;', `listen 127.0.0.1:${port};`)
         .replaceAll('/tmp/', `${folder}/`);
@@ -53,7 +56,7 @@ async function behindBalancer(
 ): Promise<{ cluster: Cluster; url: string }> {
   const cluster = await startCluster('distributed', { instances: 2, env: { TRUST_PROXY_HOPS: '1', ...env } });
   closers.push(cluster.close);
-  return { cluster, url: await balancer(cluster) };
+  return { cluster, url: await balancer(cluster.instances.map(({ url }) => url())) };
 }
 
 describe('two servers behind the balancer of the compose file', () => {
@@ -117,5 +120,23 @@ describe('two servers behind the balancer of the compose file', () => {
     await reading;
     const page = await fetch(`${url}/client/`);
     expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+  });
+
+  it('serve the files of a page that only one of them has, being of its version', async () => {
+    const ofVersion = async (file: string): Promise<string> => {
+      const server = createServer(({ url }, response) => {
+        response.statusCode = url === '/livez' || url === file ? 200 : 404;
+        response.end();
+      });
+      closers.push(() => server.close().closeAllConnections());
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    };
+    const files = ['/client/assets/before.js', '/client/assets/after.js'];
+    const url = await balancer(await Promise.all(files.map(ofVersion)));
+    const asked = [...files, ...files, ...files, ...files, '/client/assets/none.js', '/livez'];
+    const statuses: number[] = [];
+    for (const path of asked) statuses.push((await fetch(url + path)).status);
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 200, 200, 200, 404, 200]);
   });
 });
