@@ -103,13 +103,15 @@ export function requestOfBody(body: Buffer): OperationRequest {
 /** The operation in the query string of a GET. @throws GraphQLError `BAD_REQUEST`. */
 export function requestOfQueryString(queryString: string): OperationRequest {
   const search = new URLSearchParams(queryString);
+  // Empty it is none, as GraphQL over HTTP has it: a query string has no null.
+  const operationName = search.get('operationName');
   const json = (name: string): unknown => {
     const text = search.get(name);
     return text === null || text === '' ? null : parseJson(text, `The parameter "${name}"`);
   };
   return checkParameters({
     query: search.get('query') ?? undefined,
-    operationName: search.get('operationName') ?? null,
+    operationName: operationName === '' ? null : operationName,
     variables: json('variables'),
     extensions: json('extensions'),
   });

@@ -269,6 +269,9 @@ describe('GET /graphql', () => {
     ['?query=%7Bhello%7D&variables=%7B', 400],
     ['?query=%7Bhello%7D&variables=[1]', 400],
     ['?query=%7Bhello%7D&utm_source=x', 200],
+    ['?query=%7Bhello%7D&operationName=', 200],
+    ['?query=query%20A%7Bhello%7D&operationName=&variables=&extensions=', 200],
+    ['?query=query%20A%7Bhello%7D&operationName=null', 400],
   ])('answers the query string "%s" with %i', async (queryString, status) => {
     const { url } = await startServer();
     expect((await fetch(`${url}${queryString}`)).status).toBe(status);
