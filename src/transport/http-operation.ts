@@ -14,6 +14,10 @@ import { createRefusedCallers } from './refused-callers.js';
 
 const GONE = codedGraphQLError('INTERNAL_SERVER_ERROR', 'The client went away.');
 
+/** Whether a request has a header that no page of another origin can send unasked. */
+const isDeliberate = ({ headers }: IncomingMessage): boolean =>
+  headers.authorization !== undefined || headers['x-graphql-yoga-csrf'] !== undefined;
+
 /** What an HTTP request may do once it is known who asks and what. */
 export interface Admitted {
   readonly prepared: Prepared;
@@ -34,6 +38,7 @@ export function createHttpOperations({
   clock,
   log,
   ids,
+  profile,
 }: {
   operations: Operations;
   callers: Callers;
@@ -41,6 +46,7 @@ export function createHttpOperations({
   clock: Clock;
   log: Logger;
   ids: Ids;
+  profile: 'public' | 'hardened';
 }) {
   const refused = createRefusedCallers({ limits, clock });
 
@@ -62,6 +68,11 @@ export function createHttpOperations({
       }
       if (request.method === 'GET' && prepared.kind === OperationTypeNode.MUTATION) {
         return { errors: [badRequest('A mutation must be sent by POST.', 405, { allow: 'POST' })] };
+      }
+      if (profile === 'hardened' && request.method === 'GET' && !isDeliberate(request)) {
+        return {
+          errors: [badRequest('A GET needs the header `X-Graphql-Yoga-Csrf` or `Authorization` here.')],
+        };
       }
       if (prepared.kind === OperationTypeNode.SUBSCRIPTION && !events) {
         const remedy = 'Subscribe over WebSocket, or with `Accept: text/event-stream`.';

@@ -18,7 +18,6 @@ export function createYogaHandler(options: {
   readonly http: HttpOperations;
   readonly streamKeeper: StreamKeeper;
   readonly unread: Unread;
-  readonly profile: 'public' | 'hardened';
   readonly path: string;
   readonly log: Logger;
   readonly ids: Ids;
@@ -44,7 +43,7 @@ export function createYogaHandler(options: {
     },
     plugins: [
       // Before anything is read: which requests are read, and how.
-      useJsonRequests({ needsHeader: options.profile === 'hardened' }),
+      useJsonRequests(),
       // Then who asks, what, and its answer.
       useOperations(options),
       // Last, how the answer is written.

@@ -49,6 +49,7 @@ describe('the audits of GraphQL over HTTP', () => {
       callers,
       limits: services.limits,
       clock: systemClock,
+      profile: 'public',
       ...common,
     });
     const yoga = createYogaHandler({
@@ -61,7 +62,6 @@ describe('the audits of GraphQL over HTTP', () => {
         refusing: () => false,
       }),
       unread: createUnread(Infinity),
-      profile: 'public',
       path: '/graphql',
       ...common,
     });

@@ -13,10 +13,8 @@ const toParams = ({ query, operationName, variables, extensions }: OperationRequ
 /**
  * Reads requests by the rules of this server rather than Yoga's: GET with a query string, POST with a JSON
  * body, and nothing else. Forms, multipart, plain text and batches are refused, with the remedy.
- *
- * @param needsHeader - whether a GET needs a header that no page of another origin can send unasked.
  */
-export function useJsonRequests({ needsHeader }: { needsHeader: boolean }): Plugin {
+export function useJsonRequests(): Plugin {
   return {
     onRequestParse({ request, setRequestParser }) {
       if (request.method !== 'GET' && request.method !== 'POST') {
@@ -28,10 +26,6 @@ export function useJsonRequests({ needsHeader }: { needsHeader: boolean }): Plug
         if (problem !== null) throw problem;
         setRequestParser(async () => toParams(requestOfBody(Buffer.from(await request.arrayBuffer()))));
         return;
-      }
-      const known = request.headers.has('authorization') || request.headers.has('x-graphql-yoga-csrf');
-      if (needsHeader && !known) {
-        throw badRequest('A GET needs the header `X-Graphql-Yoga-Csrf` or `Authorization` here.');
       }
       const start = request.url.indexOf('?');
       const queryString = start === -1 ? '' : request.url.slice(start + 1);

@@ -245,6 +245,8 @@ describe('a request with the hash of its query alone', () => {
   );
 });
 
+const COUNT = 'subscription($after: String) { counted(after: $after) { number } }';
+
 describe('GET /graphql', () => {
   it('answers queries, and no mutation', async () => {
     const { url } = await startServer();
@@ -285,6 +287,22 @@ describe('GET /graphql', () => {
     expect((await fetch(target, { headers: { authorization: 'Bearer token-ann' } })).status).toBe(200);
   });
 
+  it('has nothing happen without that header, and tells of a mutation that it is sent by POST', async () => {
+    const { url, source } = await startServer({ profile: 'hardened' });
+    const ask = (query: string, accept: string) =>
+      fetch(`${url}?query=${encodeURIComponent(query)}`, { headers: { accept } });
+    for (const [accept, query] of [
+      ['application/json', '{ hello }'],
+      ['text/event-stream', COUNT],
+    ] as const) {
+      const mutation = await ask('mutation { add }', accept);
+      expect([mutation.status, mutation.headers.get('allow')]).toEqual([405, 'POST']);
+      const read = await ask(query, accept);
+      expect([read.status, await read.text()]).toEqual([400, expect.stringMatching(/BAD_REQUEST/)]);
+    }
+    expect(source.head()).toBe(0);
+  });
+
   it.each(['PUT', 'DELETE', 'PATCH', 'HEAD'])('refuses %s', async (method) => {
     const { url } = await startServer();
     expect((await fetch(url, { method })).status).toBe(405);
@@ -312,7 +330,6 @@ async function* events(response: Response): AsyncGenerator<{ event: string; data
 
 describe('server-sent events', () => {
   const sse = { accept: 'text/event-stream' };
-  const COUNT = 'subscription($after: String) { counted(after: $after) { number } }';
 
   it('have the one result of a query in one write, as any other answer is', async () => {
     const { url } = await startServer();
