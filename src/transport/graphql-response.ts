@@ -16,20 +16,25 @@ export interface Negotiated {
   readonly legacy: boolean;
 }
 
-/** Media types of an `Accept` header that are wanted at all, in lower case. */
-function accepted(header: string): readonly string[] {
+/** Media types of an `Accept` header that are wanted at all, in lower case, and how much, up to 1. */
+function accepted(header: string): ReadonlyMap<string, number> {
   const ranges = header.toLowerCase();
-  if (!/[,;]/.test(ranges)) return [ranges.trim()];
-  return ranges
-    .split(',')
-    .map((range) => range.split(';').map((part) => part.trim()))
-    .filter(([, ...parameters]) => !parameters.some((each) => /^q=0(\.0*)?$/.test(each)))
-    .map(([type = '']) => type);
+  if (!/[,;]/.test(ranges)) return new Map([[ranges.trim(), 1]]);
+  return new Map(
+    ranges
+      .split(',')
+      .map((range) => range.split(';').map((part) => part.trim()))
+      .map(([type = '', ...parameters]): [string, number] => {
+        const quality = parameters.find((each) => /^q=[01](\.\d*)?$/.test(each));
+        return [type, Number(quality?.slice('q='.length) ?? 1)];
+      })
+      .filter(([, quality]) => quality > 0),
+  );
 }
 
 /** Whether the client asks for server-sent events. */
 export const wantsEvents = (accept: string | undefined | null): boolean =>
-  accept !== undefined && accept !== null && accepted(accept).includes('text/event-stream');
+  accept !== undefined && accept !== null && accepted(accept).has('text/event-stream');
 
 /** Chooses the form of a JSON answer; null when the client accepts none. */
 export function negotiate(accept: string | undefined | null): Negotiated | null {
@@ -37,9 +42,11 @@ export function negotiate(accept: string | undefined | null): Negotiated | null 
     return { mediaType: JSON_RESPONSE, legacy: false };
   }
   const types = accepted(accept);
-  if (types.includes(GRAPHQL_RESPONSE)) return { mediaType: GRAPHQL_RESPONSE, legacy: false };
-  const any = types.includes('*/*') || types.includes('application/*');
-  if (types.includes(JSON_RESPONSE)) return { mediaType: JSON_RESPONSE, legacy: !any };
+  const response = types.get(GRAPHQL_RESPONSE) ?? 0;
+  const json = types.get(JSON_RESPONSE) ?? 0;
+  if (response > 0 && response >= json) return { mediaType: GRAPHQL_RESPONSE, legacy: false };
+  const any = response > 0 || types.has('*/*') || types.has('application/*');
+  if (json > 0) return { mediaType: JSON_RESPONSE, legacy: !any };
   return any ? { mediaType: JSON_RESPONSE, legacy: false } : null;
 }
 

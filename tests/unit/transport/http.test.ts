@@ -70,6 +70,18 @@ describe('POST /graphql', () => {
       'application/graphql-response+json',
       400,
     ],
+    [
+      'both, and JSON rather',
+      'application/graphql-response+json;q=0.5, application/json;q=0.9',
+      'application/json',
+      400,
+    ],
+    [
+      'both alike',
+      'application/json; charset=utf-8, application/graphql-response+json; charset=utf-8',
+      'application/graphql-response+json',
+      400,
+    ],
   ])('answers a client that accepts %s in its way', async (_name, accept, type, status) => {
     const { url } = await startServer();
     const headers = accept === undefined ? {} : { accept };
