@@ -27,10 +27,13 @@ export const FETCHER_SCRIPT = /* JavaScript */ `
     return result;
   }
   async function once(request, headers) {
+    // A name in other letters would be sent beside ours, as one header with both values.
+    const sent = new Headers({ accept: 'application/graphql-response+json', 'content-type': 'application/json' });
+    for (const [name, value] of Object.entries(headers)) sent.set(name, value);
     const response = await fetch(location.pathname, {
       method: 'POST',
       credentials: 'omit',
-      headers: { accept: 'application/graphql-response+json', 'content-type': 'application/json', ...headers },
+      headers: sent,
       body: JSON.stringify(request),
     });
     return learn(await response.json());

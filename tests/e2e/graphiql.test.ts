@@ -63,4 +63,23 @@ describe('GraphiQL', () => {
     await expect.poll(() => answer(page), SOON).toContain('Seen in GraphiQL');
     expect(trouble).toEqual([]);
   });
+
+  it('sends the headers of the Headers tab in the place of its own, in whatever letters', async () => {
+    const query = '{ viewer { displayName } settings { maxMessageLength } }';
+    const { page, trouble } = await stage.browser.openWindow(
+      `${stage.server.url()}/graphql?query=${encodeURIComponent(query)}`,
+    );
+    const { createVisitor: ann } = await ask<{ createVisitor: { token: string } }>(
+      stage.server.url(),
+      'mutation { createVisitor(input: { displayName: "Ann of the headers" }) { token } }',
+    );
+    const headers = { 'Content-Type': 'application/json', AUTHORIZATION: `Bearer ${ann.token}` };
+    await page.locator('button[data-name="headers"]').click();
+    await page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden)').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText(JSON.stringify(headers));
+    await page.locator('.graphiql-execute-button').click();
+    await expect.poll(() => answer(page), SOON).toContain('Ann of the headers');
+    expect(trouble).toEqual([]);
+  });
 });
