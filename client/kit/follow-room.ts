@@ -1,19 +1,19 @@
+import { namesAmong, withNames } from './author-names.js';
 import type { Connection } from './connection.js';
-import { createBackoff } from './backoff.js';
-import { followMessages, roomPage } from './documents.js';
+import { followMessages, newerMessages, roomPage } from './documents.js';
 import { systemEnvironment, type Environment } from './environment.js';
 import type { FollowMessagesSubscription, RoomPageQuery } from './__generated__/operations.js';
 import type { KeptMessages } from './kept-messages.js';
+import { keepSoon } from './keep-soon.js';
 import { keepSubscribed } from './keep-subscribed.js';
 import { createPageMarks } from './page-marks.js';
-import { remedyFor, toRequestError } from './request-error.js';
+import { createPageReads } from './page-reads.js';
+import { remedyFor } from './request-error.js';
 import { EMPTY_ROOM, type RoomMessage, type RoomState } from './room-state.js';
 import { createStore, type Readable } from './store.js';
 
-/** Messages in the first page and in each older one. */
+/** Messages in the first page and in each other one. */
 const PAGE_SIZE = 50;
-/** A new message is kept this many milliseconds after it came, together with those that come meanwhile. */
-const KEEP_DELAY_MS = 1000;
 
 type Page = NonNullable<RoomPageQuery['room']>['messages'];
 type Event = FollowMessagesSubscription['messageAdded'];
@@ -41,30 +41,28 @@ export function followRoom({
 }) {
   const state = createStore(EMPTY_ROOM);
   const update = (part: Partial<RoomState>) => state.set({ ...state.get(), ...part });
-  const backoff = createBackoff(environment);
+  /** Of older and newer pages, one at a time. */
+  const reads = createPageReads(environment, (error) => {
+    if (remedyFor(error) === 'newest') return restart();
+    end();
+    update({ phase: 'failed', loadingOlder: false, loadingNewer: false, problem: error });
+  });
   let resumeCursor: string | null = null;
   let oldestCursor: string | null = null;
   const marks = createPageMarks();
+  /** The newest message that came. */
   let last = 0;
-  /** Raised when the list is replaced: an older page asked for before does not fit any more. */
-  let edition = 0;
-  let cancelOlder = () => {};
-  let cancelKeeping: (() => void) | null = null;
+  /** The last message held while that is not the newest. */
+  let heldEnd: { readonly number: number; readonly cursor: string } | null = null;
+  const keeping = keepSoon(environment, () => {
+    if (state.get().phase === 'ready') kept?.write(roomId, state.get().messages).catch(() => {});
+  });
   let stopped = false;
 
   async function showKept(): Promise<void> {
     const messages = (await kept?.read(roomId).catch(() => [])) ?? [];
-    if (edition === 0 && state.get().phase === 'loading') update({ messages, names: learn(messages) });
-  }
-
-  function keep(): void {
-    cancelKeeping = null;
-    if (state.get().phase === 'ready') kept?.write(roomId, state.get().messages).catch(() => {});
-  }
-
-  /** After a new message: soon, and not for each of many. */
-  function keepSoon(): void {
-    if (kept !== undefined) cancelKeeping ??= environment.after(KEEP_DELAY_MS, keep);
+    if (!reads.isFirst() || state.get().phase !== 'loading') return;
+    update({ messages, names: learn(messages), newest: messages.at(-1)?.number ?? 0 });
   }
 
   async function readPage(before: string | null): Promise<Page | null> {
@@ -73,8 +71,8 @@ export function followRoom({
   }
 
   function replace(messages: readonly RoomMessage[], oldest: string | null, hasOlder: boolean): void {
-    edition += 1;
-    cancelOlder();
+    reads.drop();
+    heldEnd = null;
     oldestCursor = oldest;
     marks.clear();
     marks.add(messages[0]?.number ?? 0, oldest);
@@ -84,74 +82,95 @@ export function followRoom({
       messages,
       hasOlder,
       loadingOlder: false,
+      hasNewer: false,
+      loadingNewer: false,
+      newest: last,
       names: learn(messages),
       problem: null,
     });
-    cancelKeeping?.();
-    keep();
+    keeping.now();
   }
 
-  function learn(messages: readonly RoomMessage[]): ReadonlyMap<string, string> {
-    const known = state.get().names;
-    const news = messages.filter(({ author }) => known.get(author.id) !== author.displayName);
-    return news.length === 0
-      ? known
-      : new Map([...known, ...news.map(({ author }) => [author.id, author.displayName] as const)]);
-  }
+  const learn = (messages: readonly RoomMessage[]) => withNames(state.get().names, messages);
 
   function take({ cursor, message, skippedCount }: Event): 'taken' | 'repeat' | 'gap' {
     if (message.number <= last) return 'repeat';
     if (message.number !== last + skippedCount + 1) return 'gap';
     resumeCursor = cursor;
-    if (skippedCount > 0) {
+    if (heldEnd !== null) {
+      last = message.number;
+      const names = state.get().names.has(message.author.id) ? learn([message]) : state.get().names;
+      update({ newest: last, names, problem: null });
+    } else if (skippedCount > 0) {
       replace([message], cursor, true);
-      void loadOlder();
+      loadOlder();
     } else {
       oldestCursor ??= cursor;
       marks.pass(message.number, cursor);
       last = message.number;
-      update({ messages: [...state.get().messages, message], names: learn([message]), problem: null });
-      keepSoon();
+      const messages = [...state.get().messages, message];
+      update({ messages, names: learn([message]), newest: last, problem: null });
+      if (kept !== undefined) keeping.soon();
     }
     return 'taken';
   }
 
-  async function loadOlder(): Promise<void> {
-    const { phase, hasOlder, loadingOlder } = state.get();
-    if (stopped || phase !== 'ready' || !hasOlder || loadingOlder) return;
+  const mayRead = () => {
+    const { phase, loadingOlder, loadingNewer } = state.get();
+    return !stopped && phase === 'ready' && !loadingOlder && !loadingNewer;
+  };
+
+  function loadOlder(): void {
+    if (!mayRead() || !state.get().hasOlder) return;
     update({ loadingOlder: true });
-    await readOlder(edition);
+    reads.read(
+      () => readPage(oldestCursor),
+      (page) => {
+        const { messages } = state.get();
+        const first = messages[0]?.number ?? last + 1;
+        const older = (page?.nodes ?? []).filter(({ number }) => number < first);
+        oldestCursor = page?.pageInfo.startCursor ?? oldestCursor;
+        marks.add(older[0]?.number ?? first, oldestCursor);
+        update({
+          messages: [...older, ...messages],
+          names: learn(older),
+          hasOlder: older.length > 0 && (page?.pageInfo.hasPreviousPage ?? false),
+          loadingOlder: false,
+        });
+      },
+    );
   }
 
-  async function readOlder(mine: number): Promise<void> {
-    try {
-      const page = await readPage(oldestCursor);
-      if (mine !== edition) return;
-      backoff.reset();
-      const { messages } = state.get();
-      const first = messages[0]?.number ?? last + 1;
-      const older = (page?.nodes ?? []).filter(({ number }) => number < first);
-      oldestCursor = page?.pageInfo.startCursor ?? oldestCursor;
-      marks.add(older[0]?.number ?? first, oldestCursor);
-      update({
-        messages: [...older, ...messages],
-        names: learn(older),
-        hasOlder: older.length > 0 && (page?.pageInfo.hasPreviousPage ?? false),
-        loadingOlder: false,
-      });
-    } catch (cause) {
-      if (mine !== edition) return;
-      const error = toRequestError(cause);
-      const remedy = remedyFor(error);
-      if (remedy === 'again') {
-        cancelOlder = environment.after(backoff.next(error.retryAfterMs), () => void readOlder(mine));
-      } else if (remedy === 'newest') {
-        restart();
-      } else {
-        end();
-        update({ phase: 'failed', loadingOlder: false, problem: error });
-      }
-    }
+  function loadNewer(): void {
+    if (!mayRead() || heldEnd === null) return;
+    const { number, cursor } = heldEnd;
+    update({ loadingNewer: true });
+    reads.read(
+      () => connection.execute(newerMessages, { roomId, first: PAGE_SIZE, after: cursor }),
+      ({ room }) => {
+        const newer = room?.messages.nodes ?? [];
+        const begin = newer[0]?.number ?? last + 1;
+        // What comes next was dropped meanwhile.
+        if (begin !== number + 1) return restart();
+        const heldTo = {
+          number: newer.at(-1)?.number ?? number,
+          cursor: room?.messages.pageInfo.endCursor ?? cursor,
+        };
+        marks.add(heldTo.number, heldTo.cursor);
+        heldEnd = heldTo.number < last ? heldTo : null;
+        if (heldEnd === null) {
+          last = heldTo.number;
+          resumeCursor = heldTo.cursor;
+        }
+        update({
+          messages: [...state.get().messages, ...newer],
+          names: learn(newer),
+          hasNewer: heldEnd !== null,
+          loadingNewer: false,
+          newest: last,
+        });
+      },
+    );
   }
 
   const begin = () =>
@@ -179,27 +198,39 @@ export function followRoom({
   function restart(): void {
     if (stopped) return;
     end();
-    edition += 1;
-    cancelOlder();
-    update({ loadingOlder: false });
+    reads.drop();
+    heldEnd = null;
+    update({ loadingOlder: false, hasNewer: false, loadingNewer: false });
     end = begin();
   }
 
   return {
     state: state as Readable<RoomState>,
-    /** Reads the page before the first message held, trying until it is there; does nothing while that runs. */
-    loadOlder: () => void loadOlder(),
+    /** Reads the page before the first message held, trying until it is there; does nothing while a page is read. */
+    loadOlder,
+    /**
+     * Holds no new messages any more, but counts them in `newest`, so that who reads older ones for long does not fill
+     * the memory. `loadNewer` reads them, and goes on following once it reaches the newest; so does `restart`, at once.
+     */
+    leaveNewest(): void {
+      if (state.get().phase !== 'ready' || heldEnd !== null || resumeCursor === null) return;
+      heldEnd = { number: last, cursor: resumeCursor };
+      update({ hasNewer: true });
+    },
+    /** Reads the page behind the last message held, where the newest was left, as `loadOlder` does. */
+    loadNewer,
     /**
      * Lets go of old messages, so that a room that is followed for long does not fill the memory: at least the `count`
      * newest stay, and `loadOlder` reads the others again. Does nothing while older ones are being read.
      */
     keepNewest(count: number): void {
       const { messages, loadingOlder } = state.get();
-      const mark = loadingOlder ? null : marks.cut(last - count + 1);
+      const mark = loadingOlder ? null : marks.cut((messages.at(-1)?.number ?? 0) - count + 1);
       const gone = messages.findIndex(({ number }) => number === mark?.number);
       if (mark === null || gone <= 0) return;
       oldestCursor = mark.cursor;
-      update({ messages: messages.slice(gone), hasOlder: true });
+      const newest = messages.slice(gone);
+      update({ messages: newest, hasOlder: true, names: namesAmong(state.get().names, newest) });
     },
     /** Shows an author's new name before the next message brings it. */
     rename(authorId: string, displayName: string): void {
@@ -212,11 +243,8 @@ export function followRoom({
     stop(): void {
       stopped = true;
       end();
-      edition += 1;
-      cancelOlder();
-      if (cancelKeeping === null) return;
-      cancelKeeping();
-      keep();
+      reads.drop();
+      keeping.finish();
     },
   };
 }

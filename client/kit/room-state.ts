@@ -16,6 +16,11 @@ export interface RoomState {
   /** Whether there are messages before the first one held. */
   readonly hasOlder: boolean;
   readonly loadingOlder: boolean;
+  /** Whether there may be messages behind the last one held, which come with `loadNewer` alone. */
+  readonly hasNewer: boolean;
+  readonly loadingNewer: boolean;
+  /** Number of the newest message that is known of, held or not; 0 when there is none. */
+  readonly newest: number;
   /** The newest known name of each author, by identifier. */
   readonly names: ReadonlyMap<string, string>;
   /** What is being tried again, or, with `failed`, what cannot be. */
@@ -28,6 +33,9 @@ export const EMPTY_ROOM: RoomState = {
   messages: [],
   hasOlder: false,
   loadingOlder: false,
+  hasNewer: false,
+  loadingNewer: false,
+  newest: 0,
   names: new Map(),
   problem: null,
 };

@@ -19,6 +19,12 @@ function pageOf(messages: readonly RoomMessage[], last: number, before: unknown)
   };
 }
 
+/** The page of messages behind one; cursors are numbers. */
+function pageBehind(messages: readonly RoomMessage[], first: number, after: unknown) {
+  const nodes = messages.slice(Number(after), Number(after) + first);
+  return { nodes, pageInfo: { endCursor: nodes.length === 0 ? null : `${nodes.at(-1)?.number}` } };
+}
+
 /** What the server of a scene says to an operation of the client; undefined when it does not answer. */
 export function answerOf(scene: Scene, operation: string, variables: Record<string, unknown>): unknown {
   const rooms = scene.rooms === undefined ? ROOMS : scene.rooms;
@@ -52,6 +58,10 @@ export function answerOf(scene: Scene, operation: string, variables: Record<stri
       if (messages === null) return undefined;
       return { room: { messages: pageOf(messages, Number(variables['last']), variables['before']) } };
     }
+    case 'NewerMessages':
+      return {
+        room: { messages: pageBehind(scene.messages ?? [], Number(variables['first']), variables['after']) },
+      };
     case 'CreateRoom':
       return { createRoom: { ...refused('CreateRoomPayload'), room: null } };
     case 'RenameViewer':

@@ -88,6 +88,86 @@ describe('reading a room', () => {
     await expect.poll(() => unread.count(), SOON).toBe(0);
   });
 
+  it('holds what is read and a bounded number behind it in a busy room, counts the others, and leads to them', async () => {
+    const roomId = await createRoom(stage.server.url(), visitor, 'Busy');
+    await fill(roomId, 1, 60);
+    const window = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${roomId}` });
+    const jump = (count = '') => window.page.getByRole('button', { name: `Jump to newest${count}` });
+    const flood = async (from: number, to: number) => {
+      for (let number = from; number <= to; number += 20) {
+        const numbers = Array.from({ length: 20 }, (_, index) => number + index);
+        await Promise.all(
+          numbers.map((one) => sendMessage(stage.server.url(), visitor, { roomId, text: `busy ${one}` })),
+        );
+      }
+    };
+    const height = () => window.log.evaluate((log) => log.scrollHeight);
+    const place = async () => {
+      const log = (await window.log.boundingBox())?.y ?? NaN;
+      const articles = await window.log.getByRole('article').all();
+      const places = await Promise.all(
+        articles.map(async (article) => ({
+          y: (await article.boundingBox())?.y ?? NaN,
+          text: await article.getByRole('paragraph').textContent(),
+        })),
+      );
+      return places.find(({ y }) => y >= log);
+    };
+    const expectNoHole = async () => {
+      const history = (await readLog(stage.server.url(), roomId)).map(({ text }) => text);
+      const shown = await window.texts();
+      const from = history.indexOf(shown[0] ?? '');
+      expect(history.slice(from, from + shown.length)).toEqual(shown);
+    };
+    await window.message('message 60').waitFor();
+    await window.log.hover();
+    await window.page.mouse.wheel(0, -600);
+    await jump().waitFor();
+    await flood(1, 1040);
+    await jump(' 1,040 new messages').waitFor();
+    const [held, read] = [await height(), await place()];
+    await flood(1041, 1200);
+    await jump(' 1,200 new messages').waitFor();
+    expect(await height()).toBe(held);
+    expect(await place()).toEqual(read);
+    await window.rooms.getByRole('link', { name: /^Busy .* 1,200 unread/ }).waitFor();
+
+    // Further down the others come by page, and none is left out.
+    await window.log.focus();
+    await expect
+      .poll(async () => {
+        await window.page.keyboard.press('End');
+        await expectNoHole();
+        return (await height()) > held && (await window.message('busy 1060').count());
+      }, SOON)
+      .toBe(1);
+    expect(await jump().count()).toBe(1);
+    await jump().click();
+    await window.message('busy 1200').waitFor();
+    await expect.poll(() => jump().count(), SOON).toBe(0);
+    await expect.poll(() => window.rooms.getByRole('link', { name: /unread/ }).count(), SOON).toBe(0);
+    await flood(1201, 1220);
+    await window.message('busy 1220').waitFor();
+    await expectNoHole();
+    expect(await jump().count()).toBe(0);
+
+    // Who reads up to the newest follows them again.
+    await window.page.mouse.wheel(0, -600);
+    await jump().waitFor();
+    await flood(1221, 2260);
+    await jump(' 1,040 new messages').waitFor();
+    await expect
+      .poll(async () => {
+        await window.page.keyboard.press('End');
+        return jump().count();
+      }, SOON)
+      .toBe(0);
+    await flood(2261, 2280);
+    await window.message('busy 2280').waitFor();
+    await expectNoHole();
+    expect(window.trouble).toEqual([]);
+  });
+
   it('prints the messages below one another, on white, without what is around them', async () => {
     const roomId = await createRoom(stage.server.url(), visitor, 'On paper');
     await fill(roomId, 1, 60);

@@ -18,7 +18,10 @@ import { useScroll } from './use-scroll.js';
 
 /** Further than the view, in CSS pixels, lines are on the page on the side to which it is scrolled. */
 const AHEAD_PX = 1500;
-/** While the newest are read, so many older ones are held at least, and at most twice as many. */
+/**
+ * While the newest are read, so many older ones are held at least, and at most twice as many; while older ones are, at
+ * most twice as many below the view by themselves.
+ */
 const HELD_MESSAGES = 500;
 
 /** The messages of a room, and one's own that are still on their way. Follows the newest until scrolled up. */
@@ -31,7 +34,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const visible = usePageVisible();
   const [{ data }] = useViewerQuery();
   const viewer = data?.viewer ?? null;
-  const { phase, names, hasOlder, loadingOlder } = state;
+  const { phase, names, hasOlder, loadingOlder, hasNewer, newest } = state;
   const { shown: messages, showAll } = useOneEnd(state.messages);
   const first = messages[0]?.number ?? 1;
   const last = messages.at(-1)?.number ?? 0;
@@ -40,8 +43,8 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const firstUnread = opening?.firstUnread ?? null;
 
   const items = useMemo(
-    () => listItems(messages, notYetListed(entries, roomId, messages)),
-    [messages, entries, roomId],
+    () => listItems(messages, hasNewer ? [] : notYetListed(entries, roomId, messages)),
+    [messages, hasNewer, entries, roomId],
   );
   const timeBefore = (index: number) => {
     const before = items[index - 1];
@@ -52,7 +55,12 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   const wantOlder = useCallback(() => {
     if (opened && hasOlder) room.loadOlder();
   }, [room, opened, hasOlder]);
-  const { log, lines, atEnd, isAtEnd, onScroll, onResize, toEnd } = useScroll(wantOlder, opening, showAll);
+  const scroll = useScroll(room, wantOlder, opening, showAll);
+  const { log, lines, atEnd, isAtEnd, lineInView, onScroll, onResize, toEnd } = scroll;
+  const toNewest = useCallback(() => {
+    if (room.state.get().hasNewer) room.restart();
+    toEnd();
+  }, [room, toEnd]);
   const [openedEdition, setOpenedEdition] = useState(edition);
   if (edition !== openedEdition) {
     setOpenedEdition(edition);
@@ -67,8 +75,10 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
     if (atEnd && isAtEnd() && visible && opened) unread.markRead(roomId, last);
   }, [atEnd, isAtEnd, opened, last, visible, unread, roomId]);
   useEffect(() => {
-    if (atEnd && messages.length > 2 * HELD_MESSAGES) room.keepNewest(HELD_MESSAGES);
-  }, [room, atEnd, messages]);
+    if (messages.length <= 2 * HELD_MESSAGES) return;
+    if (atEnd) room.keepNewest(HELD_MESSAGES);
+    else if (messages.length - lineInView() > 2 * HELD_MESSAGES) room.leaveNewest();
+  }, [room, atEnd, lineInView, messages]);
   useEffect(() => {
     if (entries.some(({ number }) => number !== null)) outbox.delivered(roomId, last);
   }, [outbox, roomId, last, entries]);
@@ -78,10 +88,10 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
     let before = newestOwn();
     return outbox.entries.watch(() => {
       const now = newestOwn();
-      if (now > before) toEnd();
+      if (now > before) toNewest();
       before = now;
     });
-  }, [outbox, roomId, toEnd]);
+  }, [outbox, roomId, toNewest]);
 
   const edge =
     !opened || (phase === 'loading' && messages.length === 0)
@@ -130,7 +140,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
           </Virtualizer>
         )}
       </div>
-      {!atEnd && opened && <JumpToNewest roomId={roomId} last={last} onJump={toEnd} />}
+      {!atEnd && opened && <JumpToNewest roomId={roomId} newest={newest} onJump={toNewest} />}
     </div>
   );
 }

@@ -45,14 +45,17 @@ export function pacedRoom(room: FollowedRoom, environment: Environment = systemE
   };
 }
 
-/** Whether nothing but messages at the lower end, and names, are new. */
+/** Whether nothing but messages at the lower end or behind it, and names, are new. */
 function isOnlyLonger(before: RoomState, now: RoomState): boolean {
   return (
-    now.messages.length > before.messages.length &&
+    (now.messages.length > before.messages.length || now.newest > before.newest) &&
+    now.messages.length >= before.messages.length &&
     now.messages[0] === before.messages[0] &&
     now.phase === before.phase &&
     now.hasOlder === before.hasOlder &&
     now.loadingOlder === before.loadingOlder &&
+    now.hasNewer === before.hasNewer &&
+    now.loadingNewer === before.loadingNewer &&
     now.problem === before.problem
   );
 }

@@ -1,11 +1,13 @@
 import { useCallback, useLayoutEffect, useRef, useState, type RefObject } from 'react';
 import type { VirtualizerHandle } from 'virtua';
+import type { FollowedRoom } from '../../kit/index.js';
+import { useSelected } from '../ui/use-readable.js';
 import { UNREAD_ANCHOR } from './UnreadSeparator.js';
 import type { Opening } from './use-opening.js';
 
 /** This close to the lower end, in CSS pixels, counts as being there. */
 const AT_END_PX = 24;
-/** This close to the upper edge of what is held, in CSS pixels, more is wanted. */
+/** This close to an edge of what is held, in CSS pixels, more is wanted. */
 const NEAR_EDGE_PX = 1200;
 /** So far below the upper edge, in CSS pixels, comes what is brought to the top. */
 const ANCHOR_TOP_PX = 64;
@@ -19,6 +21,8 @@ export interface Scroll {
   readonly atEnd: boolean;
   /** The same at this moment, before it is rendered. */
   readonly isAtEnd: () => boolean;
+  /** The first line in view, by index. */
+  readonly lineInView: () => number;
   readonly onScroll: () => void;
   /** To be called after lines were measured, or the view changed its size: puts everything where it belongs. */
   readonly onResize: () => void;
@@ -29,12 +33,18 @@ export interface Scroll {
  * Keeps the newest message in view while the reader is at the lower end; else keeps what is read where it is, by the
  * message at the top of the view, whatever comes in or leaves above it.
  *
- * @param wantOlder called near the upper edge
+ * @param wantOlder called near the upper edge; near the lower one the room reads newer ones itself
  * @param opening each time it is another: its first unread message is brought to the top of the view once, as far as
  *   the end allows; the newest where it has none
  * @param onPlaced called after each render, when everything is where it belongs
  */
-export function useScroll(wantOlder: () => void, opening: Opening | null, onPlaced: () => void): Scroll {
+export function useScroll(
+  room: FollowedRoom,
+  wantOlder: () => void,
+  opening: Opening | null,
+  onPlaced: () => void,
+): Scroll {
+  const hasNewer = useSelected(room.state, (state) => state.hasNewer);
   const log = useRef<HTMLDivElement>(null);
   const lines = useRef<VirtualizerHandle>(null);
   const [atEnd, setAtEnd] = useState(true);
@@ -43,10 +53,13 @@ export function useScroll(wantOlder: () => void, opening: Opening | null, onPlac
   const arriving = useRef<{ index: number; tries: number } | null>(null);
   const anchor = useRef<{ id: string; top: number } | null>(null);
 
-  const follow = useCallback((element: HTMLElement) => {
-    following.current = distanceToEnd(element) <= AT_END_PX;
-    setAtEnd(following.current);
-  }, []);
+  const follow = useCallback(
+    (element: HTMLElement) => {
+      following.current = distanceToEnd(element) <= AT_END_PX && !room.state.get().hasNewer;
+      setAtEnd(following.current);
+    },
+    [room],
+  );
 
   const settle = useCallback(() => {
     const element = log.current;
@@ -78,7 +91,8 @@ export function useScroll(wantOlder: () => void, opening: Opening | null, onPlac
   const lookAtEdge = useCallback(() => {
     if (log.current === null || arriving.current !== null) return;
     if (log.current.scrollTop < NEAR_EDGE_PX) wantOlder();
-  }, [wantOlder]);
+    if (distanceToEnd(log.current) < NEAR_EDGE_PX) room.loadNewer();
+  }, [room, wantOlder]);
 
   useLayoutEffect(() => {
     const element = log.current;
@@ -91,6 +105,13 @@ export function useScroll(wantOlder: () => void, opening: Opening | null, onPlac
     arriving.current = { index: opening.index, tries: TRIES_TO_ARRIVE };
     anchor.current = { id: UNREAD_ANCHOR, top: element.getBoundingClientRect().top + ANCHOR_TOP_PX };
   }, [opening]);
+
+  // Who waits at the lower edge is at the end without a scroll, once nothing newer is left.
+  useLayoutEffect(() => {
+    const element = log.current;
+    if (element === null || arriving.current !== null || hasNewer) return;
+    if (distanceToEnd(element) <= AT_END_PX) follow(element);
+  }, [follow, hasNewer]);
 
   // After every render: whatever came or went, what is read is where it was before anybody sees it.
   useLayoutEffect(() => {
@@ -131,8 +152,12 @@ export function useScroll(wantOlder: () => void, opening: Opening | null, onPlac
   }, [settle]);
 
   const isAtEnd = useCallback(() => following.current, []);
+  const lineInView = useCallback(
+    () => lines.current?.findItemIndex(lines.current.scrollOffset) ?? Number.POSITIVE_INFINITY,
+    [],
+  );
 
-  return { log, lines, atEnd, isAtEnd, onScroll, onResize, toEnd };
+  return { log, lines, atEnd, isAtEnd, lineInView, onScroll, onResize, toEnd };
 }
 
 const tellScroll = (element: HTMLElement | null): void => void element?.dispatchEvent(new Event('scroll'));

@@ -13,6 +13,13 @@ const message = (number: number, name = 'Ana') => ({
   author: { id: 'ana', displayName: name },
 });
 
+/** The page of at most 50 messages behind this one, in a log that ends at `end`. */
+function pageBehind(number: number, end: number) {
+  const numbers = range(number + 1, Math.min(number + 50, end));
+  const nodes = numbers.map((one) => message(one));
+  return { room: { id: 'r', messages: { nodes, pageInfo: { endCursor: `c${number + numbers.length}` } } } };
+}
+
 /** The page of at most 50 messages that ends at `end`, in a log that begins at `first`. */
 function page(end: number, first = 1) {
   const start = Math.max(first, end - 49);
@@ -164,6 +171,105 @@ describe('followRoom', () => {
     const asked = requests.length;
     room.keepNewest(81);
     expect([numbersOf(room), requests.length]).toEqual([range(150, 230), asked]);
+  });
+
+  it('counts what comes without holding it, once the newest is left, and reads it by page', async () => {
+    const { room, send, subscription, request, requests } = await follow(100);
+    room.leaveNewest();
+    for (let number = 101; number <= 5000; number++) send(event(number, 0, `Ana ${number}`));
+    expect(numbersOf(room)).toEqual(range(51, 100));
+    expect(room.state.get()).toMatchObject({ hasNewer: true, newest: 5000 });
+    expect([...room.state.get().names]).toEqual([['ana', 'Ana 5000']]);
+    // Nor does a skip cost the reader's place.
+    send(event(5100, 99));
+    expect(numbersOf(room)).toEqual(range(51, 100));
+    expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c5100' });
+    room.leaveNewest();
+    room.loadNewer();
+    room.loadNewer();
+    room.loadOlder();
+    expect(requests).toHaveLength(2);
+    expect(request().variables).toEqual({ roomId: 'r', first: 50, after: 'c100' });
+    await request().fail('UNAVAILABLE');
+    await vi.advanceTimersByTimeAsync(250);
+    await request().answer(pageBehind(100, 5100));
+    expect(numbersOf(room)).toEqual(range(51, 150));
+    expect(room.state.get()).toMatchObject({ hasNewer: true, loadingNewer: false, newest: 5100 });
+    room.keepNewest(1);
+    expect(numbersOf(room)).toEqual([150]);
+    room.loadOlder();
+    expect(request().variables).toEqual({ roomId: 'r', last: 50, before: 'c150' });
+  });
+
+  it('follows again once the newest is reached, from the page or from an event, whichever is ahead', async () => {
+    const { room, send, subscription, subscriptions, request, requests } = await follow(100);
+    room.leaveNewest();
+    for (let number = 101; number <= 160; number++) send(event(number));
+    for (const end of [160, 161]) {
+      room.loadNewer();
+      if (end === 161) for (const number of [161, 162]) send(event(number));
+      await request().answer(pageBehind(numbersOf(room).at(-1)!, end));
+      expect(room.state.get().hasNewer).toBe(true);
+    }
+    room.loadNewer();
+    await request().answer(pageBehind(161, 165));
+    expect(room.state.get()).toMatchObject({ hasNewer: false, newest: 165 });
+    expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c165' });
+    for (const number of [163, 164, 165, 166]) send(event(number));
+    expect(numbersOf(room)).toEqual(range(51, 166));
+    room.leaveNewest();
+    room.loadNewer();
+    await request().answer(pageBehind(166, 166));
+    expect(room.state.get()).toMatchObject({ hasNewer: false, newest: 166 });
+    send(event(167));
+    expect(numbersOf(room)).toEqual(range(51, 167));
+    const asked = requests.length;
+    room.loadNewer();
+    expect([requests.length, subscriptions.length]).toEqual([asked, 1]);
+  });
+
+  it('goes to the newest at once when it is restarted, whatever is being read', async () => {
+    const { room, send, requests, request } = await follow(100);
+    room.leaveNewest();
+    send(event(101));
+    room.loadNewer();
+    const newer = request();
+    room.restart();
+    expect(room.state.get()).toMatchObject({ hasNewer: false, loadingNewer: false });
+    await request().answer(page(900));
+    await newer.answer(pageBehind(100, 101));
+    expect(numbersOf(room)).toEqual(range(851, 900));
+    send(event(901));
+    expect(room.state.get()).toMatchObject({ hasNewer: false, newest: 901 });
+    expect(numbersOf(room)).toEqual(range(851, 901));
+    expect(requests).toHaveLength(3);
+  });
+
+  it('reads the newest page when what follows was dropped meanwhile, or is not there', async () => {
+    for (const answer of [pageBehind(3000, 5000), { room: null }]) {
+      const { room, send, request } = await follow(100);
+      room.leaveNewest();
+      send(event(5000, 4899));
+      room.loadNewer();
+      await request().answer(answer);
+      expect(request().variables).toEqual({ roomId: 'r', last: 50, before: null });
+      await request().answer(page(5000));
+      expect(numbersOf(room)).toEqual(range(4951, 5000));
+    }
+  });
+
+  it('forgets the names of authors whose messages it lets go of', async () => {
+    const { room, send } = await follow(0);
+    for (let number = 1; number <= 300; number++) {
+      const { messageAdded } = event(number);
+      const author = { id: `a${number}`, displayName: `Author ${number}` };
+      send({ messageAdded: { ...messageAdded, message: { ...messageAdded.message, author } } });
+    }
+    room.rename('a280', 'Another');
+    room.keepNewest(40);
+    expect(room.state.get().names.size).toBe(numbersOf(room).length);
+    expect(room.state.get().names.get('a280')).toBe('Another');
+    expect(room.state.get().names.get('a300')).toBe('Author 300');
   });
 
   it('turns a skip into a page', async () => {
@@ -468,7 +574,7 @@ describe('followRoom', () => {
       fc.record({ kind: fc.constant('deliver' as const), count: fc.integer({ min: 1, max: 5 }) }),
       fc.record({ kind: fc.constant('write' as const), count: fc.integer({ min: 1, max: 60 }) }),
       fc.record({
-        kind: fc.constantFrom('repeat' as const, 'lose' as const, 'older' as const, 'skip' as const),
+        kind: fc.constantFrom(...(['repeat', 'lose', 'older', 'skip', 'leave', 'newer', 'newest'] as const)),
       }),
       fc.record({
         kind: fc.constant('fail' as const),
@@ -493,9 +599,12 @@ describe('followRoom', () => {
           const serve = async () => {
             await vi.advanceTimersByTimeAsync(31_000);
             while (answered < fake.requests.length) {
-              const { before } = fake.requests[answered]!.variables as { before: string | null };
+              const { before, after } = fake.requests[answered]!.variables as Record<string, string | null>;
+              const numberOf = (cursor: string) => Number(cursor.slice(1));
               await fake.requests[answered++]!.answer(
-                page(before === null ? head : Number(before.slice(1)) - 1),
+                typeof after === 'string'
+                  ? pageBehind(numberOf(after), head)
+                  : page(typeof before === 'string' ? numberOf(before) - 1 : head),
               );
             }
           };
@@ -509,6 +618,9 @@ describe('followRoom', () => {
           for (const next of steps) {
             if (next.kind === 'write') head += next.count;
             else if (next.kind === 'older') room.loadOlder();
+            else if (next.kind === 'leave') room.leaveNewest();
+            else if (next.kind === 'newer') room.loadNewer();
+            else if (next.kind === 'newest') room.restart();
             else if (next.kind === 'fail') fake.break(next.code);
             else {
               const { at, move } = position();
@@ -528,6 +640,11 @@ describe('followRoom', () => {
           for (let number = position().at + 1; number <= head; number++) fake.send(event(number));
           await serve();
           for (let number = position().at + 1; number <= head; number++) fake.send(event(number));
+          expect(room.state.get().newest).toBe(head);
+          while (room.state.get().hasNewer) {
+            room.loadNewer();
+            await serve();
+          }
           expect(numbersOf(room).at(-1) ?? 0).toBe(head);
           room.stop();
         },

@@ -17,6 +17,9 @@ describe('a room at a pace', () => {
       messages: messages.slice(0, 1),
       hasOlder: true,
       loadingOlder: false,
+      hasNewer: false,
+      loadingNewer: false,
+      newest: 1,
       names: new Map(),
       problem: null,
     });
@@ -26,6 +29,8 @@ describe('a room at a pace', () => {
       state,
       stop,
       loadOlder: nothing,
+      leaveNewest: nothing,
+      loadNewer: nothing,
       keepNewest: nothing,
       rename: nothing,
       restart: nothing,
@@ -62,6 +67,24 @@ describe('a room at a pace', () => {
     await vi.advanceTimersByTimeAsync(EVERY_MS);
     expect(shown.length).toBeLessThanOrEqual(12);
     expect(shown.at(-1)).toBe(51);
+  });
+
+  it('counts fifty a second that are not held ten times a second, and shows at once when newer ones are read', async () => {
+    const { paced, shown, change } = start();
+    change({ hasNewer: true });
+    for (let newest = 2; newest <= 51; newest += 1) {
+      change({ newest });
+      await vi.advanceTimersByTimeAsync(20);
+    }
+    expect(shown.length).toBeLessThanOrEqual(12);
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    expect(paced.state.get().newest).toBe(51);
+    change({ newest: 52 });
+    change({ newest: 53 });
+    change({ loadingNewer: true });
+    expect(paced.state.get()).toMatchObject({ newest: 53, loadingNewer: true });
+    change({ newest: 54, hasNewer: false, loadingNewer: true });
+    expect(paced.state.get()).toMatchObject({ newest: 54, hasNewer: false });
   });
 
   it('shows every other change at once, with what waited', () => {

@@ -15,6 +15,8 @@ describe('room keeper', () => {
       return {
         state: createStore<never>(undefined as never),
         loadOlder: () => {},
+        leaveNewest: () => {},
+        loadNewer: () => {},
         keepNewest: () => {},
         rename: () => {},
         restart: () => {},
