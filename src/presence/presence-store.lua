@@ -6,8 +6,8 @@
 --   3 online   ZSET  "<room> <instance> <visitor>"  -> when it ends unless it is renewed, in ms
 --   4 present  HASH  "<room> <visitor>" -> instances that hold it;  "<room>" -> distinct visitors online
 --   5 number   HASH  "<room>"                       -> number of the newest message
---   6 meta     HASH  epoch, run (run_id of the Redis that made it), revision, takenAt, dirty, loaded,
---                    loader, loaderUntil, healed, healAt
+--   6 meta     HASH  epoch, run (run_id of the Redis that made it), evicted (keys it had evicted then), revision,
+--                    takenAt, dirty, loaded, loader, loaderUntil, healed, healAt
 --   7, 8 rev   STRING the snapshot after the one that the caller knows, and the one it knows (tick only):
 --                    a line with the number of rooms, then "<room> <visitors> <online> <number>" in order
 --
@@ -48,14 +48,22 @@ local function isSetBack(healAt)
   return healAt and tonumber(healAt) > now + 2 * HEAL_MS
 end
 
+-- Whether Redis threw keys away since: what is left does not fit together. None of these has an end of its own.
+local function areSomeGone(evicted)
+  if not evicted or evicted == info('stats', 'evicted_keys') then return false end
+  return not string.find(info('memory', 'maxmemory_policy'), '^volatile')
+end
+
 -- A Redis that is another one than before, or empty, does not know who is online: a new epoch begins. Visits stay,
--- unless they would end too late.
+-- unless they would end too late, or some may be gone.
 local function newEpoch(run)
   local epoch = int(now) .. 'r' .. string.sub(run, 1, 8)
-  if isSetBack(redis.call('HGET', META, 'healAt')) then redis.call('UNLINK', EXP, RANK) end
+  local old = redis.call('HMGET', META, 'epoch', 'healAt', 'evicted')
+  if not old[1] or isSetBack(old[2]) or areSomeGone(old[3]) then redis.call('UNLINK', EXP, RANK) end
   redis.call('UNLINK', ONLINE, PRESENT)
   redis.call('HDEL', META, 'loaded', 'loader', 'loaderUntil', 'takenAt', 'healed', 'healAt')
   redis.call('HSET', META, 'epoch', epoch, 'run', run, 'revision', 0, 'dirty', 1)
+  redis.call('HSET', META, 'evicted', info('stats', 'evicted_keys'))
   return epoch
 end
 
@@ -227,10 +235,10 @@ function commands.tick()
   return { now, epoch, revision + 1, snapshot, intervalMs }
 end
 
--- instance -> loaded, duty or '', healed (ms) or '', eviction policy when the duty is to heal
+-- instance -> loaded, duty or '', healed (ms) or '', eviction policy when it is time to heal
 function commands.beat()
   local epoch = checkedEpoch()
-  local meta = redis.call('HMGET', META, 'loaded', 'loader', 'loaderUntil', 'healed', 'healAt')
+  local meta = redis.call('HMGET', META, 'loaded', 'loader', 'loaderUntil', 'healed', 'healAt', 'evicted')
   if not meta[1] then
     local leftMs = tonumber(meta[3] or 0) - now
     -- Who has longer than it was given is from before the clock was set back.
@@ -240,8 +248,13 @@ function commands.beat()
     return { now, epoch, 0, 'load', '', '' }
   end
   if tonumber(meta[5] or 0) > now then return { now, epoch, 1, '', '', '' } end
+  local policy = info('memory', 'maxmemory_policy')
+  -- Not at the first healing: a Redis that evicts all the time would be filled without end.
+  if now - tonumber(string.match(epoch, '^%d+')) >= HEAL_MS and areSomeGone(meta[6]) then
+    return { now, newEpoch(info('server', 'run_id')), 0, '', '', policy }
+  end
   redis.call('HSET', META, 'healAt', int(now + HEAL_MS))
-  return { now, epoch, 1, 'heal', meta[4] or '', info('memory', 'maxmemory_policy') }
+  return { now, epoch, 1, 'heal', meta[4] or '', policy }
 end
 
 local function isLoader(epoch)

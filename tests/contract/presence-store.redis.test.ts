@@ -1,13 +1,26 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/lib/logger.js';
-import { FIRST_HEAL_MS, ONLINE_MS, SNAPSHOT_MS } from '../../src/presence/presence-store.js';
+import {
+  type Beat,
+  FIRST_HEAL_MS,
+  HEAL_MS,
+  ONLINE_MS,
+  SNAPSHOT_MS,
+} from '../../src/presence/presence-store.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
-import { redisForTests } from '../testkit/services/index.js';
+import { redisForTests, startRedis } from '../testkit/services/index.js';
 import { onTestClock, patientRedis } from '../testkit/presence-clock.js';
+import type { RedisConnection } from '../../src/redis/connection.js';
 import { describePresenceStore } from './presence-store.suite.js';
 
-async function open() {
-  const { dispose, ...test } = await redisForTests();
+/** A server of its own, with other settings than those of the tests that share one. */
+async function ownServer() {
+  const { url, close } = await startRedis();
+  return { url, prefix: 'own', dispose: close };
+}
+
+async function open(server = redisForTests) {
+  const { dispose, ...test } = await server();
   const redis = await patientRedis(test);
   const windowMs = 1_800_000;
   const intervalMs = 1000;
@@ -26,7 +39,7 @@ async function open() {
   };
 }
 
-describePresenceStore('Redis', open);
+describePresenceStore('Redis', () => open());
 
 it('RANK-1: a list that was lost while nobody was there is taken anew, though nothing changed', async () => {
   const { store, redis, intervalMs, now, advance, close } = await open();
@@ -121,6 +134,71 @@ it('RANK-3: visits stay when the clock is set by less than a minute', async () =
   await advance(-59_000);
   expect(await store.beat('instance')).toMatchObject({ epoch, loaded: true, duty: null });
   expect((await store.counts(['r'])).rooms.get('r')?.onlineCount).toBe(1);
+});
+
+/** Counts one more key as evicted, as under this policy. Only keys that have an end are evicted, and it alone has one. */
+async function evict({ commands }: RedisConnection, policy: string): Promise<void> {
+  await commands.set('filler', 'x', 'EX', 3600);
+  await commands.config('SET', 'maxmemory-policy', 'volatile-ttl');
+  await commands.config('SET', 'maxmemory', '1');
+  expect(await commands.set('other', 'x').catch(String)).toContain('OOM');
+  await commands.config('SET', 'maxmemory', '0');
+  await commands.config('SET', 'maxmemory-policy', policy);
+  expect(await commands.exists('filler')).toBe(0);
+}
+
+it.each(['exp', 'rank', 'online', 'present', 'number', 'meta'])(
+  'RANK-1: all is loaded anew at the next healing when Redis evicted something, such as %s',
+  async (name) => {
+    const { store, redis, windowMs, now, advance, close } = await open(ownServer);
+    onTestFinished(close);
+    const tell = async (): Promise<void> => {
+      await store.raise([{ roomId: 'r', number: 3, at: now() }]);
+      await store.touch('instance', [{ kind: 'join', roomId: 'r', visitorId: 'v', at: now() }]);
+      await store.touch('instance', [{ kind: 'visit', roomId: 'r', visitorId: 'w', at: now() }]);
+    };
+    const fill = async ({ epoch, duty, now: begun }: Beat) => {
+      expect(duty?.kind).toBe('load');
+      await tell();
+      await store.fulfilled('instance', epoch, 'load', begun);
+      return epoch;
+    };
+    const old = await fill(await store.beat('instance'));
+    await advance(HEAL_MS);
+    await evict(redis, 'noeviction');
+    await redis.commands.del(redis.key(name));
+    // The clock of the test is a field of it.
+    await advance(0);
+    // Those who stay are told again, whatever is left.
+    await store.touch('instance', [{ kind: 'join', roomId: 'r', visitorId: 'v', at: now() }]);
+
+    const noticed = await store.beat('instance');
+    expect(noticed).toMatchObject({ loaded: false });
+    expect(noticed.epoch).not.toBe(old);
+    await fill(noticed.duty === null ? await store.beat('instance') : noticed);
+    const room = { roomId: 'r', recentVisitorCount: 2, onlineCount: 1, messageCount: 3 };
+    expect(await store.counts(['r'])).toMatchObject({ loaded: true, rooms: new Map([['r', room]]) });
+    await store.touch('instance', [{ kind: 'leave', roomId: 'r', visitorId: 'v', at: now() }]);
+    expect((await store.counts(['r'])).rooms.get('r')?.onlineCount).toBe(0);
+    await advance(windowMs);
+    expect((await store.counts(['r'])).rooms.get('r')?.recentVisitorCount).toBe(0);
+  },
+);
+
+it('is filled anew once a minute while Redis evicts, and not because it evicts what has an end', async () => {
+  const { store, redis, advance, close } = await open(ownServer);
+  onTestFinished(close);
+  const { epoch, now: begun } = await store.beat('instance');
+  await store.fulfilled('instance', epoch, 'load', begun);
+  await evict(redis, 'allkeys-lru');
+  await advance(FIRST_HEAL_MS);
+  expect(await store.beat('instance')).toMatchObject({ epoch, loaded: true, duty: { kind: 'heal' } });
+  await redis.commands.config('SET', 'maxmemory-policy', 'volatile-ttl');
+  await advance(HEAL_MS);
+  expect(await store.beat('instance')).toMatchObject({ epoch, loaded: true, duty: { kind: 'heal' } });
+  await redis.commands.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  await advance(HEAL_MS);
+  expect(await store.beat('instance')).toMatchObject({ loaded: false });
 });
 
 it('lets another instance load when the clock was set back under one that died', async () => {
