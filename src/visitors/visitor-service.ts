@@ -5,6 +5,7 @@ import type { Ids } from '../lib/ids.js';
 import { refuse, type Result, succeed } from '../lib/problem.js';
 import { normalizeText, textProblems } from '../lib/text.js';
 import type { PubSub } from '../pubsub/pubsub.js';
+import type { Payload } from '../pubsub/topics.js';
 import { callProblem } from '../limits/call-problem.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { createViewer, nameFromId, timeOfId, type Viewer, type Visitor } from './visitor.js';
@@ -15,6 +16,8 @@ import { idFromSubject, type IssuedToken, type TokenTerm, type VisitorTokens } f
 const NAMES_KEPT = 20_000;
 /** A lost announcement of a rename shows the old name for this long at most, or for as long after the store is back. */
 const NAME_TTL_MS = 10_000;
+/** A name that was announced, as one that was read long ago: it is asked for, unless the store is away. */
+const ANNOUNCED = { ttl: 1, start: 1 };
 /** How many visitors an instance remembers to have stored; forgetting one costs one more write. */
 const STORED_KEPT = 50_000;
 
@@ -80,12 +83,13 @@ export function createVisitorService({
     displayName: nameFromId(id, maxDisplayNameLength),
   });
 
-  function forget(visitorId: string): void {
-    names.delete(visitorId);
+  function renamed({ visitorId, displayName }: Payload<'visitorRenamed'>): void {
+    const known = names.peek(visitorId, { allowStale: true });
+    if (known !== undefined) names.set(visitorId, { ...known, displayName }, ANNOUNCED);
     for (const listener of renameListeners) listener(visitorId);
   }
 
-  const announcements = pubsub.subscribe('visitorRenamed', 'all', ({ visitorId }) => forget(visitorId));
+  const announcements = pubsub.subscribe('visitorRenamed', 'all', renamed);
 
   /** Stored visitors; the names that were known last while the store is away, if all are known. */
   async function read(visitorIds: readonly string[], signal: AbortSignal): Promise<readonly Visitor[]> {
@@ -137,7 +141,7 @@ export function createVisitorService({
   async function saveName(viewer: Viewer, displayName: string, signal: AbortSignal): Promise<Visitor> {
     await store.rename({ id: viewer.id, createdAt: viewer.createdAt, displayName }, signal);
     stored.set(viewer.id, true);
-    forget(viewer.id);
+    renamed({ visitorId: viewer.id, displayName });
     pubsub.publish('visitorRenamed', 'all', { visitorId: viewer.id, displayName });
     const visitor = { id: viewer.id, createdAt: viewer.createdAt, displayName };
     names.set(viewer.id, visitor);

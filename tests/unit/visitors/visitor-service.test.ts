@@ -29,6 +29,7 @@ async function later(): Promise<void> {
 function world() {
   const state = { away: false, displayName: 'Ada' };
   const refuse = (): Promise<never> => Promise.reject(new Error('not used'));
+  const pubsub = createMemoryPubSub({ log: silentLogger });
   const visitors = createVisitorService({
     store: {
       byIds: (ids) =>
@@ -41,7 +42,7 @@ function world() {
       rename: refuse,
     },
     tokens: { sign: refuse, verify: refuse },
-    pubsub: createMemoryPubSub({ log: silentLogger }),
+    pubsub,
     limits: unlimited,
     clock: systemClock,
     ids: systemIds,
@@ -52,7 +53,7 @@ function world() {
     [...(await visitors.byIds(ids, AbortSignal.timeout(5000))).values()].map(
       ({ displayName }) => displayName,
     );
-  return { state, names };
+  return { state, names, pubsub };
 }
 
 describe('names, while the store is away', () => {
@@ -68,4 +69,28 @@ describe('names, while the store is away', () => {
     await later();
     expect(await names('a')).toEqual(['Countess']);
   });
+
+  it('are those that were announced since, of who is known: a rename elsewhere takes no message back', async () => {
+    const { state, names, pubsub } = world();
+    expect(await names('a')).toEqual(['Ada']);
+    state.away = true;
+    pubsub.publish('visitorRenamed', 'all', { visitorId: 'a', displayName: 'Lovelace' });
+    pubsub.publish('visitorRenamed', 'all', { visitorId: 'never seen', displayName: 'Kim' });
+    await wait(20);
+    expect(await names('a')).toEqual(['Lovelace']);
+    await expect(names('never seen')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    state.away = false;
+    state.displayName = 'Countess';
+    await later();
+    expect(await names('a')).toEqual(['Countess']);
+  });
+});
+
+it('asks for a name that was announced: two at once may have been stored in another order', async () => {
+  const { state, names, pubsub } = world();
+  expect(await names('a')).toEqual(['Ada']);
+  state.displayName = 'Countess';
+  pubsub.publish('visitorRenamed', 'all', { visitorId: 'a', displayName: 'Lovelace' });
+  await wait(20);
+  expect(await names('a')).toEqual(['Countess']);
 });
