@@ -9,13 +9,16 @@ import { openRedis } from '../testkit/redis-connection.js';
 import { redisForTests } from '../testkit/services/index.js';
 import { type OpenRateLimits, describeRateLimits } from './rate-limits.suite.js';
 
+/** On which Redis is never too slow to be waited for: instances that give it up count more, each for itself. */
+const patient: Clock = { ...systemClock, after: () => () => undefined };
+
 /** Opens instances that share one prefix of the tests' Redis. */
 async function sharedWorld(): Promise<OpenRateLimits> {
   const { url, prefix } = await redisForTests();
   return async (options) => {
     const redis = openRedis([url], prefix, options.metrics);
     await vi.waitFor(() => expect(redis.status()).toBe('ok'), { timeout: 20_000 });
-    const limits = createRedisRateLimits({ ...options, redis, clock: systemClock, log: silentLogger });
+    const limits = createRedisRateLimits({ ...options, redis, clock: patient, log: silentLogger });
     return {
       limits,
       async close() {
@@ -39,14 +42,12 @@ describe('limits over several instances', () => {
   afterEach(async () => {
     await Promise.all(instances.map((instance) => instance.close()));
   });
-  /** On which Redis is never too slow to be waited for. */
-  const patient: Clock = { ...systemClock, after: () => () => undefined };
   /** One more instance, whose Redis the test may look into. */
-  const openWatched = async (clock: Clock) => {
+  const openWatched = async () => {
     const { url, prefix } = await redisForTests();
     const admin = new Redis(url);
     const redis = openRedis([url], prefix, metrics);
-    const limits = createRedisRateLimits({ ...options, redis, clock, log: silentLogger });
+    const limits = createRedisRateLimits({ ...options, redis, clock: patient, log: silentLogger });
     onTestFinished(async () => {
       limits.stop();
       await redis.stop();
@@ -67,7 +68,7 @@ describe('limits over several instances', () => {
   });
 
   it('of several budgets are asked together, and each for as long as its window lasts', async () => {
-    const { admin, redis, limits } = await openWatched(systemClock);
+    const { admin, redis, limits } = await openWatched();
     const sent = vi.spyOn(redis.commands, 'sendCommand');
     const wait = await limits.consumeAll([
       { limit: 'createVisitorPerAddress', key: 'address' },
@@ -81,8 +82,28 @@ describe('limits over several instances', () => {
     for (const key of keys) expect(await admin.pttl(key)).toBeGreaterThan(0);
   });
 
+  it('end when their window does, however often they are asked, and who is refused costs Redis nothing until then', async () => {
+    const { admin, redis, limits } = await openWatched();
+    const key = redis.key('limit:createRoomPerVisitor-0:visitor');
+    const consume = (points: number) => limits.consume('createRoomPerVisitor', 'visitor', points);
+    expect(await consume(1)).toBeNull();
+    await admin.pexpire(key, 40_000);
+    expect(await consume(1)).toBeNull();
+    expect(await admin.pttl(key)).toBeLessThanOrEqual(40_000);
+    expect(await consume(1000)).toBeLessThanOrEqual(40_000);
+    const sent = vi.spyOn(redis.commands, 'sendCommand');
+    expect(await consume(1)).toBeLessThanOrEqual(40_000);
+    expect(
+      await limits.consumeAll([
+        { limit: 'createRoomPerVisitor', key: 'visitor' },
+        { limit: 'createVisitorPerAddress', key: 'address' },
+      ]),
+    ).toBeGreaterThan(0);
+    expect(sent).not.toHaveBeenCalled();
+  });
+
   it("last no longer than their windows when Redis' clock was set back", async () => {
-    const { admin, redis, limits } = await openWatched(patient);
+    const { admin, redis, limits } = await openWatched();
     const key = redis.key('limit:createRoomPerVisitor-0:visitor');
     // As what was to end in a minute looks once the clock is an hour behind.
     await admin.set(key, '1000', 'PX', 3_660_000);
@@ -93,7 +114,7 @@ describe('limits over several instances', () => {
   });
 
   it("forget whom they refuse without asking when the instance's clock was set back", async () => {
-    const { admin, redis, limits } = await openWatched(patient);
+    const { admin, redis, limits } = await openWatched();
     const consume = (points?: number) => limits.consume('createRoomPerVisitor', 'visitor', points);
     expect(await consume(1000)).toBeGreaterThan(0);
     // As when its window ends, an hour before this machine's clock says so.
