@@ -28,9 +28,14 @@ it('remembers documents, and refusals of them, by what they take, up to a part o
   expect(remembered(64 * MB, documents(300, 'id '))).toBe(300);
 });
 
+const prepare = (world: World, query: string, variables = {}): Prepared =>
+  world.operations.prepare({ query, variables }, 'ws') as Prepared;
+
 /** Subscribes with this document; gives the code of a refusal, or how to leave. */
-async function subscribe(world: World, from: string, query: string, variables = {}) {
-  const prepared = world.operations.prepare({ query, variables }, 'ws') as Prepared;
+const subscribe = (world: World, from: string, query: string, variables = {}) =>
+  subscribeWith(world, from, prepare(world, query, variables));
+
+async function subscribeWith(world: World, from: string, prepared: Prepared) {
   const context = world.operations.contextFor({ viewer: null, address: from });
   const joined = await world.operations.subscribe(prepared, context, createListSink());
   return 'errors' in joined ? joined.errors.map(codeOf).join() : joined;
@@ -72,6 +77,29 @@ it('lets others in when the last one with a document has left', async () => {
   expect(await subscribe(world, 'a', ofItsOwn('another'))).toBe('OVERLOADED');
   other.leave();
   expect(await subscribe(world, 'a', ofItsOwn('another'))).toHaveProperty('leave');
+});
+
+it('counts what was left no more, and the same anew when it is opened again', async () => {
+  const world = createWorld({ heapBytes: 8 * MB });
+  const query = (name: number) => `subscription ($t: String) { counted { a${name}: echo(text: $t) } }`;
+  const all = Array.from({ length: 200 }, (_, index) =>
+    prepare(world, query(index), { t: 'x'.repeat(10_000) }),
+  );
+  const counts: number[] = [];
+  for (const from of ['a', 'a', 'b']) {
+    const opened: (() => void)[] = [];
+    for (const each of all) {
+      const joined = await subscribeWith(world, from, each);
+      if (typeof joined === 'string') break;
+      opened.push(() => joined.leave());
+    }
+    counts.push(opened.length);
+    for (const leave of opened) leave();
+  }
+  const [count = 0] = counts;
+  expect(counts).toEqual([count, count, count]);
+  expect(count).toBeGreaterThan(0);
+  expect(count).toBeLessThan(all.length);
 });
 
 it('counts a document for who brought it, as long as any group has it', async () => {
