@@ -2,7 +2,10 @@ import { getIntrospectionQuery, type ExecutionResult } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import type { OperationRequest, Prepared } from '../../../src/graphql/prepared.ts';
 import { codeOf } from '../../../src/graphql/errors.ts';
-import { createManualTime, createWorld, type World } from './kit/world.ts';
+import { CodedError } from '../../../src/lib/coded-error.ts';
+import { createMetrics } from '../../../src/lib/metrics.ts';
+import { createTracing } from '../../../src/lib/tracing.ts';
+import { createListSink, createManualTime, createWorld, type World } from './kit/world.ts';
 
 const CALLER = { viewer: null, address: '192.0.2.1' };
 
@@ -101,6 +104,42 @@ describe('prepare', () => {
     expect(codes(world, { query: 'query A { hello }', operationName: 'B' })).toEqual([
       'GRAPHQL_VALIDATION_FAILED',
     ]);
+  });
+
+  it.each([
+    ['{ hello }', 'Leave operationName out.'],
+    ['query A { hello } query B { hello }', 'It holds A, B.'],
+    [fields(5, (i) => `query A${i} { hello }`), 'It holds A0, A1, A2, A3, A4.'],
+    [fields(6, (i) => `query A${i} { hello }`), 'It holds A0, A1, A2, A3, A4, ….'],
+  ])('says which names there are instead of an unknown one: %s', (query, remedy) => {
+    const told = refusal(world, { query, operationName: 'None' }).map(({ message }) => message);
+    expect(told).toEqual([`The document holds no operation of this name. ${remedy}`]);
+  });
+
+  it('counts what a limit refuses under its name, and nothing else', async () => {
+    const metrics = createMetrics({ version: 'test' });
+    const measured = createWorld({ metrics });
+    const counted = async () => {
+      const { values } = await metrics.limitRejections.get();
+      const rules = values.filter(({ value }) => value > 0).map(({ labels }) => labels['rule']);
+      metrics.limitRejections.reset();
+      return rules;
+    };
+    const told: Record<string, unknown> = {};
+    for (const [rule, query] of [
+      ['size', '#'.repeat(8193)],
+      ['tokens', `{ ${fields(399, () => 'hello')} }`],
+      ['depth', `{ item { ${'items { '.repeat(8)} id ${'} '.repeat(8)} } }`],
+      ['aliases', `{ ${fields(16, (i) => `a${i}: hello`)} }`],
+      ['directives', `{ hello ${fields(10, () => '@include(if: true)')} }`],
+      ['cost', '{ items(first: 100) { items(first: 100) { id } } }'],
+    ] as const) {
+      measured.operations.prepare({ query }, 'sse');
+      told[rule] = await counted();
+    }
+    for (const rule in told) expect([rule, told[rule]]).toEqual([rule, [rule]]);
+    for (const query of ['{ hello }', '{ hello', '{ nope }']) measured.operations.prepare({ query }, 'sse');
+    expect(await counted()).toEqual([]);
   });
 
   it('counts lists in lists when their sizes come from variables', () => {
@@ -265,6 +304,48 @@ describe('execute', () => {
     expect((await running).errors?.map(codeOf)).toEqual(['UNAVAILABLE']);
   });
 
+  it('gives up also what begins when its deadline is over', async () => {
+    const time = createManualTime();
+    const world = createWorld({ clock: time.clock });
+    Object.assign(world.services.limits, {
+      consume: async () => {
+        time.pass(4500);
+        return null;
+      },
+    });
+    const running = run(world, '{ never }');
+    await new Promise((resolve) => setImmediate(resolve));
+    time.pass(250);
+    expect((await running).errors?.map(codeOf)).toEqual(['UNAVAILABLE']);
+  });
+
+  it("tells its span of what is the server's failure alone", async () => {
+    const failures: string[] = [];
+    const tracing = createTracing({ version: 'test' });
+    const world = createWorld({
+      tracing: { ...tracing, span: (_name, _attributes, work) => work((code) => void failures.push(code)) },
+    });
+    const nullArgument = { query: 'query($n: String = "x") { hello(name: $n) }', variables: { n: null } };
+    for (const request of ['{ hello }', nullArgument, '{ boom }', '{ coded }']) await run(world, request);
+    expect(failures).toEqual(['INTERNAL_SERVER_ERROR', 'OVERLOADED']);
+  });
+
+  it('counts a token that was missing, whatever else went wrong', async () => {
+    const metrics = createMetrics({ version: 'test' });
+    const world = createWorld({ metrics });
+    const missing = async () => {
+      const { values } = await metrics.authFailures.get();
+      return values.find(({ labels }) => labels['reason'] === 'missing')?.value ?? 0;
+    };
+    await run(world, '{ boom }');
+    expect(await missing()).toBe(0);
+    world.schema.getQueryType()!.getFields()['hello']!.resolve = () => {
+      throw new CodedError('UNAUTHENTICATED', 'Who are you?');
+    };
+    await run(world, '{ hello boom }');
+    expect(await missing()).toBe(1);
+  });
+
   it('runs at once what one address may begin in a turn, the rest in turns to come, and nothing whose time is over', async () => {
     const time = createManualTime();
     const world = createWorld(time);
@@ -300,5 +381,19 @@ describe('execute', () => {
     const limited = await run(world, '{ hello }');
     expect(limited.data).toBeUndefined();
     expect(limited.errors?.[0]?.extensions).toEqual({ code: 'RATE_LIMITED', retryAfterMs: 700 });
+  });
+
+  it('draws from the limit of a visitor where there is one, for a subscription too, and never nothing', async () => {
+    const world = createWorld();
+    const context = world.operations.contextFor({ ...CALLER, viewer: { id: 'v1', createdAt: new Date(0) } });
+    const prepare = (query: string) => world.operations.prepare({ query }, 'ws') as Prepared;
+    await world.operations.execute(prepare('{ hello @skip(if: true) }'), context);
+    world.limits.waitMs = 700;
+    const subscription = prepare('subscription { counted { number } }');
+    const limited = await world.operations.subscribe(subscription, context, createListSink());
+    expect('errors' in limited && limited.errors.map(codeOf)).toEqual(['RATE_LIMITED']);
+    expect(world.limits.asked).toEqual(
+      [1, 1].map((points) => ({ limit: 'queryPerCaller', key: 'v1', points })),
+    );
   });
 });
