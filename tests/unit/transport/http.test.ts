@@ -795,6 +795,35 @@ describe('the other addresses', () => {
     expect((await fetch(`${base}/client`, { method: 'POST' })).status).toBe(405);
   });
 
+  it('serve each file of the client as what it is, and what can become smaller compressed to who takes that', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'madang-client-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const content = 'x'.repeat(1000);
+    const names = ['index.html', 'a.js', 'a.css', 'a.webmanifest', 'a.png', 'a.other'];
+    for (const name of names) writeFileSync(join(folder, name), content);
+    const { base } = await startServer({ clientFolder: folder });
+    const served: (string | null)[][] = [];
+    for (const name of names) {
+      const ask = (coding: string) =>
+        fetch(`${base}/client/${name}`, { headers: { 'accept-encoding': coding } });
+      const [zipped, plain] = [await ask('gzip'), await ask('identity')];
+      expect([await zipped.text(), await plain.text()]).toEqual([content, content]);
+      expect([plain.headers.get('content-encoding'), plain.headers.get('vary')]).toEqual([
+        null,
+        'Accept-Encoding',
+      ]);
+      served.push([plain.headers.get('content-type'), zipped.headers.get('content-encoding')]);
+    }
+    expect(served).toEqual([
+      ['text/html; charset=utf-8', 'gzip'],
+      ['text/javascript; charset=utf-8', 'gzip'],
+      ['text/css; charset=utf-8', 'gzip'],
+      ['application/manifest+json', 'gzip'],
+      ['image/png', null],
+      ['application/octet-stream', 'gzip'],
+    ]);
+  });
+
   it('serve GraphiQL from here alone, compressed and to be kept', async () => {
     const { url } = await startServer();
     const page = await fetch(url, { headers: { accept: 'text/html', 'accept-encoding': 'gzip' } });
