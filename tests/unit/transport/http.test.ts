@@ -633,6 +633,35 @@ describe('the edge', () => {
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
   });
 
+  it.each([
+    ['is closed where one came', 'POST', 'Content-Length: 200000', 413, 'close'],
+    ['is closed where a length was not told', 'POST', 'Transfer-Encoding: chunked', 413, 'close'],
+    ['stays where it is hardly too large', 'POST', 'Content-Length: 100000', 413, 'keep-alive'],
+    [
+      'stays where it is small',
+      'POST',
+      'Content-Type: text/plain\r\nContent-Length: 1000',
+      415,
+      'keep-alive',
+    ],
+    ['stays where none is taken', 'PUT', 'Content-Length: 200000', 405, 'keep-alive'],
+  ])(
+    'a connection whose body is refused before its end %s: %s with %s',
+    async (_name, method, lines, status, connection) => {
+      const { port } = await startServer();
+      const client = connect(port, '127.0.0.1');
+      onTestFinished(() => void client.destroy());
+      const type = lines.includes('Type') ? '' : 'Content-Type: application/json\r\n';
+      client.write(`${method} /graphql HTTP/1.1\r\nHost: x\r\n${type}${lines}\r\n\r\n`);
+      if (lines.includes('chunked')) client.write(`${(70_000).toString(16)}\r\n${' '.repeat(70_000)}`);
+      let answer = '';
+      client.setEncoding('utf8').on('data', (text: string) => (answer += text));
+      await vi.waitFor(() => expect(answer).toContain('\r\n\r\n'), patient);
+      expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(/\nconnection: (.*)\r\n/i.exec(answer)?.[1]).toBe(connection);
+    },
+  );
+
   it('cuts who sends requests ahead when too many of such wait for their answers', async () => {
     const admit = () => new Promise<never>(() => undefined);
     const { port } = await startServer({ overload: { active: () => false, admit } });
