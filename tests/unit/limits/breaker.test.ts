@@ -112,4 +112,16 @@ describe('createBreaker', () => {
       expect([calls.trial, changes, clock.pending()]).toEqual([1, [true], 0]);
     },
   );
+
+  it('says nothing of a call that fails once it is stopped, and tries no more', async () => {
+    const { run, clock, service, breaker, changes, calls } = world();
+    let fail = (): void => undefined;
+    service.answer = () => new Promise((_resolve, reject) => (fail = () => reject(new Error('refused'))));
+    const running = run();
+    breaker.stop();
+    fail();
+    expect(await running).toBe('stand-in');
+    await clock.pass(10_000);
+    expect([calls.trial, changes, clock.pending()]).toEqual([0, [], 0]);
+  });
 });
