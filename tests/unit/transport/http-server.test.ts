@@ -24,3 +24,9 @@ it('an answer of which nothing is taken is given up', async () => {
   await once(client, 'close');
   expect(taken).toBeLessThan(answer.length);
 });
+
+it('keeps an idle connection for longer than what stands in front uses it again', () => {
+  const server = createHttpServer();
+  // nginx takes none that was idle for a minute.
+  expect(server.keepAliveTimeout).toBeGreaterThan(60_000);
+});
