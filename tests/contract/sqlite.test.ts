@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, open as openFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open as openFile, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { silentLogger } from '../../src/lib/logger.js';
 import { StartError } from '../../src/lib/start-error.js';
 import { createSqliteMessageStore } from '../../src/messages/message-store.sqlite.js';
 import { createSqliteVisitorStore } from '../../src/visitors/visitor-store.sqlite.js';
-import { DATABASE_FILE, openConnection } from '../../src/sqlite/database.js';
+import { DATABASE_FILE, makeDurable, openConnection } from '../../src/sqlite/database.js';
 import { migrate, NewerSchemaError, schemaSteps } from '../../src/sqlite/schema.js';
 import { backupSqlite, openSqlite, openSqliteReader, type Sqlite } from '../../src/sqlite/sqlite.js';
 import { newDataDir, newSqlite } from './worlds/sqlite.js';
@@ -126,6 +126,24 @@ describe('durability', () => {
     expect(acknowledged.length).toBeGreaterThan(100);
     const numbers = await numbersOf(await open(dataDir), 'log');
     expect(numbers.slice(0, acknowledged.length)).toEqual(acknowledged.map((line) => Number(line.slice(4))));
+  });
+
+  test('LOG-1: every commit waits for the disk, and the thread that writes has its connection so', async () => {
+    const { sqlite, dataDir } = await newDatabase();
+    const connection = openConnection(join(dataDir, DATABASE_FILE));
+    cleanups.push(() => connection.close());
+    makeDurable(connection);
+    const names = ['synchronous', 'fullfsync', 'checkpoint_fullfsync', 'wal_autocheckpoint'];
+    const values = names.flatMap((name) => Object.values(connection.prepare(`PRAGMA ${name}`).get() ?? {}));
+    const FULL = 2;
+    expect(values).toEqual([FULL, 1, 1, 16_000]);
+    // A connection as it is opened copies the log into the database, and begins it anew, after a quarter of this.
+    for (let megabytes = 0; megabytes < 16; megabytes += 1) {
+      const id = String(megabytes).padEnd(2 ** 20, 'x');
+      await sqlite.write({ sql: ENSURE, rows: [[id]] }, soon());
+    }
+    const { size } = await stat(join(dataDir, `${DATABASE_FILE}-wal`));
+    expect(size).toBeGreaterThan(16 * 2 ** 20);
   });
 
   test('stop waits for what was asked for, twice is fine, and afterwards everything is unavailable', async () => {
