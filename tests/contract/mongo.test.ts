@@ -100,6 +100,37 @@ describe('starting on MongoDB', () => {
     expect(inserted.map(({ body }) => 'txnNumber' in body)).toEqual([isAsked]);
   });
 
+  test.each(['', '&w=1', '&journal=false'])(
+    'LOG-1: writes wait for a majority and its journal, whatever the URL says: "%s"',
+    async (option) => {
+      const { url } = await emptyDatabase();
+      const recorder = await recordMongo(withDriverRetries(url) + option);
+      cleanups.push(() => recorder.close());
+      const mongo = await open(recorder.url);
+      const [messages, rooms] = [createMongoMessageStore({ mongo }), createMongoRoomStore({ mongo })];
+      const createdAt = new Date(0);
+      await rooms.create({ id: 'room', name: 'r', nameKey: 'r', createdAt, creatorId: 'author' }, soon());
+      const message = {
+        logId: 'room',
+        number: 1,
+        authorId: 'author',
+        call: '0',
+        key: 's:0',
+        text: '',
+        createdAt,
+      };
+      await messages.append([message], messages.session(), soon());
+      await rooms.raise([{ id: 'room', head: 1, activeAt: createdAt }], soon());
+      const writes = recorder.commands.filter(({ name }) =>
+        ['insert', 'update', 'delete', 'findAndModify'].includes(name),
+      );
+      for (const collection of ['meta', 'rooms', 'messages']) {
+        expect(writes.map(({ name, body }) => body[name])).toContain(collection);
+      }
+      for (const { body } of writes) expect(body['writeConcern']).toEqual({ w: 'majority', j: true });
+    },
+  );
+
   test('how long visits are kept follows the setting', async () => {
     const { url, db } = await emptyDatabase();
     for (const hours of [1, 2]) {
