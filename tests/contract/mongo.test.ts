@@ -131,6 +131,43 @@ describe('starting on MongoDB', () => {
     },
   );
 
+  test('reads see only what a majority has, and the surest are linearizable, each of one document', async () => {
+    const { url } = await emptyDatabase();
+    const recorder = await recordMongo(withDriverRetries(url));
+    cleanups.push(() => recorder.close());
+    const mongo = await open(recorder.url);
+    const messages = createMongoMessageStore({ mongo });
+    const positions = [1, 2].map((number) => ({ logId: 'room', number }));
+    /** What a read of `messages` or `rooms` asks for: the level, and whether it names one document. */
+    const asked = async (read: () => Promise<unknown>) => {
+      const before = recorder.commands.length;
+      await read();
+      const finds = recorder.commands.slice(before).filter(({ name }) => name === 'find');
+      return finds.map(({ body }) => {
+        const { _id: id } = body['filter'] as { _id?: object };
+        const { level } = body['readConcern'] as { level: string };
+        return [level, id !== undefined && '$eq' in id];
+      });
+    };
+    const surest = [
+      ['linearizable', true],
+      ['linearizable', true],
+    ];
+    expect(await asked(() => messages.get(positions, 'linearizable', soon()))).toEqual(surest);
+    expect(await asked(() => messages.firsts(['a', 'b'], 'linearizable', soon()))).toEqual(surest);
+    for (const read of [
+      () => messages.get(positions, 'majority', soon()),
+      () => messages.firsts(['a', 'b'], 'majority', soon()),
+      () => messages.range('room', 0, 10, soon()),
+      () => messages.newest('room', messages.session(), soon()),
+      () => messages.byKey('room', 'author', 's:0', messages.session(), soon()),
+    ]) {
+      const levels = (await asked(read)).map(([level]) => level);
+      expect(levels).toEqual(levels.map(() => 'majority'));
+      expect(levels.length).toBeGreaterThan(0);
+    }
+  });
+
   test('how long visits are kept follows the setting', async () => {
     const { url, db } = await emptyDatabase();
     for (const hours of [1, 2]) {
