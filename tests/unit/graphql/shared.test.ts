@@ -401,6 +401,22 @@ describe('a subscriber', () => {
     await vi.waitFor(() => expect(slow.numbers()).toEqual(quick.numbers()), patient);
   });
 
+  it('is served behind more who do not read than are served in a turn', async () => {
+    const world = createWorld();
+    const slow = Array.from({ length: 300 }, () => createListSink());
+    const quick = createListSink();
+    const all = [...slow, quick];
+    for (const sink of all) await join(world, sink);
+    world.source.append();
+    await vi.waitFor(() => expect(all.every(({ writes }) => writes.length === 1)).toBe(true), patient);
+    // All have read to the end.
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    for (const sink of slow) sink.stall();
+    world.source.append();
+    await vi.waitFor(() => expect(quick.numbers()).toEqual([1, 2]), patient);
+    expect(slow.filter(({ writes }) => writes.length > 1)).toEqual([]);
+  });
+
   it('skips ahead by an exact count when it drains too far behind', async () => {
     const world = createWorld({ maxReplayed: 10 });
     const slow = createListSink({ stallAfter: 1 });
