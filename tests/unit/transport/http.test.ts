@@ -720,13 +720,15 @@ describe('the edge', () => {
   it('stands beside the addresses of a host whose server it shares', async () => {
     const server = createServer();
     server.on('request', (request, response) => {
-      if (request.url === '/own') response.end('mine');
+      if (['/own', '/chatter'].includes(request.url ?? '')) setImmediate(() => response.end('mine'));
     });
     const { transport } = await startServer({ server, basePath: '/chat' });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     onTestFinished(() => void server.close());
-    expect(await (await fetch(`${base}/own`)).text()).toBe('mine');
+    for (const path of ['/own', '/chatter']) {
+      expect(await (await fetch(`${base}${path}`)).text()).toBe('mine');
+    }
     expect((await fetch(`${base}/chat/livez`)).status).toBe(200);
     await openSocket(`${base}/chat/graphql`).init();
     await transport.drain({ delayMs: 0, windowMs: 0 });
@@ -767,6 +769,12 @@ describe('the other addresses', () => {
     const { base, health } = await startServer();
     const ready = await fetch(`${base}/readyz`);
     expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', redis: 'ok' }]);
+    expect(Object.fromEntries(ready.headers)).toMatchObject({
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+    });
     health.ready = false;
     health.details.redis = 'degraded';
     const away = await fetch(`${base}/readyz`);
