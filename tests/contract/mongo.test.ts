@@ -168,6 +168,45 @@ describe('starting on MongoDB', () => {
     }
   });
 
+  test('what a session reads is no older than what it wrote, or what was in its way', async () => {
+    const { url } = await emptyDatabase();
+    const recorder = await recordMongo(withDriverRetries(url));
+    cleanups.push(() => recorder.close());
+    const mongo = await open(recorder.url);
+    const [messages, rooms] = [createMongoMessageStore({ mongo }), createMongoRoomStore({ mongo })];
+    const session = messages.session();
+    cleanups.push(() => session.end());
+    const createdAt = new Date(0);
+    const message = {
+      logId: 'room',
+      number: 1,
+      authorId: 'author',
+      call: '0',
+      key: 's:0',
+      text: '',
+      createdAt,
+    };
+    const room = (id: string) => ({ id, name: 'r', nameKey: 'r', createdAt, creatorId: 'author' });
+    await rooms.create(room('room'), soon());
+    expect(await messages.append([message], session, soon())).toMatchObject({ outcome: 'landed' });
+    const before = recorder.commands.length;
+    expect(await messages.append([message], session, soon())).not.toMatchObject({ outcome: 'landed' });
+    await messages.byKey('room', 'author', 's:0', session, soon());
+    await messages.newest('room', session, soon());
+    await messages.newest('none', session, soon());
+    await rooms.create(room('other'), soon());
+    let written: unknown;
+    let finds = 0;
+    for (const { name, body } of recorder.commands.slice(before)) {
+      if (name === 'insert') written = body['lsid'];
+      if (name !== 'find') continue;
+      finds += 1;
+      expect(body['lsid']).toEqual(written);
+      expect(body['readConcern']).toHaveProperty('afterClusterTime');
+    }
+    expect(finds).toBeGreaterThanOrEqual(5);
+  });
+
   test('how long visits are kept follows the setting', async () => {
     const { url, db } = await emptyDatabase();
     for (const hours of [1, 2]) {
