@@ -99,7 +99,7 @@ export function createOperations(options: OperationsOptions) {
 
   const execute = createExecute(schema);
   const share = createTurnShare({ limit: MAX_COST, nextTurn: options.nextTurn });
-  const shared = createSharedExecution({ ...options, contextFor, execute });
+  const shared = createSharedExecution({ ...options, contextFor, execute, share });
 
   function check(request: OperationRequest): Prepared | Refusal {
     const checked = documents.get(request.query);

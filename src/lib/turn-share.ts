@@ -2,7 +2,12 @@
 interface Share {
   taken: number;
   readonly waiting: { readonly cost: number; readonly begin: () => void }[];
+  /** How many of `waiting` have begun. */
+  begun: number;
 }
+
+/** Those who have begun that a line may hold before it is cut. */
+const MAX_BEGUN_KEPT = 4096;
 
 /** Lets nobody fill a turn of the event loop. */
 export interface TurnShare {
@@ -33,15 +38,24 @@ export function createTurnShare({
     return taken === 0 || taken + cost <= limit;
   }
 
+  function letBegin(share: Share): void {
+    const { waiting } = share;
+    for (let next = waiting[share.begun]; next !== undefined; next = waiting[share.begun]) {
+      if (!fits(share, next.cost)) break;
+      share.begun += 1;
+      share.taken += next.cost;
+      next.begin();
+    }
+    if (share.begun < waiting.length && share.begun <= MAX_BEGUN_KEPT) return;
+    waiting.splice(0, share.begun);
+    share.begun = 0;
+  }
+
   function turn(): void {
     for (const [caller, share] of shares) {
       if (share.waiting.length === 0) shares.delete(caller);
       share.taken = 0;
-      for (let [next] = share.waiting; next !== undefined && fits(share, next.cost); [next] = share.waiting) {
-        share.waiting.shift();
-        share.taken += next.cost;
-        next.begin();
-      }
+      letBegin(share);
     }
     if (shares.size > 0) nextTurn(turn);
   }
@@ -49,7 +63,7 @@ export function createTurnShare({
   return {
     take(caller, cost) {
       if (shares.size === 0) nextTurn(turn);
-      const share = shares.get(caller) ?? { taken: 0, waiting: [] };
+      const share = shares.get(caller) ?? { taken: 0, waiting: [], begun: 0 };
       shares.set(caller, share);
       if (share.waiting.length > 0 || !fits(share, cost)) {
         return new Promise((begin) => share.waiting.push({ cost, begin }));

@@ -21,6 +21,8 @@ export interface GroupOptions<Position extends string | number> {
   readonly execute: (event: unknown) => ExecutionResult | Promise<ExecutionResult>;
   /** Hears when the result of an event was sent for the first time. */
   readonly onFirstSent: (event: unknown) => void;
+  /** Null when the group may execute an event at once, else the turn in which it may. */
+  readonly nextShare: () => Promise<void> | null;
   /** What a subscriber is told when its cursor cannot be read on from. */
   readonly toClientError: (error: unknown) => GraphQLError;
   readonly pump: Pump;
@@ -37,7 +39,7 @@ export interface GroupOptions<Position extends string | number> {
 export function createGroup<Position extends string | number>(options: GroupOptions<Position>) {
   const { source, pump, clock } = options;
   type M = Member<Position>;
-  const payloads = createPayloads(options.execute, clock, options.onFirstSent, rest);
+  const payloads = createPayloads(options.execute, clock, options.onFirstSent, options.nextShare, rest);
   const waiting = new Set<M>();
   let members = 0;
   /** Woken by the source, for the flush to come. */

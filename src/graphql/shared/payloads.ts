@@ -76,6 +76,7 @@ function createRecent() {
  *
  * @param execute - gives the result of an event; never throws or rejects.
  * @param onFirstSent - hears when the result of an event was sent for the first time.
+ * @param nextShare - see `GroupOptions`.
  * @param rest - whether all subscribers have all there is: then the results are let go. They are most of what a quiet
  *   group holds.
  */
@@ -83,6 +84,7 @@ export function createPayloads(
   execute: (event: unknown) => ExecutionResult | Promise<ExecutionResult>,
   clock: Clock,
   onFirstSent: (event: unknown) => void,
+  nextShare: () => Promise<void> | null,
   rest: () => boolean,
 ) {
   let entries = createRecent();
@@ -95,16 +97,22 @@ export function createPayloads(
 
   function make(identity: string, entry: Entry, failures: number): void {
     if (closed) return;
+    const turn = nextShare();
+    if (turn === null) begin(identity, entry, failures);
+    else void turn.then(() => begin(identity, entry, failures));
+  }
+
+  function begin(identity: string, entry: Entry, failures: number): void {
+    if (closed) return;
+    // What changed before shows in it.
+    entry.stale = false;
     const result = execute(entry.event);
     if (isPromise(result)) void result.then((settled) => settle(identity, entry, settled, failures));
     else settle(identity, entry, result, failures);
   }
 
   function settle(identity: string, entry: Entry, result: ExecutionResult, failures: number): void {
-    if (entry.stale) {
-      entry.stale = false;
-      return make(identity, entry, failures);
-    }
+    if (entry.stale) return make(identity, entry, failures);
     if (lacksStore(result)) {
       clock.after(retryPauseMs(failures), () => make(identity, entry, failures + 1));
       return;

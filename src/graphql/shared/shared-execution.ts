@@ -5,6 +5,7 @@ import { isPromise } from '../../lib/is-promise.js';
 import type { Ids } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Metrics } from '../../lib/metrics.js';
+import type { TurnShare } from '../../lib/turn-share.js';
 import { UNKNOWN_ADDRESS } from '../../lib/address.js';
 import type { CheckedDocument, Refusal } from '../document.js';
 import { codedGraphQLError, toClientError } from '../errors.js';
@@ -30,6 +31,11 @@ const TOO_DIFFERENT = codedGraphQLError(
   RETRY_AFTER_MS,
 );
 
+/** What costs less waits only for others like it: messages are not to wait for long lists of the same address. */
+const MIN_LONG_COST = 100;
+const sharerOf = (address: string, cost: number): string =>
+  cost < MIN_LONG_COST ? `${address} short` : address;
+
 /** A shared execution has no viewer and draws on nobody's limits. */
 const NOBODY: Caller = { viewer: null, address: UNKNOWN_ADDRESS };
 
@@ -49,8 +55,9 @@ export function createSharedExecution(options: {
   readonly heapBytes: number;
   readonly contextFor: (caller: Caller) => Context;
   readonly execute: Execute;
+  readonly share: TurnShare;
 }) {
-  const { schema, execute, services, contextFor, clock, log, ids, metrics } = options;
+  const { schema, execute, share, services, contextFor, clock, log, ids, metrics } = options;
   const groups = createGroups(options);
   const sharings = new WeakMap<CheckedDocument, Map<string, Sharing>>();
 
@@ -137,10 +144,12 @@ export function createSharedExecution(options: {
       const { checked } = prepared;
       const common = groupKey(checked.text, operationName, prepared.variables, how);
       const key = how.shareable ? common : `${ids.uuid()} ${common}`;
+      const sharer = sharerOf(context.address, prepared.cost);
       const place = groups.enter(key, checked, context.address, () => ({
         source: field.follow(args, services),
         execute: executor(prepared, name, how.shareable ? NOBODY : context),
         onFirstSent: (event) => measure(field, event),
+        nextShare: () => share.take(sharer, prepared.cost),
         toClientError: (error) => toClientError(error, { log, requestId: ids.uuid() }),
       }));
       if (place === null) return { errors: [TOO_DIFFERENT] };

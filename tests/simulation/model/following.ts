@@ -127,6 +127,7 @@ export function createSharing(makeGroup: CreateGroup) {
           return { data: { event } };
         },
         onFirstSent: () => undefined,
+        nextShare: () => null,
         toClientError: (error) => new GraphQLError(String(error)),
         pump: createPump((callback) => void scheduler.after(0, () => instance.enter(callback))),
         clock: instance.clock,

@@ -54,6 +54,7 @@ function world({
       return result(event);
     },
     onFirstSent: () => undefined,
+    nextShare: () => null,
     toClientError: (error) => new GraphQLError(`told: ${(error as Error).message}`),
     pump: createPump((callback) => void clock.after(0, callback)),
     clock,

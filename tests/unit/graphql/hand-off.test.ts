@@ -144,6 +144,7 @@ async function play(steps: readonly Step[], slow: boolean): Promise<void> {
       return new Promise((resolve) => settles.push(() => resolve(result)));
     },
     onFirstSent: () => undefined,
+    nextShare: () => null,
     toClientError: () => {
       throw new Error('no subscriber fails here');
     },

@@ -17,6 +17,7 @@ function world(bytesOf: (event: number) => number, rest = () => false) {
     },
     clock,
     () => undefined,
+    () => null,
     rest,
   );
   return {
@@ -99,6 +100,7 @@ it('a group that is to send several results begins all of them, and knows whethe
     },
     createFakeClock(),
     () => undefined,
+    () => null,
     () => false,
   );
   const deliveries = numbers(0, 3).map((event) => ({ identity: String(event), event, position: event }));
@@ -112,4 +114,36 @@ it('a group that is to send several results begins all of them, and knows whethe
   await new Promise(setImmediate);
   expect(prepared(0, 1, 2)).toBe(true);
   expect(begun).toEqual([0, 1, 2]);
+});
+
+it('a group that has had its share executes in the turn in which it may, what changed until then at once, and nothing once it is closed', async () => {
+  const due: (() => void)[] = [];
+  const begun: unknown[] = [];
+  const payloads = createPayloads(
+    (event) => {
+      begun.push(event);
+      return { data: { event } };
+    },
+    createFakeClock(),
+    () => undefined,
+    () => new Promise((resolve) => due.push(resolve)),
+    () => false,
+  );
+  const woken: number[] = [];
+  for (const event of numbers(0, 3)) {
+    const entry = payloads.get(String(event), event);
+    expect(entry.payload).toBeNull();
+    entry.waiting = [() => woken.push(event)];
+  }
+  payloads.forget((event) => event === 1);
+  for (const next of due.splice(0, 2)) next();
+  await new Promise(setImmediate);
+  expect([begun, woken]).toEqual([
+    [0, 1],
+    [0, 1],
+  ]);
+  payloads.close();
+  for (const next of due) next();
+  await new Promise(setImmediate);
+  expect(begun).toEqual([0, 1]);
 });

@@ -57,6 +57,7 @@ function createNamedGroup({ slow, padding = '' }: { slow: boolean; padding?: str
       return slow ? new Promise((resolve) => settles.push(() => resolve(shown))) : shown;
     },
     onFirstSent: () => undefined,
+    nextShare: () => null,
     toClientError: () => {
       throw new Error('no subscriber fails here');
     },

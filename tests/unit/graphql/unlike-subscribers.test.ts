@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Prepared } from '../../../src/graphql/prepared.ts';
-import { createListSink, createWorld, type World } from './kit/world.ts';
+import { createListSink, createManualTime, createWorld, type World } from './kit/world.ts';
 
 const patient = { timeout: 20_000 };
 /** More than the server remembers. */
@@ -13,11 +13,11 @@ const prepare = (world: World, query: string, variables: Record<string, unknown>
   return prepared;
 };
 
-async function join(world: World, prepared: Prepared) {
+async function join(world: World, prepared: Prepared, address = '192.0.2.1') {
   const sink = createListSink();
   const context = world.operations.contextFor({
     viewer: { id: 'v1', createdAt: new Date(0) },
-    address: '192.0.2.1',
+    address,
   });
   const joined = await world.operations.subscribe(prepared, context, sink);
   if ('errors' in joined) throw joined.errors[0]!;
@@ -61,5 +61,34 @@ describe('subscribers that are all different', () => {
     for (const { leave } of members) leave();
     expect(world.source.state).toMatchObject({ opened: VARIABLES, closed: VARIABLES });
     expect(world.calls.leaves).toHaveLength(VARIABLES);
+  });
+
+  it('of one address have their events executed over turns by what they cost, and others do not wait for it', async () => {
+    const { nextTurn, turn } = createManualTime();
+    const world = createWorld({ nextTurn });
+    // Each costs more than a fiftieth of what is executed in a turn.
+    const name = 'a'.repeat(6400);
+    const long = (index: number) => `subscription { counted { ${name}${index}: number } }`;
+    const members: Awaited<ReturnType<typeof join>>[] = [];
+    for (let index = 0; index < 120; index += 1) members.push(await join(world, prepare(world, long(index))));
+    const short = await join(world, prepare(world, 'subscription { counted { replayed } }'));
+    const other = await join(world, prepare(world, long(120)), '198.51.100.7');
+    for (let turns = 0; turns < 4; turns += 1) turn();
+    world.source.append();
+    const executed: number[] = [];
+    /** The others, when the first turn with executions is over. */
+    const served: number[] = [];
+    for (let turns = 0; turns < 20; turns += 1) {
+      const before = world.calls.executions;
+      turn();
+      await new Promise(setImmediate);
+      executed.push(world.calls.executions - before);
+      if (world.calls.executions === 50) served.push(short.sink.writes.length, other.sink.writes.length);
+    }
+    expect(executed.filter((count) => count > 0)).toEqual([50, 49, 22]);
+    expect(served.slice(0, 2)).toEqual([1, 1]);
+    for (const { sink } of members) expect(sink.writes).toHaveLength(1);
+    for (const { leave } of [...members, short, other]) leave();
+    expect(world.source.state).toMatchObject({ opened: 122, closed: 122 });
   });
 });

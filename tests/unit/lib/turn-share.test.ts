@@ -59,3 +59,15 @@ it('keeps nothing of who has had all, and needs no turn then', async () => {
   take('a', 100);
   expect(begun).toEqual(['a 100']);
 });
+
+it('keeps the order of a long line, also of those who come while it is worked off', async () => {
+  const { take, turn } = createTurns();
+  const line = Array.from({ length: 10_000 }, (_, place) => 1 + (place % 9));
+  const taken: string[] = [];
+  for (const cost of [100, ...line]) take('a', cost);
+  for (let turns = 0; turns < 600; turns += 1) {
+    taken.push(...(await turn()));
+    if (turns === 300) take('a', 77);
+  }
+  expect(taken).toEqual([...line, 77].map((cost) => `a ${cost}`));
+});

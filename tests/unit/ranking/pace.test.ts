@@ -55,6 +55,7 @@ async function createWorld() {
       throw new Error('no failure is expected');
     },
     onFirstSent: () => undefined,
+    nextShare: () => null,
     pump: createPump(setImmediate),
     clock,
   });
