@@ -179,6 +179,15 @@ export function createOperations(options: OperationsOptions) {
     schema,
     contextFor,
 
+    /**
+     * Null when the document of a caller may be prepared at once, else the turn in which it may: one that is new takes
+     * about as long as a long query.
+     */
+    turnOf({ query }: OperationRequest, address: string): Promise<void> | null {
+      const cost = documents.costOf(query);
+      return cost < MIN_COUNTED_COST ? null : share.take(address, cost);
+    },
+
     /** Everything that can be said without running it. Never throws. */
     prepare(request: OperationRequest, transport: Transport): Prepared | Refusal {
       try {

@@ -61,6 +61,8 @@ export function createHttpOperations({
       const key = caller.viewer?.id ?? caller.address;
       const unread = refused.check(key);
       if (unread !== null) return { errors: [unread] };
+      const turn = operations.turnOf(params, caller.address);
+      if (turn !== null) await turn;
       const prepared = operations.prepare(params, events ? 'sse' : 'http');
       if ('errors' in prepared) {
         const tooMany = await refused.add(key);

@@ -130,9 +130,11 @@ export function createSocketProtocol({
     const { asked } = turn;
     turn.asked = null;
     if (asked === null) throw new Error('An operation came without its payload.');
+    const { viewer, address } = connection;
+    const wait = operations.turnOf(asked, address);
+    if (wait !== null) await wait;
     const prepared = operations.prepare(asked, 'ws');
     if ('errors' in prepared) return prepared.errors;
-    const { viewer, address } = connection;
     const tokenIssued = (token: TokenTerm) => onIdentity(connection, token);
     const context = operations.contextFor({ viewer, address, tokenIssued });
     if (prepared.kind === OperationTypeNode.SUBSCRIPTION) return subscribe(known, turn, prepared, context);

@@ -372,6 +372,23 @@ describe('execute', () => {
     expect(ran).toBe(4);
   });
 
+  it('reads at once the documents that one address may bring in a turn, and those that are known, short or too long', async () => {
+    const time = createManualTime();
+    const { operations } = createWorld(time);
+    const document = (mark: string, length: number) => `{ hello } #${mark}`.padEnd(length, 'x');
+    const turnOf = (query: string, address = CALLER.address) => operations.turnOf({ query }, address);
+    const known = document('known', 3000);
+    operations.prepare({ query: known }, 'http');
+    expect(turnOf(document('a', 3000))).toBeNull();
+    expect(turnOf(document('b', 2000))).toBeNull();
+    const later = turnOf(document('c', 100));
+    expect(later).toBeInstanceOf(Promise);
+    for (const query of [known, document('d', 99), document('e', 8193)]) expect(turnOf(query)).toBeNull();
+    expect(turnOf(document('c', 100), '198.51.100.7')).toBeNull();
+    time.turn();
+    await later;
+  });
+
   it('draws one point per root field and alias from the limit of queries, and none for a mutation', async () => {
     const world = createWorld();
     await run(world, '{ hello a: hello b: hello }');

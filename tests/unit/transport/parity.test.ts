@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openSocket } from '../../testkit/bare-socket.ts';
 import { startServer } from './kit/server.ts';
 
@@ -135,4 +135,36 @@ describe('the same code on every transport', () => {
     socket.subscribe('2', '{ hello }');
     await socket.frame('complete', '2');
   });
+});
+
+it('every transport waits with a document for the turn in which its caller may have it read', async () => {
+  const { operations, url } = await startServer();
+  const due: (() => void)[] = [];
+  const asked = vi
+    .spyOn(operations, 'turnOf')
+    .mockImplementation(() => new Promise((resolve) => due.push(resolve)));
+  const read = vi.spyOn(operations, 'prepare');
+  const query = '{ hello }';
+  const post = (accept: string) =>
+    fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept },
+      body: JSON.stringify({ query }),
+    });
+  const socket = openSocket(url);
+  await socket.init();
+  socket.subscribe('1', query);
+  const answers = [
+    post('application/json'),
+    post('text/event-stream'),
+    fetch(`${url}?query=${encodeURIComponent(query)}`),
+  ];
+  await vi.waitFor(() => expect(due).toHaveLength(4), { timeout: 20_000 });
+  expect(asked.mock.calls.map(([request, address]) => [request.query, address])).toEqual(
+    Array.from({ length: 4 }, () => [query, '127.0.0.1']),
+  );
+  expect(read).not.toHaveBeenCalled();
+  for (const begin of due) begin();
+  for (const answer of answers) expect(await (await answer).text()).toContain('hello you');
+  expect(JSON.stringify(await socket.frame('next', '1'))).toContain('hello you');
 });
