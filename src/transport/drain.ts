@@ -15,8 +15,8 @@ const ON_ITS_WAY_MS = 500;
 /** Whatever delay and window are, everybody has been sent away by then: a drain ends within 25 s. */
 const LIMIT_MS = 20_000;
 const CLOSE_RESTART = 1012;
-/** How many connections that wait are accepted before the server stops listening; they may come faster than they go. */
-const MAX_ACCEPTED = 1000;
+/** For so long those who wait are accepted before the server stops listening; they may come faster than they go. */
+const ACCEPTING_MS = 2000;
 
 export interface DrainOptions {
   /** How long the server goes on as usual after it said that it is not ready, in milliseconds. */
@@ -28,18 +28,19 @@ export interface DrainOptions {
 /**
  * Accepts who waits: a server that stops listening resets them, and a request that a balancer has written to one of them
  * is lost. Node accepts one connection in each turn of the event loop; resolves in the turn that met none.
+ *
+ * @param patience - ends it in any case: a turn is long while thousands wait.
  */
-async function acceptWaiting(server: Server): Promise<void> {
-  let met = true;
-  const onConnection = (): void => {
-    met = true;
-  };
+async function acceptWaiting(server: Server, patience: Promise<void>): Promise<void> {
+  const state = { met: true, over: false };
+  void patience.then(() => (state.over = true));
+  const onConnection = (): void => void (state.met = true);
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   server.on('connection', onConnection);
   // The rest of this turn may meet nobody.
   await turn();
-  for (let turns = 0; met && turns < MAX_ACCEPTED; turns += 1) {
-    met = false;
+  while (state.met && !state.over) {
+    state.met = false;
     await turn();
   }
   server.off('connection', onConnection);
@@ -119,7 +120,7 @@ export function createDrain({
     tell('drain: not ready any more, serving on');
     if (delayMs > 0) await pause(delayMs);
     state.refusing = true;
-    if (ownsServer) await acceptWaiting(server);
+    if (ownsServer) await acceptWaiting(server, pause(ACCEPTING_MS));
     const closed = new Promise<void>((resolve) => {
       if (ownsServer && server.listening) server.close(() => resolve());
       else resolve();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Agent, createServer, request, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock, type Clock } from '../../../src/lib/clock.ts';
@@ -16,6 +17,8 @@ const LAST_WAIT_MS = 5000;
 const HASTY_WAIT_MS = 500;
 /** How long it waits for the mutations of a socket. */
 const MUTATION_WAIT_MS = 1000;
+/** More than come in any pause of these tests. */
+const ENDLESS = 2000;
 const json = { 'content-type': 'application/json' };
 
 /** A server whose mutation `add` runs until the test ends it. */
@@ -172,6 +175,28 @@ describe('a drain', () => {
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     await transport.drain({ delayMs: 0, windowMs: 1 });
     for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  it.each([
+    ['for a while', 0],
+    ['no longer once it is called a second time', 1e9],
+  ])('accepts those who come without a pause %s', patient, async (_name, pauseMs) => {
+    // Every pause of the drain takes so long.
+    const after: Clock['after'] = (_ms, run) => systemClock.after(pauseMs, run);
+    const { transport } = await startServer({ clock: { ...systemClock, after } });
+    let came = 0;
+    const come = (): void => {
+      if (!transport.server.listening) return;
+      transport.server.emit('connection', new PassThrough());
+      came += 1;
+      if (came < ENDLESS) setImmediate(come);
+    };
+    come();
+    const drained = transport.drain({ delayMs: 0, windowMs: 0 });
+    if (pauseMs > 0) void transport.drain({ delayMs: 0, windowMs: 0 });
+    await vi.waitFor(() => expect(transport.server.listening).toBe(false), patient);
+    await drained;
+    expect(came).toBeLessThan(ENDLESS / 4);
   });
 
   it('does not wait for connections that have asked nothing', async () => {
