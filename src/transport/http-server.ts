@@ -19,9 +19,10 @@ const BUFFER_BYTES = 16_384;
 
 const EXPECTATION_FAILED = 417;
 
+const TIMED_OUT = 'ERR_HTTP_REQUEST_TIMEOUT';
 const STATUS_OF: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  [TIMED_OUT]: '408 Request Timeout',
 };
 
 /**
@@ -68,6 +69,8 @@ export function createHttpServer(): Server {
     const status = STATUS_OF[error.code ?? ''] ?? '400 Bad Request';
     const headers = 'Connection: close\r\nContent-Length: 0\r\nX-Content-Type-Options: nosniff';
     socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n`);
+    // Whoever drips would go on, and is never idle. What the kernel has room for was written at once.
+    if (error.code === TIMED_OUT) socket.destroy();
   });
   return server;
 }

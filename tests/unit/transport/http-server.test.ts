@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpServer } from '../../../src/transport/http-server.ts';
 
 it('an answer of which nothing is taken is given up', async () => {
@@ -29,4 +29,42 @@ it('keeps an idle connection for longer than what stands in front uses it again'
   const server = createHttpServer();
   // nginx takes none that was idle for a minute.
   expect(server.keepAliveTimeout).toBeGreaterThan(60_000);
+});
+
+describe('a request that drips, from a client that goes on after its 408', () => {
+  const POST = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n{';
+  const HEADERS = 'GET / HTTP/1.1\r\nHost: x\r\nX-A: b';
+
+  it.each([
+    ['its body', POST, true],
+    ['its headers', HEADERS, true],
+    [
+      'the next one, with an answer of which nothing is taken',
+      `GET / HTTP/1.1\r\nHost: x\r\n\r\n${HEADERS}`,
+      false,
+    ],
+  ])('%s: the connection is cut', { timeout: 20_000 }, async (_name, start, isRead) => {
+    const server = createHttpServer();
+    onTestFinished(() => void server.close());
+    Object.assign(server, { headersTimeout: 100, requestTimeout: 200 });
+    server.on('request', (request, response) => {
+      if (request.method === 'GET') response.end(Buffer.alloc(50_000_000));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const accepted = once(server, 'connection');
+    const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => client.write(start));
+    client.on('error', () => undefined);
+    let answer = '';
+    if (isRead) client.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
+    const drip = setInterval(() => client.write('x'), 50);
+    onTestFinished(() => {
+      clearInterval(drip);
+      client.destroy();
+    });
+    const [connection] = await accepted;
+    await once(connection, 'close');
+    expect(answer).toMatch(/^(HTTP\/1.1 408 .*)?$/s);
+  });
 });
