@@ -16,6 +16,7 @@ import type { Callers } from './caller.js';
 import { clientMessage } from './client-message.js';
 import { ClosingSocket } from './closing-socket.js';
 import { closeConnection, createConnection, isOpen, isWritable, type Connection } from './connection.js';
+import { createFrameCount } from './frame-count.js';
 import { createOperationTurns } from './operation-turns.js';
 import type { Places } from './places.js';
 import type { Unread } from './unread.js';
@@ -29,7 +30,6 @@ const CLOSE_TIMEOUT_MS = 3000;
 /** Stands for the payload of a `subscribe` in what graphql-ws reads and keeps for as long as the operation runs. */
 const ELSEWHERE = { query: '' };
 const CLOSE_TRY_AGAIN = 1013;
-const MS_PER_SECOND = 1000;
 /** Refusals come by the thousand: one of each kind is told so often, in milliseconds. */
 const REFUSAL_TOLD_MS = 1000;
 
@@ -100,24 +100,17 @@ export function createWebSockets(options: {
     closeConnection(connection, CLOSE_TRY_AGAIN, 'Try again');
   }
 
-  /** Counts a frame; a socket that sends too many is closed. */
-  function count(connection: Connection): void {
-    const { framesPerSocket } = limits;
-    if (framesPerSocket === null) return;
-    const now = Math.floor(clock.monotonic());
-    if (now >= connection.framesUntil) {
-      connection.frames = 0;
-      connection.framesUntil = now + framesPerSocket.seconds * MS_PER_SECOND;
-    }
-    connection.frames += 1;
-    if (connection.frames <= framesPerSocket.points) return;
-    metrics.rateLimitRejected.inc({ limit: 'framePerSocket' });
-    closeConnection(connection, CLOSE_TRY_AGAIN, 'Too many frames');
-  }
+  const count = createFrameCount({
+    limits,
+    clock,
+    onTooMany(connection) {
+      metrics.rateLimitRejected.inc({ limit: 'framePerSocket' });
+      closeConnection(connection, CLOSE_TRY_AGAIN, 'Too many frames');
+    },
+  });
 
   function receive(connection: Connection, data: unknown, isBinary: boolean): void {
     connection.alive = true;
-    if (!isOpen(connection)) return;
     count(connection);
     if (!isOpen(connection)) return;
     const text = isBinary || !Buffer.isBuffer(data) ? '' : data.toString();

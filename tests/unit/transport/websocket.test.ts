@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import type { Context } from '../../../src/context.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
@@ -293,6 +294,27 @@ describe('abuse', () => {
     expect((await socket.closed()).code).toBe(1013);
     expect((await pinging.closed()).code).toBe(1013);
     expect(socket.frames.filter(({ type }) => type === 'pong').length).toBeLessThanOrEqual(3);
+  });
+
+  it.each([
+    ['too many frames', 0x9, 1013],
+    ['a frame that is no message', 0x2, 4400],
+  ])('what follows %s is not read', patient, async (_name, opcode, code) => {
+    const info = vi.fn();
+    const { url, limits } = await startServer({ log: { ...silentLogger, info } });
+    const socket = openSocket(url);
+    await socket.init();
+    limits.framesPerSocket = { points: 3, seconds: 3600 };
+    const sent = 10_000_000;
+    // Empty frames under a mask of zeros: six bytes each.
+    const frames = Buffer.alloc(sent, Buffer.from([0x80 | opcode, 0x80, 0, 0, 0, 0]));
+    const { _socket: stream } = socket.ws as unknown as { _socket: Socket };
+    stream.write(frames);
+    const ended = () => info.mock.calls.find(([, message]) => message === 'A socket ended')?.[0];
+    await vi.waitFor(() => expect(ended()).toBeDefined(), patient);
+    expect(ended()).toMatchObject({ code });
+    expect(ended().bytesIn).toBeLessThan(sent / 10);
+    expect((await socket.closed()).code).toBe(code);
   });
 });
 
