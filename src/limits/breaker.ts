@@ -14,8 +14,6 @@ export interface Breaker {
    * `standIn` is called, without any wait, until a trial in the background succeeds. Rejects only if `standIn` does.
    */
   run<Answer>(call: () => Promise<Answer>, standIn: () => Promise<Answer>): Promise<Answer>;
-  /** Whether the service is passed over. */
-  isOpen(): boolean;
   stop(): void;
 }
 
@@ -88,7 +86,6 @@ export function createBreaker(deps: {
       trip();
       return standIn();
     },
-    isOpen: () => open,
     stop() {
       stopped = true;
       cancelTrial();

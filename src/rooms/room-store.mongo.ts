@@ -96,8 +96,6 @@ export function createMongoRoomStore({ mongo }: { mongo: Mongo }): RoomStore {
       });
     },
 
-    count: (signal) => within(signal, () => rooms.countDocuments({}, { signal })),
-
     async raise(raised, signal) {
       if (raised.length === 0) return;
       const updates = raised.map(({ id, head, activeAt }) => ({

@@ -12,7 +12,6 @@ const BY_NAME_KEY = 'SELECT id, name, created_at FROM rooms WHERE name_key = ?';
 const OLDER = `
   SELECT id, name, created_at FROM rooms WHERE (created_at, id) < (?, ?)
   ORDER BY created_at DESC, id DESC LIMIT ?`;
-const COUNT = 'SELECT count(*) AS rooms FROM rooms';
 const RAISE = 'UPDATE rooms SET head = max(head, ?), active_at = max(active_at, ?) WHERE id = ?';
 const ACTIVITIES = `
   SELECT id, created_at, head, active_at FROM rooms WHERE id > ? AND created_at >= ? ORDER BY id LIMIT ?`;
@@ -67,10 +66,6 @@ export function createSqliteRoomStore({ sqlite }: { sqlite: Pick<Sqlite, 'read' 
         .map(toRoom)
         .filter((room) => !except.has(room.id))
         .slice(0, limit);
-    },
-
-    async count(signal) {
-      return Number(sqlite.read(COUNT, [], signal)[0]?.['rooms']);
     },
 
     async raise(rooms, signal) {

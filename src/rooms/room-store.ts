@@ -52,8 +52,6 @@ export interface RoomStore {
     except: ReadonlySet<string>,
     signal: AbortSignal,
   ): Promise<readonly RoomRecord[]>;
-  /** How many rooms there are. */
-  count(signal: AbortSignal): Promise<number>;
   /** Raises `head` and `activeAt` of these rooms, never lowers them; repeats do nothing. Unknown rooms are passed over. */
   raise(rooms: readonly { id: string; head: number; activeAt: Date }[], signal: AbortSignal): Promise<void>;
   /** All rooms, or those created at `since` or later, in batches of at most 1,000, in any order. */

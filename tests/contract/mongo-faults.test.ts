@@ -97,7 +97,6 @@ function everyQuestion(mongo: Mongo): Record<string, (signal: AbortSignal) => Pr
     byIds: (signal) => rooms.byIds([id], signal),
     byNameKey: (signal) => rooms.byNameKey(id, signal),
     older: (signal) => rooms.older(null, 10, new Set(), signal),
-    count: (signal) => rooms.count(signal),
     raise: (signal) => rooms.raise([{ id, head: 1, activeAt: at }], signal),
     activities: (signal) => all(rooms.activities(null, signal)),
     ensure: (signal) => visitors.ensure({ id, createdAt: at, displayName: null }, signal),

@@ -185,16 +185,6 @@ export function roomStoreSuite(
       });
     });
 
-    describe('count', () => {
-      test('is the number of rooms', async () => {
-        const store = await newStore();
-        expect(await store.count(soon())).toBe(0);
-        await fill(store, 7);
-        expect(await store.count(soon())).toBe(7);
-        await expect(store.count(gone())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-      });
-    });
-
     describe('raise', () => {
       test('raises number and time, each by itself, and never lowers them', async () => {
         const store = await newStore();

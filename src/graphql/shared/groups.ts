@@ -60,7 +60,5 @@ export function createGroups({
     forget(affected: (event: unknown) => boolean): void {
       for (const { group } of places.values()) group.forget(affected);
     },
-    /** How many groups are open. */
-    size: () => places.size,
   };
 }

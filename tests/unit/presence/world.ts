@@ -33,7 +33,6 @@ export function createRooms() {
         .filter((room) => place === null || newestFirst({ ...room, ...place }, room) < 0);
       return Promise.resolve(below.slice(0, limit).map(record));
     },
-    count: () => Promise.resolve(rooms.size),
     raise(raised) {
       calls.raise += 1;
       for (const { id, head, activeAt } of raised) {
