@@ -1,5 +1,5 @@
 import { badCursor, cursorExpired, type CursorPosition } from './cursor.js';
-import { tagOf, type LogRecord, type LogStore } from './log-store.js';
+import { firstOf, tagOf, type LogRecord, type LogStore, type ReadLevel } from './log-store.js';
 
 export type CursorCheck<Record extends LogRecord> = ReturnType<typeof createCursorCheck<Record>>;
 
@@ -11,12 +11,8 @@ export function createCursorCheck<Record extends LogRecord>({
   readonly store: LogStore<Record>;
   readonly fromMemory: (logId: string, number: number) => Record | null;
 }) {
-  const read = async (
-    logId: string,
-    number: number,
-    level: 'majority' | 'linearizable',
-    signal: AbortSignal,
-  ) => (await store.get([{ logId, number }], level, signal))[0] ?? null;
+  const read = async (logId: string, number: number, level: ReadLevel, signal: AbortSignal) =>
+    (await store.get([{ logId, number }], level, signal))[0] ?? null;
 
   /**
    * The record at a position, or `below` when the log begins above it. `first` is where the log is known to
@@ -41,8 +37,7 @@ export function createCursorCheck<Record extends LogRecord>({
       if (tagOf(record) !== tag) throw cursorExpired();
       return record;
     }
-    const begins = (await store.firsts([logId], 'linearizable', signal)).get(logId) ?? 1;
-    if (number < begins) return 'below';
+    if (number < (await firstOf(store, logId, 'linearizable', signal))) return 'below';
     throw badCursor('This cursor is ahead of the list.');
   };
 }

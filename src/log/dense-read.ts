@@ -4,7 +4,7 @@ import type { Logger } from '../lib/logger.js';
 import { limited } from './call-limit.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
-import type { LogRecord, LogStore, ReadLevel } from './log-store.js';
+import { firstOf, type LogRecord, type LogStore } from './log-store.js';
 
 /** Records of one log without a hole: all that were asked for, or those from where the log begins now. */
 interface DenseRecords<Record extends LogRecord> {
@@ -31,9 +31,6 @@ export function createDenseRead<Record extends LogRecord>({
 }) {
   const underWay = new Map<string, Promise<DenseRecords<Record>>>();
 
-  const first = async (logId: string, level: ReadLevel, signal: AbortSignal): Promise<number> =>
-    (await store.firsts([logId], level, signal)).get(logId) ?? 1;
-
   async function fetch(logId: string, from: number, through: number, signal: AbortSignal) {
     const found = new Map<number, Record>();
     for (const record of await store.range(logId, from - 1, through, signal))
@@ -52,7 +49,7 @@ export function createDenseRead<Record extends LogRecord>({
       return { records, from: start };
     };
     if (missing(from).length === 0) return answer(from);
-    let begin = Math.max(from, await first(logId, 'majority', signal));
+    let begin = Math.max(from, await firstOf(store, logId, 'majority', signal));
     const absent = missing(begin);
     if (absent.length === 0) return answer(begin);
     // The read may have gone to a primary that had been replaced: ask in a way that excludes it, by point reads.
@@ -63,7 +60,7 @@ export function createDenseRead<Record extends LogRecord>({
         found.set(record.number, record);
     }
     // `first` rises before records go, so read after them it explains every record that is gone.
-    begin = Math.max(begin, await first(logId, 'linearizable', signal));
+    begin = Math.max(begin, await firstOf(store, logId, 'linearizable', signal));
     const [hole] = missing(begin);
     if (hole === undefined) return answer(begin);
     metrics.feedGap('hole');

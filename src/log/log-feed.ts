@@ -12,7 +12,7 @@ import { headOf, momentOf, type Head, type KnownHead, type Moment } from './know
 import type { LogBus, LogEvent } from './log-bus.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
-import { tagOf, type LogRecord, type LogStore, type Tag } from './log-store.js';
+import { firstOf, tagOf, type LogRecord, type LogStore, type Tag } from './log-store.js';
 
 /** What all feeds of an instance have in common. */
 interface FeedParts<Record extends LogRecord> {
@@ -92,8 +92,7 @@ export function createLogFeed<Record extends LogRecord>(parts: FeedParts<Record>
     }
   }
 
-  const readFirst = async (signal: AbortSignal): Promise<number> =>
-    (await store.firsts([logId], 'majority', signal)).get(logId) ?? 1;
+  const readFirst = (signal: AbortSignal): Promise<number> => firstOf(store, logId, 'majority', signal);
 
   function begin({ number, tag, record }: Head<Record>): void {
     if (stopped) return;

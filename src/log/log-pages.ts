@@ -5,7 +5,7 @@ import type { CursorCheck } from './cursor-check.js';
 import type { DenseRead } from './dense-read.js';
 import type { HeadRead } from './head-read.js';
 import { headOf, type Head } from './known-head.js';
-import type { LogRecord, LogStore } from './log-store.js';
+import { firstOf, type LogRecord, type LogStore } from './log-store.js';
 import type { LogPage, LogRange } from './log.js';
 
 interface PagesOptions<Record extends LogRecord> {
@@ -56,11 +56,11 @@ export function createLogPages<Record extends LogRecord>(options: PagesOptions<R
   }
 
   async function page(logId: string, range: LogRange, signal: AbortSignal): Promise<LogPage<Record>> {
-    const [readHead, firsts] = await Promise.all([
+    const [readHead, readFirst] = await Promise.all([
       newest(logId, signal),
-      store.firsts([logId], 'majority', signal),
+      firstOf(store, logId, 'majority', signal),
     ]);
-    let first = firsts.get(logId) ?? 1;
+    let first = readFirst;
     const [after, before] = await Promise.all([
       bound(logId, range.after, first, signal),
       bound(logId, range.before, first, signal),

@@ -101,3 +101,13 @@ export interface LogStore<Record extends LogRecord> {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, number>>;
 }
+
+/** The lowest number that is kept of one log. Throws as `firsts` does. */
+export async function firstOf(
+  store: Pick<LogStore<LogRecord>, 'firsts'>,
+  logId: string,
+  level: ReadLevel,
+  signal: AbortSignal,
+): Promise<number> {
+  return (await store.firsts([logId], level, signal)).get(logId) ?? 1;
+}

@@ -9,7 +9,7 @@ import type { HeadRead } from './head-read.js';
 import type { LogFeed } from './log-feed.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
-import type { LogRecord, LogStore } from './log-store.js';
+import { firstOf, type LogRecord, type LogStore } from './log-store.js';
 import type { LogDelivery } from './log.js';
 
 type Deliveries<Record extends LogRecord> = readonly Delivery<number, LogDelivery<Record>>[];
@@ -71,7 +71,7 @@ export function createLogSubscriber<Record extends LogRecord>(
     try {
       const position = decodeCursor(logId, after);
       if (position.number > 0) {
-        const first = feed.first() ?? (await store.firsts([logId], 'majority', signal)).get(logId) ?? 1;
+        const first = feed.first() ?? (await firstOf(store, logId, 'majority', signal));
         const record = await parts.checkCursor(logId, position, first, signal);
         if (record === 'below') throw cursorExpired();
       }
