@@ -1,5 +1,4 @@
 import type { Clock } from '../lib/clock.js';
-import { unavailable } from '../lib/coded-error.js';
 
 /** Limits calls that are made one after the other; their signals are shared as far as that goes. */
 export interface CallLimit {
@@ -66,20 +65,6 @@ export async function limited<Value>(
   } finally {
     cancel();
   }
-}
-
-/**
- * Waits for work that others share for as long as `signal` allows; the work itself goes on.
- *
- * @throws CodedError `UNAVAILABLE` when the signal aborts first.
- */
-export function until<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const give = (): void => reject(unavailable(signal.reason));
-    if (signal.aborted) give();
-    signal.addEventListener('abort', give, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
-  });
 }
 
 /** Waits for something, but not longer than `ms`. Never rejects. */

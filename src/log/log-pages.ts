@@ -1,5 +1,5 @@
 import { unavailable } from '../lib/coded-error.js';
-import { until } from './call-limit.js';
+import { until } from '../lib/until.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
 import type { CursorCheck } from './cursor-check.js';
 import type { DenseRead } from './dense-read.js';

@@ -1,6 +1,6 @@
 import { CodedError, unavailable } from '../lib/coded-error.js';
 import type { Delivery, Followed, ReadOptions } from '../lib/followed.js';
-import { until } from './call-limit.js';
+import { until } from '../lib/until.js';
 import { cursorExpired, decodeCursor } from './cursor.js';
 import type { CursorCheck } from './cursor-check.js';
 import type { DenseRead } from './dense-read.js';

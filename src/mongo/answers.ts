@@ -1,5 +1,6 @@
 import { MongoError, MongoServerError } from 'mongodb';
 import { unavailable } from '../lib/coded-error.js';
+import { until } from '../lib/until.js';
 
 /** E11000: a unique index has this key already. */
 export const DUPLICATE_KEY = 11_000;
@@ -60,20 +61,11 @@ export function isNotNow(error: unknown): boolean {
  */
 export async function within<Answer>(signal: AbortSignal, ask: () => Promise<Answer>): Promise<Answer> {
   if (signal.aborted) throw unavailable(signal.reason);
-  let onAbort: (() => void) | undefined;
-  const late = new Promise<never>((_, reject) => {
-    onAbort = () => reject(unavailable(signal.reason));
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
   const answer = ask();
-  // It may still fail when nobody waits for it any more.
-  answer.catch(() => undefined);
   try {
-    return await Promise.race([answer, late]);
+    return await until(signal, answer);
   } catch (error) {
     throw signal.aborted || isNotNow(error) ? unavailable(error) : error;
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
   }
 }
 
