@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.js';
 import { unavailable } from '../lib/coded-error.js';
 import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import { slices } from '../lib/slices.js';
 import { createQueuesOfInstance, type Unnumbered } from './append-queue.js';
 import { createCursorCheck } from './cursor-check.js';
 import { createDenseRead } from './dense-read.js';
@@ -201,8 +202,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
         if (record === null) absent.push(position);
         else records.push(record);
       }
-      for (let from = 0; from < absent.length; from += limits.repairPageRecords) {
-        const part = absent.slice(from, from + limits.repairPageRecords);
+      for (const part of slices(absent, limits.repairPageRecords)) {
         records.push(...(await store.get(part, 'majority', signal)));
       }
       return records;

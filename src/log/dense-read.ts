@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.js';
 import { unavailable } from '../lib/coded-error.js';
 import type { Logger } from '../lib/logger.js';
+import { slices } from '../lib/slices.js';
 import { limited } from './call-limit.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
@@ -53,8 +54,7 @@ export function createDenseRead<Record extends LogRecord>({
     const absent = missing(begin);
     if (absent.length === 0) return answer(begin);
     // The read may have gone to a primary that had been replaced: ask in a way that excludes it, by point reads.
-    for (let at = 0; at < absent.length; at += limits.repairPageRecords) {
-      const numbers = absent.slice(at, at + limits.repairPageRecords);
+    for (const numbers of slices(absent, limits.repairPageRecords)) {
       const positions = numbers.map((number) => ({ logId, number }));
       for (const record of await store.get(positions, 'linearizable', signal))
         found.set(record.number, record);

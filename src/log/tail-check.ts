@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import { slices } from '../lib/slices.js';
 import { limited } from './call-limit.js';
 import { momentOf } from './known-head.js';
 import type { LogBus } from './log-bus.js';
@@ -64,9 +65,7 @@ export function createTailCheck<Record extends LogRecord>(options: TailCheckOpti
     const started = [...feeds()].filter(([, feed]) => feed.next() !== null);
     const asksFirsts = clock.monotonic() - firstsAskedAt >= limits.firstsCheckMs;
     const at = clock.monotonic();
-    for (let from = 0; from < started.length; from += limits.tailCheckLogs) {
-      await check(started.slice(from, from + limits.tailCheckLogs), asksFirsts);
-    }
+    for (const part of slices(started, limits.tailCheckLogs)) await check(part, asksFirsts);
     if (asksFirsts) firstsAskedAt = at;
   }
 

@@ -1,5 +1,6 @@
 import { sleep, type Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
+import { slices } from '../lib/slices.js';
 import type { MessageStore } from '../messages/message-store.js';
 import type { RoomActivity, RoomStore } from '../rooms/room-store.js';
 import { MAX_STORE_BATCH, type Beat, type Duty, type PresenceStore } from './presence-store.js';
@@ -21,12 +22,6 @@ const STEP_DEADLINE_MS = 5000;
 /** A call that fails is repeated: one of thousands must not undo the others. */
 const TRIES = 3;
 const RETRY_MS = 200;
-
-function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {
-  for (let start = 0; start < items.length; start += MAX_STORE_BATCH) {
-    yield items.slice(start, start + MAX_STORE_BATCH);
-  }
-}
 
 /** What is under way, and until when. */
 interface Work {
@@ -123,7 +118,7 @@ export function createPresenceLoader({
 
   /** The messages that the store was not told of. */
   async function healNumbers(roomIds: readonly string[], work: Work): Promise<void> {
-    for (const batch of batches(roomIds)) {
+    for (const batch of slices(roomIds, MAX_STORE_BATCH)) {
       work.stepped();
       const { rooms: counted } = await store.counts(batch);
       await catchUp(
@@ -141,7 +136,7 @@ export function createPresenceLoader({
   ): Promise<boolean> {
     const madeSince = since === null ? null : new Date(since + OVERLAP_MS - ROOM_OVERLAP_MS);
     for await (const found of rooms.activities(madeSince, work.signal)) {
-      for (const batch of batches(found)) {
+      for (const batch of slices(found, MAX_STORE_BATCH)) {
         if (!(await goOn())) return false;
         const raises = batch.map(({ id, head, activeAt }) => {
           // A clock that is ahead wrote the record, and its instance told when that was by the store's: no news.
@@ -157,7 +152,7 @@ export function createPresenceLoader({
     const lively = new Set(since === null ? [] : listed());
     for await (const found of journal.recent(maxAgeMs, work.signal)) {
       if (since !== null) for (const { roomId } of found) lively.add(roomId);
-      for (const batch of batches(found)) {
+      for (const batch of slices(found, MAX_STORE_BATCH)) {
         if (!(await goOn())) return false;
         const touches = batch.map(({ roomId, visitorId, ageMs }) => ({
           kind: 'visit' as const,

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
+import { slices } from '../lib/slices.js';
 import type { RedisClient } from '../redis/connection.js';
 
 /** How many channels one SUBSCRIBE names. */
@@ -37,9 +38,9 @@ export function createChannels(deps: { connection: RedisClient; clock: Clock; lo
   }
 
   async function subscribe(channels: readonly string[]): Promise<void> {
-    for (let from = 0; from < channels.length; from += BATCH) {
+    for (const part of slices(channels, BATCH)) {
       // Those given up while an earlier batch was under way must not come back.
-      const batch = channels.slice(from, from + BATCH).filter((channel) => wanted.has(channel));
+      const batch = part.filter((channel) => wanted.has(channel));
       if (batch.length === 0) continue;
       await connection.subscribe(...batch);
       for (const channel of batch) {
