@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.js';
+import { sleep, type Clock } from '../lib/clock.js';
 import { unavailable } from '../lib/coded-error.js';
 import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -18,6 +18,9 @@ import { createLogSubscriber } from './log-subscriber.js';
 import { createLogWriter, type LogWriter } from './log-writer.js';
 import type { Log } from './log.js';
 import { createTailCheck } from './tail-check.js';
+
+/** How often a log that stops looks whether its writers have finished. */
+const STOP_POLL_MS = 10;
 
 export interface LogOptions<Record extends LogRecord> {
   readonly store: LogStore<Record>;
@@ -225,14 +228,8 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
 
     async stop(ms) {
       stopped = true;
-      await new Promise<void>((resolve) => {
-        const until = clock.monotonic() + ms;
-        const look = (): void => {
-          if (allIdle() || clock.monotonic() >= until) resolve();
-          else clock.after(STOP_POLL_MS, look);
-        };
-        look();
-      });
+      const until = clock.monotonic() + ms;
+      while (!allIdle() && clock.monotonic() < until) await sleep(clock, STOP_POLL_MS);
       for (const entry of held.values()) entry.writer?.refuse();
       for (const [logId, entry] of held) if (entry.feed !== null) endFeed(logId, entry);
       tailCheck.stop();
@@ -240,6 +237,3 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     },
   };
 }
-
-/** How often a log that stops looks whether its writers have finished. */
-const STOP_POLL_MS = 10;
