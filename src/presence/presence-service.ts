@@ -141,7 +141,7 @@ export function createPresenceService({
   }
 
   const touches = createTouches({
-    sightings: () => sightings,
+    sightings,
     async tell(batch) {
       const sentAt = clock.monotonic();
       const touched = await storeClock.call(() => store.touch(instance, batch));

@@ -20,7 +20,7 @@ export function createTouches({
   clock,
   log,
 }: {
-  readonly sightings: () => Sightings;
+  readonly sightings: Sightings;
   /** One call of the store; rejects when it is away. */
   readonly tell: (touches: readonly Touch[]) => Promise<Touched>;
   /** The store's time at a moment of the monotonic clock; rejects when it cannot be known yet. */
@@ -30,7 +30,7 @@ export function createTouches({
 }): Outbox<Sighting> {
   function touchOf(sighting: Sighting, timeAt: (monotonic: number) => number): Touch {
     const { roomId, visitorId, holds, online } = sighting;
-    const kind = holds > 0 ? 'join' : online && !sightings().mayReturn(sighting) ? 'leave' : 'visit';
+    const kind = holds > 0 ? 'join' : online && !sightings.mayReturn(sighting) ? 'leave' : 'visit';
     if (holds > 0) {
       sighting.online = true;
       sighting.seenAt = clock.monotonic();
@@ -52,7 +52,7 @@ export function createTouches({
       const { late } = await tell(sent.map(({ touch }) => touch));
       for (const { sighting, touch } of sent) {
         if (touch.kind === 'leave' && sighting.holds === 0) left(sighting);
-        sightings().release(sighting);
+        sightings.release(sighting);
       }
       return late.flatMap((index) => batch[index] ?? []);
     } catch (error) {
@@ -74,11 +74,11 @@ export function createTouches({
     send,
     limit: {
       maxWaiting: MAX_UNTOLD,
-      mayDrop: (sighting) => sighting.holds === 0 && !sightings().mayReturn(sighting),
+      mayDrop: (sighting) => sighting.holds === 0 && !sightings.mayReturn(sighting),
       onDropped(sighting) {
         // If the store still counts it as online, it does so until nobody has renewed that for long enough.
         sighting.online = false;
-        sightings().release(sighting);
+        sightings.release(sighting);
       },
     },
   });
