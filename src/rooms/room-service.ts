@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.js';
 import type { Ids } from '../lib/ids.js';
 import { refuse, type Result, succeed } from '../lib/problem.js';
 import { codePoints, nameKey, normalizeText, textProblems } from '../lib/text.js';
+import { throughCache } from '../lib/through-cache.js';
 import { callProblem } from '../limits/call-problem.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import type { PresenceService } from '../presence/presence-service.js';
@@ -41,25 +42,8 @@ export function createRoomService({
     maxLength: maxRoomNameLength,
   } as const;
 
-  async function byIds(
-    roomIds: readonly string[],
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, RoomRecord>> {
-    const found = new Map<string, RoomRecord>();
-    const missing: string[] = [];
-    for (const id of new Set(roomIds)) {
-      const room = known.get(id);
-      if (room === undefined) missing.push(id);
-      else found.set(id, room);
-    }
-    if (missing.length > 0) {
-      for (const room of await store.byIds(missing, signal)) {
-        known.set(room.id, room);
-        found.set(room.id, room);
-      }
-    }
-    return found;
-  }
+  const byIds = (roomIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, RoomRecord>> =>
+    throughCache(known, roomIds, (missing) => store.byIds(missing, signal));
 
   const byId = async (roomId: string, signal: AbortSignal): Promise<RoomRecord | null> =>
     known.get(roomId) ?? (await byIds([roomId], signal)).get(roomId) ?? null;

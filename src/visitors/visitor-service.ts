@@ -4,6 +4,7 @@ import { CodedError } from '../lib/coded-error.js';
 import type { Ids } from '../lib/ids.js';
 import { refuse, type Result, succeed } from '../lib/problem.js';
 import { normalizeText, textProblems } from '../lib/text.js';
+import { throughCache } from '../lib/through-cache.js';
 import type { PubSub } from '../pubsub/pubsub.js';
 import type { Payload } from '../pubsub/topics.js';
 import { callProblem } from '../limits/call-problem.js';
@@ -107,26 +108,12 @@ export function createVisitorService({
     }
   }
 
-  async function byIds(
-    visitorIds: readonly string[],
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, Visitor>> {
-    const found = new Map<string, Visitor>();
-    const missing: string[] = [];
-    for (const id of new Set(visitorIds)) {
-      const visitor = names.get(id);
-      if (visitor === undefined) missing.push(id);
-      else found.set(id, visitor);
-    }
-    if (missing.length > 0) {
-      for (const visitor of await read(missing, signal)) {
-        names.set(visitor.id, visitor);
-        stored.set(visitor.id, true);
-        found.set(visitor.id, visitor);
-      }
-    }
-    return found;
-  }
+  const byIds = (visitorIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Visitor>> =>
+    throughCache(names, visitorIds, async (missing) => {
+      const visitors = await read(missing, signal);
+      for (const { id } of visitors) stored.set(id, true);
+      return visitors;
+    });
 
   async function ensure(viewer: Viewer, signal: AbortSignal): Promise<void> {
     if (stored.has(viewer.id)) return;
@@ -139,11 +126,11 @@ export function createVisitorService({
   }
 
   async function saveName(viewer: Viewer, displayName: string, signal: AbortSignal): Promise<Visitor> {
-    await store.rename({ id: viewer.id, createdAt: viewer.createdAt, displayName }, signal);
+    const visitor = { id: viewer.id, createdAt: viewer.createdAt, displayName };
+    await store.rename(visitor, signal);
     stored.set(viewer.id, true);
     renamed({ visitorId: viewer.id, displayName });
     pubsub.publish('visitorRenamed', 'all', { visitorId: viewer.id, displayName });
-    const visitor = { id: viewer.id, createdAt: viewer.createdAt, displayName };
     names.set(viewer.id, visitor);
     return visitor;
   }
