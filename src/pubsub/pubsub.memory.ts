@@ -1,9 +1,9 @@
+import { createListeners, type Listeners } from '../lib/listeners.js';
 import type { Logger } from '../lib/logger.js';
 import type { PubSub } from './pubsub.js';
 import type { Payload, Topic } from './topics.js';
 
-type Listener<T extends Topic> = (payload: Payload<T>) => void;
-type Listeners = { readonly [T in Topic]: Map<string, Set<Listener<T>>> };
+type ListenersById = { readonly [T in Topic]: Map<string, Listeners<Payload<T>>> };
 
 /**
  * The port within one process. Listeners are called in a microtask after the turn that published, in the order
@@ -11,36 +11,31 @@ type Listeners = { readonly [T in Topic]: Map<string, Set<Listener<T>>> };
  * sees it throw. The mode is always `push`.
  */
 export function createMemoryPubSub({ log }: { log: Logger }): PubSub {
-  const listeners: Listeners = { message: new Map(), roomRanking: new Map(), visitorRenamed: new Map() };
+  const listeners: ListenersById = { message: new Map(), roomRanking: new Map(), visitorRenamed: new Map() };
   let stopped = false;
 
+  const failed = (topic: Topic, error: unknown): void =>
+    log.error({ err: error, topic }, 'a listener of an event failed');
+
   function deliver<T extends Topic>(topic: T, id: string, payload: Payload<T>): void {
-    const byId: Map<string, Set<Listener<T>>> = listeners[topic];
-    for (const listener of byId.get(id) ?? []) {
-      try {
-        listener(payload);
-      } catch (error) {
-        log.error({ err: error, topic }, 'a listener of an event failed');
-      }
-    }
+    const byId: Map<string, Listeners<Payload<T>>> = listeners[topic];
+    byId.get(id)?.tell(payload);
   }
 
   return {
     publish(topic, id, payload) {
       if (!stopped) queueMicrotask(() => deliver(topic, id, payload));
     },
-    subscribe<T extends Topic>(topic: T, id: string, listener: Listener<T>) {
-      const byId: Map<string, Set<Listener<T>>> = listeners[topic];
-      // One function may subscribe twice: each subscription is its own.
-      const own: Listener<T> = (payload) => listener(payload);
-      const members = byId.get(id) ?? new Set<Listener<T>>();
-      members.add(own);
+    subscribe<T extends Topic>(topic: T, id: string, listener: (payload: Payload<T>) => void) {
+      const byId: Map<string, Listeners<Payload<T>>> = listeners[topic];
+      const members = byId.get(id) ?? createListeners<Payload<T>>((error) => failed(topic, error));
       byId.set(id, members);
+      const end = members.add(listener);
       return {
         ready: Promise.resolve(),
         close() {
-          members.delete(own);
-          if (members.size === 0 && byId.get(id) === members) byId.delete(id);
+          end();
+          if (members.isEmpty() && byId.get(id) === members) byId.delete(id);
         },
       };
     },

@@ -1,6 +1,7 @@
 import { RedisPubSub } from 'graphql-redis-subscriptions';
 import type { Clock } from '../lib/clock.js';
 import type { Ids } from '../lib/ids.js';
+import { createListeners, type Listeners } from '../lib/listeners.js';
 import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { BusMode } from '../log/log-bus.js';
@@ -10,11 +11,9 @@ import { createChannels } from './channels.redis.js';
 import type { PubSub, PubSubSubscription } from './pubsub.js';
 import { type Codec, MAX_EVENT_BYTES, type Payload, type Topic, codecs } from './topics.js';
 
-type Listener<T extends Topic> = (payload: Payload<T>) => void;
-
 /** One channel of the carrier, shared by all its listeners on this instance. */
 interface Fan<T extends Topic> {
-  readonly listeners: Set<Listener<T>>;
+  readonly listeners: Listeners<Payload<T>>;
   readonly channel: PubSubSubscription;
 }
 type Fans = { readonly [T in Topic]: Map<string, Fan<T>> };
@@ -35,7 +34,8 @@ export function createRedisPubSub(deps: {
   metrics: Pick<Metrics, 'busMode' | 'busProbeSeconds' | 'busProbeFailures' | 'busEventsDropped'>;
 }): PubSub {
   const { redis, clock, ids, log, metrics } = deps;
-  const modeListeners = new Set<(mode: BusMode) => void>();
+  const failed = (error: unknown): void => log.error({ err: error }, 'a listener of the bus failed');
+  const modeListeners = createListeners<BusMode>(failed);
   const fans: Fans = { message: new Map(), roomRanking: new Map(), visitorRenamed: new Map() };
   let stopped: Promise<void> | undefined;
 
@@ -62,7 +62,7 @@ export function createRedisPubSub(deps: {
         { mode },
         mode === 'push' ? 'events arrive' : 'events may not arrive; asking the store instead',
       );
-      for (const listener of modeListeners) guarded(() => listener(mode));
+      modeListeners.tell(mode);
     },
     onProbe: (seconds) => metrics.busProbeSeconds.observe(seconds),
     onFailure: () => metrics.busProbeFailures.inc(),
@@ -75,14 +75,6 @@ export function createRedisPubSub(deps: {
 
   function send(channel: string, text: string): void {
     engine.publish(channel, text).catch(() => health.failed());
-  }
-
-  function guarded(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      log.error({ err: error }, 'a listener of the bus failed');
-    }
   }
 
   function listen(name: string, deliver: (bytes: Buffer) => void): PubSubSubscription {
@@ -102,11 +94,10 @@ export function createRedisPubSub(deps: {
   }
 
   function openFan<T extends Topic>(topic: T, id: string): Fan<T> {
-    const listeners = new Set<Listener<T>>();
+    const listeners = createListeners<Payload<T>>(failed);
     const channel = listen(`${redis.prefix}:${topic}:${id}`, (bytes) => {
       const payload = decode(topic, id, bytes);
-      if (payload === null) return;
-      for (const listener of listeners) guarded(() => listener(payload));
+      if (payload !== null) listeners.tell(payload);
     });
     return { listeners, channel };
   }
@@ -149,28 +140,23 @@ export function createRedisPubSub(deps: {
       const codec: Codec<T> = codecs[topic];
       if (stopped === undefined) send(`${redis.prefix}:${topic}:${id}`, codec.encode(payload));
     },
-    subscribe<T extends Topic>(topic: T, id: string, listener: Listener<T>) {
+    subscribe<T extends Topic>(topic: T, id: string, listener: (payload: Payload<T>) => void) {
       const byId: Map<string, Fan<T>> = fans[topic];
       const fan = byId.get(id) ?? openFan(topic, id);
       byId.set(id, fan);
-      // One function may subscribe twice: each subscription is its own.
-      const own: Listener<T> = (payload) => listener(payload);
-      fan.listeners.add(own);
+      const end = fan.listeners.add(listener);
       return {
         ready: fan.channel.ready,
         close() {
-          fan.listeners.delete(own);
-          if (fan.listeners.size > 0) return;
+          end();
+          if (!fan.listeners.isEmpty()) return;
           if (byId.get(id) === fan) byId.delete(id);
           fan.channel.close();
         },
       };
     },
     mode: () => health.mode(),
-    onMode(listener) {
-      modeListeners.add(listener);
-      return () => modeListeners.delete(listener);
-    },
+    onMode: modeListeners.add,
     stop: () => (stopped ??= stop()),
   };
 }
