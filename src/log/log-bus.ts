@@ -18,14 +18,15 @@ export type BusMode = 'push' | 'polling';
  */
 export interface LogBus<Record extends LogRecord> {
   publish(event: LogEvent<Record>): void;
-  /** Everything published on this log from when `ready` resolves until `close`. `ready` may never resolve while the bus hangs. */
-  subscribe(logId: string, listener: (event: LogEvent<Record>) => void): LogBusSubscription;
+  /** Everything published on this log from when `ready` resolves until `close`. */
+  subscribe(logId: string, listener: (event: LogEvent<Record>) => void): BusSubscription;
   mode(): BusMode;
   /** Calls `listener` after each change of mode; on `push` all subscriptions are in force again. Returns how to end it. */
   onMode(listener: (mode: BusMode) => void): () => void;
 }
 
-export interface LogBusSubscription {
+export interface BusSubscription {
+  /** Resolves when the subscription is in force; may never do so while the bus hangs. Never rejects. */
   readonly ready: Promise<void>;
   /** Twice does nothing. */
   close(): void;

@@ -4,17 +4,17 @@ import type { Ids } from '../lib/ids.js';
 import { createListeners, type Listeners } from '../lib/listeners.js';
 import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
-import type { BusMode } from '../log/log-bus.js';
+import type { BusMode, BusSubscription } from '../log/log-bus.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { createBusHealth } from './bus-health.js';
 import { createChannels } from './channels.redis.js';
-import type { PubSub, PubSubSubscription } from './pubsub.js';
+import type { PubSub } from './pubsub.js';
 import { type Codec, MAX_EVENT_BYTES, type Payload, type Topic, codecs } from './topics.js';
 
 /** One channel of the carrier, shared by all its listeners on this instance. */
 interface Fan<T extends Topic> {
   readonly listeners: Listeners<Payload<T>>;
-  readonly channel: PubSubSubscription;
+  readonly channel: BusSubscription;
 }
 type Fans = { readonly [T in Topic]: Map<string, Fan<T>> };
 
@@ -77,7 +77,7 @@ export function createRedisPubSub(deps: {
     engine.publish(channel, text).catch(() => health.failed());
   }
 
-  function listen(name: string, deliver: (bytes: Buffer) => void): PubSubSubscription {
+  function listen(name: string, deliver: (bytes: Buffer) => void): BusSubscription {
     // The package's handle comes when Redis acknowledged the channel; see `channels` for why it never rejects.
     const handle = engine.subscribe<Buffer>(name, (bytes) => {
       if (!closed) deliver(bytes);

@@ -1,4 +1,4 @@
-import type { BusMode } from '../log/log-bus.js';
+import type { BusMode, BusSubscription } from '../log/log-bus.js';
 import type { Payload, Topic } from './topics.js';
 
 /**
@@ -9,20 +9,9 @@ export interface PubSub {
   /** Sends and forgets: nobody waits for it. */
   publish<T extends Topic>(topic: T, id: string, payload: Payload<T>): void;
   /** Delivers what is published under (topic, id) from when `ready` resolves until `close`. What cannot be decoded is dropped and counted. */
-  subscribe<T extends Topic>(
-    topic: T,
-    id: string,
-    listener: (payload: Payload<T>) => void,
-  ): PubSubSubscription;
+  subscribe<T extends Topic>(topic: T, id: string, listener: (payload: Payload<T>) => void): BusSubscription;
   mode(): BusMode;
   /** Calls `listener` after each change of mode; on `push` all subscriptions are in force again. Returns how to end it. */
   onMode(listener: (mode: BusMode) => void): () => void;
   stop(): Promise<void>;
-}
-
-export interface PubSubSubscription {
-  /** Resolves when the subscription is in force; may never do so while the carrier hangs. Never rejects. */
-  readonly ready: Promise<void>;
-  /** Twice does nothing. */
-  close(): void;
 }
