@@ -2,7 +2,7 @@ import { GraphQLError, Kind, visit, type DocumentNode, type FieldNode, type Grap
 import { getComplexity, type ComplexityEstimator } from 'graphql-query-complexity';
 import { LRUCache } from 'lru-cache';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from './connection.js';
-import { codedGraphQLError, withCode } from './errors.js';
+import { codedGraphQLError, withCode, type Refusal } from './errors.js';
 
 /** Most that one operation may cost: one per field, times the size of every list it lies in. */
 export const MAX_COST = 5000;
@@ -70,14 +70,7 @@ function variablesOfCost(document: DocumentNode): readonly string[] {
   return [...names].sort();
 }
 
-/** A `Refusal` of documents. */
-interface CostRefusal {
-  readonly errors: readonly GraphQLError[];
-  /** Left out when an argument is wrong. */
-  readonly rule?: 'cost';
-}
-
-const tooComplex = (message: string): CostRefusal => ({
+const tooComplex = (message: string): Refusal => ({
   errors: [codedGraphQLError('OPERATION_TOO_COMPLEX', message)],
   rule: 'cost',
 });
@@ -88,12 +81,12 @@ const tooComplex = (message: string): CostRefusal => ({
  */
 export function createCostCheck(schema: GraphQLSchema, document: DocumentNode) {
   const names = variablesOfCost(document);
-  const known = new LRUCache<string, number | CostRefusal>({ max: MAX_REMEMBERED_COSTS });
+  const known = new LRUCache<string, number | Refusal>({ max: MAX_REMEMBERED_COSTS });
 
   function check(
     operationName: string | undefined,
     variables: Readonly<Record<string, unknown>>,
-  ): number | CostRefusal {
+  ): number | Refusal {
     try {
       const cost = getComplexity({
         schema,

@@ -20,7 +20,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { ErrorCode } from '../lib/coded-error.js';
 import { createCostCheck } from './cost.js';
-import { codedGraphQLError, withCode } from './errors.js';
+import { codedGraphQLError, withCode, type DocumentRule, type Refusal } from './errors.js';
 
 /** Longest document, in UTF-16 code units. */
 const MAX_CHARACTERS = 8192;
@@ -46,15 +46,6 @@ export interface CheckedDocument {
   readonly cost: ReturnType<typeof createCostCheck>;
   /** What it takes while it is kept. */
   readonly bytes: number;
-}
-
-/** Which limit refused a document. */
-export type DocumentRule = 'depth' | 'aliases' | 'tokens' | 'directives' | 'cost' | 'size';
-
-export interface Refusal {
-  readonly errors: readonly GraphQLError[];
-  /** Set when it is a limit that refuses. */
-  readonly rule?: DocumentRule;
 }
 
 /** What a document takes while it is remembered, or its refusal: errors point at its nodes. In bytes. */

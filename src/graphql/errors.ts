@@ -41,6 +41,16 @@ export function withCode(error: GraphQLError, code: ErrorCode, options: { sugges
   });
 }
 
+/** Which limit refused a document. */
+export type DocumentRule = 'depth' | 'aliases' | 'tokens' | 'directives' | 'cost' | 'size';
+
+/** Why an operation is not run. */
+export interface Refusal {
+  readonly errors: readonly GraphQLError[];
+  /** Set when it is a limit that refuses. */
+  readonly rule?: DocumentRule;
+}
+
 /** An error with a code of the contract, made here rather than thrown by a domain. */
 export function codedGraphQLError(code: ErrorCode, message: string, retryAfterMs?: number): GraphQLError {
   return new GraphQLError(message, {
