@@ -5,6 +5,7 @@ import { PINNED_ROOMS, type PresenceStore, type Snapshot } from '../presence/pre
 import type { PubSub } from '../pubsub/pubsub.js';
 import type { RoomStore } from '../rooms/room-store.js';
 import { compareRooms, type Rankable } from './rank.js';
+import type { Revision } from './ranking-cursor.js';
 import { keyOf, type Snapshots } from './snapshots.js';
 
 /** How often to ask for the very first snapshot, in milliseconds. */
@@ -42,18 +43,18 @@ export function createRankingTicker({
   readonly intervalMs: number;
 }): { stop(): Promise<void> } {
   /** What the last answer said is the newest, fetched or not. */
-  let known = { epoch: '', revision: 0 };
+  let known: Revision = { epoch: '', revision: 0 };
   const startedAt = clock.monotonic();
   const stopping = new AbortController();
   let away = false;
   let wake: (() => void) | undefined;
 
-  const isNew = (found: { epoch: string; revision: number }): boolean => {
+  const isNew = (found: Revision): boolean => {
     const newest = snapshots.newest();
     return found.epoch === known.epoch && (newest?.epoch !== known.epoch || found.revision > newest.revision);
   };
 
-  async function takeOver(revision: { epoch: string; revision: number }): Promise<void> {
+  async function takeOver(revision: Revision): Promise<void> {
     const snapshot = await snapshots.fetch(revision);
     if (snapshot !== null && isNew(snapshot)) snapshots.adopt(snapshot);
   }
