@@ -1,5 +1,5 @@
 import type { Config } from './config.js';
-import { type Clock, sleep } from './lib/clock.js';
+import { MS_PER_SECOND, type Clock, sleep } from './lib/clock.js';
 import type { Disposer } from './lib/disposer.js';
 import type { Ids } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
@@ -46,7 +46,6 @@ export interface Base {
   readonly stopping: AbortSignal;
 }
 
-const MS_PER_SECOND = 1000;
 const REDIS_PATIENCE_MS = 1000;
 const REDIS_POLL_MS = 10;
 /** The journal keeps visits a little longer than they count, for clocks that differ. */

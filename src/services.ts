@@ -1,6 +1,6 @@
 import type { AuthKey, Config } from './config.js';
 import type { Services } from './context.js';
-import type { Clock } from './lib/clock.js';
+import { MS_PER_SECOND, type Clock } from './lib/clock.js';
 import type { Disposer } from './lib/disposer.js';
 import type { Chance, Ids } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
@@ -39,7 +39,6 @@ export interface Ports {
 
 /** When the writers of messages are stopped they have this long to finish. */
 const WRITERS_STOP_MS = 5000;
-const MS_PER_SECOND = 1000;
 
 /** Makes the domains, each from its port and the domains below it. What they hold is closed by `opened`. */
 export function createServices(

@@ -1,3 +1,5 @@
+export const MS_PER_SECOND = 1000;
+
 /**
  * Time as an argument. Everything that waits, measures or stamps takes a `Clock`, so that tests and the
  * simulation can own time.

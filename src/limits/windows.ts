@@ -1,4 +1,5 @@
 import { type RateLimiterAbstract, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { MS_PER_SECOND } from '../lib/clock.js';
 import type { RateLimit, Window } from './rate-limits.js';
 import type { Rates } from './rates.js';
 
@@ -49,7 +50,6 @@ interface Windows {
 
 type Step = Asked & Windows;
 
-const MS_PER_SECOND = 1000;
 const allowed = (): null => null;
 
 function waitOf(window: RateLimiterAbstract, refusal: unknown): number {

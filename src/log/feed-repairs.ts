@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.js';
+import { MS_PER_SECOND, type Clock } from '../lib/clock.js';
 import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { LogLimits } from './log-limits.js';
@@ -70,7 +70,7 @@ export function createFeedRepairs(
       log.debug({ err: error }, 'feed: repair failed');
     }
     running = false;
-    metrics.feedRepair(result, (clock.monotonic() - startedAt) / 1000);
+    metrics.feedRepair(result, (clock.monotonic() - startedAt) / MS_PER_SECOND);
     if (stopped) return;
     if (result === 'failed') {
       isDue = true;

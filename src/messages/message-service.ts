@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.js';
+import { MS_PER_SECOND, type Clock } from '../lib/clock.js';
 import { CodedError } from '../lib/coded-error.js';
 import type { Followed } from '../lib/followed.js';
 import type { Ids } from '../lib/ids.js';
@@ -26,8 +26,6 @@ export interface SentMessage {
   /** Whether an earlier call with the same key had stored it. */
   readonly duplicate: boolean;
 }
-
-const MS_PER_SECOND = 1000;
 
 /** What a send is counted as. */
 function outcomeOf(result: Result<SentMessage>): string {

@@ -1,7 +1,7 @@
 import type { MongoClient } from 'mongodb';
+import { MS_PER_SECOND } from '../lib/clock.js';
 import { MONGO_COMMANDS, type Metrics } from '../lib/metrics.js';
 
-const MS_PER_SECOND = 1000;
 const KNOWN: ReadonlySet<string> = new Set(MONGO_COMMANDS);
 const labelOf = (command: string): string => (KNOWN.has(command) ? command : 'other');
 

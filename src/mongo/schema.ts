@@ -1,4 +1,5 @@
 import { MongoServerError, type Collection, type Db, type IndexSpecification } from 'mongodb';
+import { MS_PER_SECOND } from '../lib/clock.js';
 import { firstLine, StartError } from '../lib/start-error.js';
 import { isDuplicate, isNotNow } from './answers.js';
 
@@ -38,7 +39,6 @@ interface Index {
 
 const INDEX_OPTIONS_CONFLICT = 85;
 const INDEX_KEY_SPECS_CONFLICT = 86;
-const MS_PER_SECOND = 1000;
 
 const indexes = (keepVisitsMs: number): readonly Index[] => [
   { collection: 'messages', name: MESSAGES_NUMBER, key: { roomId: 1, number: 1 }, unique: true },

@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.js';
+import { MS_PER_SECOND, type Clock } from '../lib/clock.js';
 import type { Chance, Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { every } from '../lib/every.js';
@@ -145,7 +145,7 @@ export function createPresenceService({
     async tell(batch) {
       const sentAt = clock.monotonic();
       const touched = await storeClock.call(() => store.touch(instance, batch));
-      metrics?.presenceTouchSeconds.observe((clock.monotonic() - sentAt) / 1000);
+      metrics?.presenceTouchSeconds.observe((clock.monotonic() - sentAt) / MS_PER_SECOND);
       notice(touched.epoch);
       return touched;
     },

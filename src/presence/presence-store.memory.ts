@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.js';
+import { MS_PER_SECOND, type Clock } from '../lib/clock.js';
 import type { Ids } from '../lib/ids.js';
 import { createSortedList } from '../lib/sorted-list.js';
 import { compareRooms } from '../ranking/rank.js';
@@ -205,7 +205,7 @@ export function createMemoryPresenceStore({
       const at = now();
       for (const raise of raises) {
         const room = roomOf(raise.roomId);
-        const second = Math.floor(Math.min(raise.at, at) / 1000);
+        const second = Math.floor(Math.min(raise.at, at) / MS_PER_SECOND);
         if (second <= room.activeSecond && raise.number <= room.messageCount) continue;
         change(room, () => {
           room.activeSecond = Math.max(room.activeSecond, second);

@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.js';
+import { MS_PER_SECOND, type Clock } from '../lib/clock.js';
 import type { Ids } from '../lib/ids.js';
 import type { BusMode } from '../log/log-bus.js';
 
@@ -116,7 +116,7 @@ export function createBusHealth(parts: BusHealthParts): BusHealth {
     heard(token) {
       if (stopped || token !== pending?.token) return;
       heardAt = clock.monotonic();
-      parts.onProbe((heardAt - pending.sentAt) / 1000);
+      parts.onProbe((heardAt - pending.sentAt) / MS_PER_SECOND);
       pending = null;
       if (phase === 'verifying') enter('push');
       else if (phase === 'down') restore();

@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.js';
+import { MS_PER_SECOND, type Clock } from '../lib/clock.js';
 import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { PINNED_ROOMS, type PresenceStore, type Snapshot } from '../presence/presence-store.js';
@@ -81,7 +81,7 @@ export function createRankingTicker({
         roomId: id,
         recentVisitorCount: 0,
         messageCount: head,
-        activeSecond: Math.floor(activeAt.getTime() / 1000),
+        activeSecond: Math.floor(activeAt.getTime() / MS_PER_SECOND),
       }));
       first = [...first, ...listed].sort(compareRooms).slice(0, PINNED_ROOMS);
     }

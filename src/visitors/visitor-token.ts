@@ -2,7 +2,7 @@ import { createHash, webcrypto } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { AuthKey } from '../config.js';
-import type { Clock } from '../lib/clock.js';
+import { MS_PER_SECOND, type Clock } from '../lib/clock.js';
 import { CodedError } from '../lib/coded-error.js';
 
 const ISSUER = 'madang';
@@ -11,7 +11,6 @@ const ALGORITHM = 'HS256';
 const REQUIRED_CLAIMS = ['iss', 'aud', 'sub', 'iat', 'exp'];
 /** Ours have about 300 characters; a longer one is not worth parsing. */
 const MAX_TOKEN_LENGTH = 4096;
-const MS_PER_SECOND = 1000;
 /** Those who speak now; checking a signature costs more than the rest of a small request. */
 const MAX_REMEMBERED_TOKENS = 5000;
 

@@ -1,6 +1,6 @@
 import { getArgumentValues, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { Context, Services } from '../../context.js';
-import type { Clock } from '../../lib/clock.js';
+import { MS_PER_SECOND, type Clock } from '../../lib/clock.js';
 import { isPromise } from '../../lib/is-promise.js';
 import type { Ids } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
@@ -20,8 +20,6 @@ import type { Sink } from './sink.js';
 
 /** A field of `Subscription`, whatever its arguments. */
 export type AnySubscriptionField = SubscriptionField<Record<string, unknown>>;
-
-const MS_PER_SECOND = 1000;
 
 /** Others may have gone by then. */
 const RETRY_AFTER_MS = 5000;
