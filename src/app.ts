@@ -16,7 +16,7 @@ import type { Logger } from './lib/logger.js';
 import { createLogger } from './lib/logger.pino.js';
 import { createMetrics } from './lib/metrics.js';
 import { startMetricsServer } from './lib/metrics-server.js';
-import { createOverload } from './lib/overload.js';
+import { createOverload, type Overload } from './lib/overload.js';
 import { watchProcessLoad } from './lib/process-load.js';
 import { StartError } from './lib/start-error.js';
 import { createTracing } from './lib/tracing.js';
@@ -84,6 +84,31 @@ function urlOf(host: string, port: number | null, basePath: string): string {
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}${basePath}`;
 }
 
+/** Watches how busy this process is. */
+function openOverload({ clock, log, metrics, opened }: Base, chance: Chance): Overload {
+  const load = watchProcessLoad();
+  opened.add('load', () => load.stop());
+  const overload = createOverload({
+    read: () => load.read(),
+    line: createWaitingLine({ clock, nextTurn: setImmediate }),
+    clock,
+    chance,
+    log,
+    onChange: (overloaded) => metrics.overloadState.set(overloaded ? 1 : 0),
+  });
+  opened.add('overload', () => overload.stop());
+  return overload;
+}
+
+/** Serves the metrics if a port is set for them; where they are then. */
+async function serveMetrics({ config, metrics, opened }: Base): Promise<string | null> {
+  if (config.metricsPort === null) return null;
+  const { host } = config.http;
+  const served = await startMetricsServer({ host, port: config.metricsPort, registry: metrics.registry });
+  opened.add('metrics', () => served.stop());
+  return served.url;
+}
+
 /**
  * Puts the chat together. The signing keys are read at once, or made in embedded mode; nothing else runs before
  * `start`.
@@ -144,18 +169,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
     services.visitors.onRenamed((visitorId) => operations.forget(showsName(visitorId)));
     const health = createHealth({ ...foundation, clock, log });
     opened.add('health', () => health.stop());
-    const load = watchProcessLoad();
-    opened.add('load', () => load.stop());
-    const onChange = (overloaded: boolean) => metrics.overloadState.set(overloaded ? 1 : 0);
-    const overload = createOverload({
-      read: () => load.read(),
-      line: createWaitingLine({ clock, nextTurn: setImmediate }),
-      clock,
-      chance,
-      log,
-      onChange,
-    });
-    opened.add('overload', () => overload.stop());
+    const overload = openOverload(base, chance);
     const transport = createTransport({
       ...config,
       operations,
@@ -179,15 +193,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
           ? { delayMs: 0, windowMs: 0 }
           : { delayMs: config.drainDelayMs, windowMs: config.drainWindowMs },
       );
-    if (config.metricsPort !== null) {
-      const served = await startMetricsServer({
-        host: config.http.host,
-        port: config.metricsPort,
-        registry: metrics.registry,
-      });
-      metricsUrl = served.url;
-      opened.add('metrics', () => served.stop());
-    }
+    metricsUrl = await serveMetrics(base);
     await Promise.race([services.presence.started, sleep(clock, PRESENCE_PATIENCE_MS)]);
     stopping.signal.throwIfAborted();
     opened.add('transport', () => transport.stop());
