@@ -1,5 +1,5 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { CodedError, type ErrorCode } from '../lib/coded-error.js';
+import { CodedError, type ErrorCode, unavailable } from '../lib/coded-error.js';
 import type { Logger } from '../lib/logger.js';
 
 /**
@@ -94,33 +94,21 @@ export function toClientError(
 ): GraphQLError {
   const { requestId } = context;
   const located = error instanceof GraphQLError ? error : undefined;
-  const where = {
-    nodes: located?.nodes ?? null,
-    source: located?.source ?? null,
-    positions: located?.positions ?? null,
-    path: located?.path ?? null,
-  };
-  const cause = rootCause(error);
+  const told = (message: string, code: ErrorCode, wait: { retryAfterMs?: number } = {}): GraphQLError =>
+    new GraphQLError(message, {
+      nodes: located?.nodes ?? null,
+      source: located?.source ?? null,
+      positions: located?.positions ?? null,
+      path: located?.path ?? null,
+      extensions: { code, ...wait, requestId },
+    });
+  const root = rootCause(error);
+  const cause = isAbort(root) ? unavailable(root) : root;
   if (cause instanceof CodedError) {
-    const { code, retryAfterMs } = cause;
-    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-    return new GraphQLError(cause.message, { ...where, extensions: { code, ...wait, requestId } });
+    const { code, message, retryAfterMs } = cause;
+    return told(message, code, retryAfterMs === undefined ? {} : { retryAfterMs });
   }
-  if (isAboutInput(cause)) {
-    return new GraphQLError(shortened(cause.message), {
-      ...where,
-      extensions: { code: 'BAD_USER_INPUT', requestId },
-    });
-  }
-  if (isAbort(cause)) {
-    return new GraphQLError('The store did not answer in time. Try again.', {
-      ...where,
-      extensions: { code: 'UNAVAILABLE', requestId },
-    });
-  }
+  if (isAboutInput(cause)) return told(shortened(cause.message), 'BAD_USER_INPUT');
   context.log.error({ requestId, err: cause, path: located?.path }, 'An operation failed unexpectedly');
-  return new GraphQLError('Something went wrong on the server.', {
-    ...where,
-    extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
-  });
+  return told('Something went wrong on the server.', 'INTERNAL_SERVER_ERROR');
 }
