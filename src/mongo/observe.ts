@@ -10,18 +10,15 @@ export function observeMongo(
   client: MongoClient,
   metrics: Pick<Metrics, 'mongoCommandSeconds' | 'mongoConnections' | 'mongoConnectionsInUse'>,
 ): void {
-  client.on('commandSucceeded', ({ commandName, duration }) =>
-    metrics.mongoCommandSeconds.observe(
-      { command: labelOf(commandName), result: 'ok' },
-      duration / MS_PER_SECOND,
-    ),
-  );
-  client.on('commandFailed', ({ commandName, duration }) =>
-    metrics.mongoCommandSeconds.observe(
-      { command: labelOf(commandName), result: 'failed' },
-      duration / MS_PER_SECOND,
-    ),
-  );
+  const ended =
+    (result: 'ok' | 'failed') =>
+    ({ commandName, duration }: { commandName: string; duration: number }): void =>
+      metrics.mongoCommandSeconds.observe(
+        { command: labelOf(commandName), result },
+        duration / MS_PER_SECOND,
+      );
+  client.on('commandSucceeded', ended('ok'));
+  client.on('commandFailed', ended('failed'));
   client.on('connectionCreated', () => metrics.mongoConnections.inc());
   client.on('connectionClosed', () => metrics.mongoConnections.dec());
   client.on('connectionCheckedOut', () => metrics.mongoConnectionsInUse.inc());
