@@ -69,18 +69,17 @@ export async function verify(config: Config, id: string, print: (line: string) =
     const head = (await store.messages.newest(roomId, null, signal()))?.number ?? 0;
     let expected = first;
     let missing = 0;
+    const tellMissing = (before: number): void => {
+      for (; expected < before; expected += 1, missing += 1) print(`message ${expected} is missing`);
+    };
     for (let after = first - 1; after < head; after += PAGE) {
-      for (const { number } of await store.messages.range(
-        roomId,
-        after,
-        Math.min(after + PAGE, head),
-        signal(),
-      )) {
-        for (; expected < number; expected += 1, missing += 1) print(`message ${expected} is missing`);
+      const through = Math.min(after + PAGE, head);
+      for (const { number } of await store.messages.range(roomId, after, through, signal())) {
+        tellMissing(number);
         expected = number + 1;
       }
     }
-    for (; expected <= head; expected += 1, missing += 1) print(`message ${expected} is missing`);
+    tellMissing(head + 1);
     print(
       missing === 0
         ? `messages ${first} to ${head}: dense, no hole`
