@@ -79,6 +79,16 @@ export function withSignal<Options extends object>(signal: AbortSignal, options:
 export const isDuplicate = (error: unknown): error is MongoServerError =>
   error instanceof MongoServerError && error.code === DUPLICATE_KEY;
 
+/** Upserts, once more when two instances made the same document at once: now both find it. */
+export async function upserted<Answer>(upsert: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await upsert();
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+    return upsert();
+  }
+}
+
 /**
  * Name of the index in the words of a duplicate: not every server of this protocol tells more. What a user
  * typed comes behind it.

@@ -1,7 +1,7 @@
 import { MongoServerError, type Collection, type Db, type IndexSpecification } from 'mongodb';
 import { MS_PER_SECOND } from '../lib/clock.js';
 import { firstLine, StartError } from '../lib/start-error.js';
-import { isDuplicate, isNotNow } from './answers.js';
+import { isNotNow, upserted } from './answers.js';
 
 /** Names of the unique indexes that messages live by; a duplicate is told by its name. */
 const MESSAGES_NUMBER = 'messages_number';
@@ -105,14 +105,7 @@ const newerSchema = (db: Db, found: number | undefined, known: number): StartErr
 
 /** Writes a version unless a newer one is there, and gives the one that is there then. */
 async function raiseVersion(meta: Collection<MetaDocument>, version: number): Promise<number | undefined> {
-  const raise = () => meta.updateOne(SCHEMA_FILTER, { $max: { version } }, { upsert: true });
-  try {
-    await raise();
-  } catch (error) {
-    // Two instances made it at once; now both find it.
-    if (!isDuplicate(error)) throw error;
-    await raise();
-  }
+  await upserted(() => meta.updateOne(SCHEMA_FILTER, { $max: { version } }, { upsert: true }));
   return versionOf(meta);
 }
 

@@ -1,5 +1,5 @@
 import type { Collection } from 'mongodb';
-import { isDuplicate, withSignal, within } from '../mongo/answers.js';
+import { upserted, withSignal, within } from '../mongo/answers.js';
 import type { Mongo } from '../mongo/mongo.js';
 import type { Visit, VisitJournal } from './visit-journal.js';
 
@@ -61,15 +61,9 @@ export function createMongoVisitJournal({ mongo }: { mongo: Mongo }): VisitJourn
           upsert: true,
         },
       }));
-      const write = () =>
-        within(signal, () => visits.bulkWrite(updates, withSignal(signal, { ordered: false })));
-      try {
-        await write();
-      } catch (error) {
-        // Two instances made the same visit at once; now both find it.
-        if (!isDuplicate(error)) throw error;
-        await write();
-      }
+      await upserted(() =>
+        within(signal, () => visits.bulkWrite(updates, withSignal(signal, { ordered: false }))),
+      );
     },
 
     async *recent(maxAgeMs, signal) {
