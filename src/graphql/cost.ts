@@ -6,6 +6,8 @@ import { codedGraphQLError, withCode, type Refusal } from './errors.js';
 
 /** Most that one operation may cost: one per field, times the size of every list it lies in. */
 export const MAX_COST = 5000;
+/** What costs less is not counted for the share that one address has of a turn of the event loop. */
+export const MIN_COUNTED_COST = 100;
 const MAX_REMEMBERED_COSTS = 64;
 /** Longer keys are not worth remembering. */
 const MAX_KEY_LENGTH = 256;

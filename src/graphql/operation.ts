@@ -17,7 +17,7 @@ import type { Logger } from '../lib/logger.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { Tracing } from '../lib/tracing.js';
 import { createTurnShare } from '../lib/turn-share.js';
-import { MAX_COST } from './cost.js';
+import { MAX_COST, MIN_COUNTED_COST } from './cost.js';
 import { createDocuments } from './document.js';
 import { codedGraphQLError, codeOf, toClientError, withCode, type Refusal } from './errors.js';
 import { createExecute } from './execute.js';
@@ -38,8 +38,6 @@ const GRACE_MS = 250;
 /** Operations that begin so close to each other end their store calls together. */
 const DEADLINE_SLICE_MS = 20;
 const MAX_VARIABLE_ERRORS = 10;
-/** What costs less is not counted for the share that one address has of a turn of the event loop. */
-const MIN_COUNTED_COST = 100;
 
 export type Transport = 'http' | 'sse' | 'ws';
 

@@ -14,8 +14,10 @@ export interface TurnShare {
   /**
    * Null when the caller may begin at once something that costs so much. Else a promise that resolves in the turn in
    * which it may; what one caller waits for begins in the order in which it came.
+   *
+   * @param instead - of whom it may be taken as well, where the caller would have to wait.
    */
-  take(caller: string, cost: number): Promise<void> | null;
+  take(caller: string, cost: number, instead?: string): Promise<void> | null;
 }
 
 /**
@@ -34,8 +36,19 @@ export function createTurnShare({
 }): TurnShare {
   const shares = new Map<string, Share>();
 
-  function fits({ taken }: Share, cost: number): boolean {
-    return taken === 0 || taken + cost <= limit;
+  function shareOf(caller: string): Share {
+    const share = shares.get(caller) ?? { taken: 0, waiting: [], begun: 0 };
+    shares.set(caller, share);
+    return share;
+  }
+
+  const fits = ({ taken }: Share, cost: number): boolean => taken === 0 || taken + cost <= limit;
+
+  /** Takes it now, behind nobody. */
+  function takes(share: Share, cost: number): boolean {
+    if (share.waiting.length > 0 || !fits(share, cost)) return false;
+    share.taken += cost;
+    return true;
   }
 
   function letBegin(share: Share): void {
@@ -61,15 +74,11 @@ export function createTurnShare({
   }
 
   return {
-    take(caller, cost) {
+    take(caller, cost, instead = caller) {
       if (shares.size === 0) nextTurn(turn);
-      const share = shares.get(caller) ?? { taken: 0, waiting: [], begun: 0 };
-      shares.set(caller, share);
-      if (share.waiting.length > 0 || !fits(share, cost)) {
-        return new Promise((begin) => share.waiting.push({ cost, begin }));
-      }
-      share.taken += cost;
-      return null;
+      const share = shareOf(caller);
+      if (takes(share, cost) || (instead !== caller && takes(shareOf(instead), cost))) return null;
+      return new Promise((begin) => share.waiting.push({ cost, begin }));
     },
   };
 }

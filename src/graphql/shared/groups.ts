@@ -7,9 +7,18 @@ import { createPump } from './pump.js';
 type AnyGroup = Group<string | number>;
 type Opened = Omit<GroupOptions<string | number>, 'pump' | 'clock'>;
 
+/** By address, whose share of a turn of the event loop a group takes for an event. */
+export interface Payers {
+  /** Who opened it. */
+  readonly first: string;
+  /** Who came last from elsewhere: all would wait for the first alone, whose share may be taken. */
+  latest: string;
+}
+
 /** A group that is open, and how many places in it are taken: one object for all who are in it. */
 export interface Place {
   readonly key: string;
+  readonly payers: Payers;
   readonly group: AnyGroup;
   readonly close: () => void;
   taken: number;
@@ -37,14 +46,21 @@ export function createGroups({
      *
      * @param address - of the subscriber.
      */
-    enter(key: string, document: CheckedDocument, address: string, open: () => Opened): Place | null {
+    enter(
+      key: string,
+      document: CheckedDocument,
+      address: string,
+      open: (payers: Payers) => Opened,
+    ): Place | null {
       let place = places.get(key);
       if (place === undefined) {
         const close = distinct.open({ document, key, address });
         if (close === null) return null;
-        place = { key, group: createGroup({ ...open(), pump, clock }), close, taken: 0 };
+        const payers = { first: address, latest: address };
+        place = { key, payers, group: createGroup({ ...open(payers), pump, clock }), close, taken: 0 };
         places.set(key, place);
       }
+      if (address !== place.payers.first) place.payers.latest = address;
       place.taken += 1;
       return place;
     },

@@ -7,6 +7,7 @@ import type { Logger } from '../../lib/logger.js';
 import type { Metrics } from '../../lib/metrics.js';
 import type { TurnShare } from '../../lib/turn-share.js';
 import { UNKNOWN_ADDRESS } from '../../lib/address.js';
+import { MIN_COUNTED_COST } from '../cost.js';
 import type { CheckedDocument } from '../document.js';
 import { codedGraphQLError, toClientError, type Refusal } from '../errors.js';
 import type { Execute } from '../execute.js';
@@ -29,10 +30,7 @@ const TOO_DIFFERENT = codedGraphQLError(
   RETRY_AFTER_MS,
 );
 
-/** What costs less waits only for others like it: messages are not to wait for long lists of the same address. */
-const MIN_LONG_COST = 100;
-const sharerOf = (address: string, cost: number): string =>
-  cost < MIN_LONG_COST ? `${address} short` : address;
+const atOnce = (): null => null;
 
 /** A shared execution has no viewer and draws on nobody's limits. */
 const NOBODY: Caller = { viewer: null, address: UNKNOWN_ADDRESS };
@@ -142,12 +140,13 @@ export function createSharedExecution(options: {
       const { checked } = prepared;
       const common = groupKey(checked.text, operationName, prepared.variables, how);
       const key = how.shareable ? common : `${ids.uuid()} ${common}`;
-      const sharer = sharerOf(context.address, prepared.cost);
-      const place = groups.enter(key, checked, context.address, () => ({
+      // Messages do not wait behind the long lists of an address: the pump divides so many of them among turns.
+      const isCounted = prepared.cost >= MIN_COUNTED_COST;
+      const place = groups.enter(key, checked, context.address, (payers) => ({
         source: field.follow(args, services),
         execute: executor(prepared, name, how.shareable ? NOBODY : context),
         onFirstSent: (event) => measure(field, event),
-        nextShare: () => share.take(sharer, prepared.cost),
+        nextShare: isCounted ? () => share.take(payers.first, prepared.cost, payers.latest) : atOnce,
         toClientError: (error) => toClientError(error, { log, requestId: ids.uuid() }),
       }));
       if (place === null) return { errors: [TOO_DIFFERENT] };

@@ -9,8 +9,8 @@ function createTurns() {
   return {
     begun,
     pending: () => due.length,
-    take(caller: string, cost: number) {
-      const turn = share.take(caller, cost);
+    take(caller: string, cost: number, instead?: string) {
+      const turn = share.take(caller, cost, instead);
       const begin = () => void begun.push(`${caller} ${cost}`);
       if (turn === null) begin();
       else void turn.then(begin);
@@ -47,6 +47,17 @@ it('lets what costs more than a turn may begin alone', async () => {
   for (const cost of [1, 500, 500, 1]) take('a', cost);
   expect(begun).toEqual(['a 1']);
   expect([await turn(), await turn(), await turn()]).toEqual([['a 500'], ['a 500'], ['a 1']]);
+});
+
+it('takes of another where that one may begin at once, and lets the caller wait where none may', async () => {
+  const { begun, take, turn } = createTurns();
+  take('a', 100);
+  take('a', 60, 'b');
+  take('a', 50, 'b');
+  take('b', 50);
+  take('a', 10, 'a');
+  expect(begun).toEqual(['a 100', 'a 60']);
+  expect(await turn()).toEqual(['a 50', 'a 10', 'b 50']);
 });
 
 it('keeps nothing of who has had all, and needs no turn then', async () => {
