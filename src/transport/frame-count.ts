@@ -1,8 +1,6 @@
-import type { Clock } from '../lib/clock.js';
+import { MS_PER_SECOND, type Clock } from '../lib/clock.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import type { Connection } from './connection.js';
-
-const MS_PER_SECOND = 1000;
 
 /**
  * Counts the frames of each socket, also while that is being closed. Whoever goes on sending instead of answering the

@@ -1,5 +1,6 @@
 import { GraphQLError, type ExecutionResult } from 'graphql';
 import { codeOf, retryAfterMsOf } from '../graphql/errors.js';
+import { MS_PER_SECOND } from '../lib/clock.js';
 
 const GRAPHQL_RESPONSE = 'application/graphql-response+json';
 export const JSON_RESPONSE = 'application/json';
@@ -60,7 +61,6 @@ const STATUS: Readonly<Record<string, number>> = {
 };
 /** What is wrong with the document itself. */
 const DOCUMENT_STATUS = 400;
-const MS_PER_SECOND = 1000;
 
 interface HttpPart {
   readonly status?: number;

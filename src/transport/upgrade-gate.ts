@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
+import { MS_PER_SECOND } from '../lib/clock.js';
 import type { Overload } from '../lib/overload.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { originAllowed } from './origins.js';
@@ -18,8 +19,6 @@ interface Refusal {
   readonly message: string;
   readonly retryAfterSeconds?: number;
 }
-
-const MS_PER_SECOND = 1000;
 
 const NO_PLACE: Readonly<Record<NoPlace, Refusal>> = {
   capacity: { result: 'capacity', status: 503, message: 'No room for more sockets.', retryAfterSeconds: 5 },
