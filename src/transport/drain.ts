@@ -1,6 +1,6 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Clock } from '../lib/clock.js';
+import { sleep, type Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import { closeConnection, type Connection } from './connection.js';
 
@@ -75,8 +75,7 @@ export function createDrain({
   const hurried = new Promise<void>((resolve) => (hurry = resolve));
   let drained: Promise<void> | undefined;
 
-  const pause = (ms: number): Promise<void> =>
-    Promise.race([hurried, new Promise<void>((resolve) => clock.after(ms, resolve))]);
+  const pause = (ms: number): Promise<void> => Promise.race([hurried, sleep(clock, ms)]);
 
   async function sendAway(connection: Connection): Promise<void> {
     const { mutations } = connection;
