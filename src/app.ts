@@ -145,6 +145,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
     if (giveBackPort !== null) opened.add('answers while starting', giveBackPort);
     const foundation = await openFoundation(base);
     const schema = buildChatSchema();
+    const { heap_size_limit: heapBytes } = getHeapStatistics();
     const services = createServices({
       ...base,
       ...foundation,
@@ -164,7 +165,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
       metrics,
       tracing,
       nextTurn: setImmediate,
-      heapBytes: getHeapStatistics().heap_size_limit,
+      heapBytes,
     });
     services.visitors.onRenamed((visitorId) => operations.forget(showsName(visitorId)));
     const health = createHealth({ ...foundation, clock, log });
@@ -183,6 +184,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
       identify: options.identify,
       basePath,
       profile: config.apiProfile,
+      heapBytes,
       clientFolder: CLIENT_FOLDER,
       health: () => health.current(),
       overload,

@@ -1,7 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { getHeapStatistics } from 'node:v8';
 import type { GraphQLSchema } from 'graphql';
 import type { Services } from '../context.js';
 import type { Operations } from '../graphql/operation.js';
@@ -47,6 +46,8 @@ export interface TransportOptions {
   readonly maxSockets: number;
   readonly maxSocketsPerAddress: number;
   readonly maxOperationsPerSocket: number;
+  /** How large the heap may become. */
+  readonly heapBytes: number;
   /** Where the built web client lies. */
   readonly clientFolder: string;
   readonly health: () => Health;
@@ -61,7 +62,7 @@ export function createTransport(options: TransportOptions) {
   const callers = createCallers({ ...options, visitors: services.visitors });
   const path = `${basePath}/graphql`;
   const places = createPlaces(options);
-  const unread = createUnread(getHeapStatistics().heap_size_limit);
+  const unread = createUnread(options.heapBytes);
   const refusing = (): boolean => drain.refusing();
   const streamKeeper = createStreamKeeper({ clock, places, refusing });
   let watched: ReturnType<typeof watchDescriptors> | undefined;

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { onTestFinished } from 'vitest';
 import type { Services } from '../../../../src/context.ts';
 import { CodedError } from '../../../../src/lib/coded-error.ts';
@@ -92,6 +93,7 @@ export async function startServer(
     maxSockets: 1000,
     maxSocketsPerAddress: 1000,
     maxOperationsPerSocket: 50,
+    heapBytes: getHeapStatistics().heap_size_limit,
     clientFolder: '/nowhere',
     health: () => health,
     overload: {
