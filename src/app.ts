@@ -144,7 +144,6 @@ export function createApp(config: Config, options: AppOptions = {}): App {
         : null;
     if (giveBackPort !== null) opened.add('answers while starting', giveBackPort);
     const foundation = await openFoundation(base);
-    const schema = buildChatSchema();
     const { heap_size_limit: heapBytes } = getHeapStatistics();
     const services = createServices({
       ...base,
@@ -155,7 +154,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
       chance,
     });
     const operations = createOperations({
-      schema,
+      schema: buildChatSchema(),
       subscriptionFields,
       services,
       profile: config.apiProfile,
@@ -174,7 +173,6 @@ export function createApp(config: Config, options: AppOptions = {}): App {
     const transport = createTransport({
       ...config,
       operations,
-      schema,
       services,
       clock,
       ids,

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { printSchema, type GraphQLSchema } from 'graphql';
+import { printSchema } from 'graphql';
 import { codedGraphQLError } from '../graphql/errors.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Clock } from '../lib/clock.js';
@@ -65,7 +65,6 @@ function answerText(response: ServerResponse, status: number, type: string, body
  * @param basePath - empty, or a path that begins with a slash and ends without one.
  */
 export function createRequestHandler(options: {
-  readonly schema: GraphQLSchema;
   readonly operations: Operations;
   readonly callers: Callers;
   readonly limits: RateLimits;
@@ -82,13 +81,13 @@ export function createRequestHandler(options: {
   readonly streamKeeper: StreamKeeper;
   readonly unread: Unread;
 }) {
-  const { basePath, allowedOrigins, callers, log, profile, schema, unread } = options;
+  const { basePath, allowedOrigins, callers, log, operations, profile, unread } = options;
   const http = createHttpOperations(options);
   const front = createFront(http);
   const yoga = createYogaHandler({ ...options, http, path: `${basePath}/graphql` });
   const graphiql = createGraphiql();
   const client = createClientFiles({ folder: options.clientFolder, prefix: `${basePath}/client` });
-  const sdl = profile === 'public' ? `${printSchema(schema)}\n` : null;
+  const sdl = profile === 'public' ? `${printSchema(operations.schema)}\n` : null;
 
   const always = (): readonly string[] => (options.draining() ? LINES_WHEN_DRAINING : COMMON_HEADER_LINES);
 

@@ -1,7 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { GraphQLSchema } from 'graphql';
 import type { Services } from '../context.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Clock } from '../lib/clock.js';
@@ -28,7 +27,6 @@ const BACKLOG = 4096;
 
 export interface TransportOptions {
   readonly operations: Operations;
-  readonly schema: GraphQLSchema;
   readonly services: Services;
   readonly clock: Clock;
   readonly ids: Ids;

@@ -1,4 +1,3 @@
-import type { GraphQLSchema } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import type { Operations } from '../graphql/operation.js';
 import type { Ids } from '../lib/ids.js';
@@ -13,7 +12,6 @@ import type { Unread } from './unread.js';
 
 /** Yoga, for GET, server-sent events and everything unusual. It knows HTTP; operations are ours. */
 export function createYogaHandler(options: {
-  readonly schema: GraphQLSchema;
   readonly operations: Operations;
   readonly http: HttpOperations;
   readonly streamKeeper: StreamKeeper;
@@ -24,7 +22,7 @@ export function createYogaHandler(options: {
 }) {
   const { log } = options;
   return createYoga<NodeContext>({
-    schema: options.schema,
+    schema: options.operations.schema,
     graphqlEndpoint: options.path,
     maxRequestBodySize: MAX_BODY_BYTES,
     maskedErrors: { maskError: createErrorMask(options) },

@@ -35,7 +35,7 @@ describe('the audits of GraphQL over HTTP', () => {
   });
 
   it('pass on the route of Yoga alone', async () => {
-    const { operations, schema, services } = createWorld();
+    const { operations, services } = createWorld();
     const common = { log: silentLogger, ids: systemIds };
     const callers = createCallers({
       visitors: services.visitors,
@@ -53,7 +53,6 @@ describe('the audits of GraphQL over HTTP', () => {
       ...common,
     });
     const yoga = createYogaHandler({
-      schema,
       operations,
       http,
       streamKeeper: createStreamKeeper({

@@ -80,7 +80,6 @@ export async function startServer(
   });
   const transport = createTransport({
     operations: world.operations,
-    schema: world.schema,
     services,
     clock,
     ids: systemIds,
