@@ -117,19 +117,19 @@ const limitRules = (onReject: (rule: DocumentRule) => void): ValidationRule[] =>
  * Parses and checks documents: size, tokens, depth, aliases, directives, then the rules of the schema. Answers
  * are remembered by text, refusals too.
  *
- * @param profile - `hardened` refuses introspection and suggests no names.
+ * @param apiProfile - `hardened` refuses introspection and suggests no names.
  * @param heapBytes - how large the heap may become.
  */
 export function createDocuments({
   schema,
-  profile,
+  apiProfile,
   heapBytes,
 }: {
   schema: GraphQLSchema;
-  profile: 'public' | 'hardened';
+  apiProfile: 'public' | 'hardened';
   heapBytes: number;
 }) {
-  const suggestions = profile === 'public';
+  const suggestions = apiProfile === 'public';
   const rules = suggestions ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
   const remembered = new LRUCache<string, CheckedDocument | Refusal>({
     max: MAX_REMEMBERED_DOCUMENTS,

@@ -45,7 +45,7 @@ export interface OperationsOptions {
   readonly schema: GraphQLSchema;
   readonly subscriptionFields: Readonly<Record<string, AnySubscriptionField>>;
   readonly services: Services;
-  readonly profile: 'public' | 'hardened';
+  readonly apiProfile: 'public' | 'hardened';
   readonly log: Logger;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -108,7 +108,7 @@ export function createOperations(options: OperationsOptions) {
     const definitions = operation.variableDefinitions ?? [];
     const values = getVariableValues(schema, definitions, variables, { maxErrors: MAX_VARIABLE_ERRORS });
     if (values.errors !== undefined) {
-      const suggestions = options.profile === 'public';
+      const suggestions = options.apiProfile === 'public';
       return { errors: values.errors.map((error) => withCode(error, 'BAD_USER_INPUT', { suggestions })) };
     }
     const cost = checked.cost(operation.name?.value, variables);

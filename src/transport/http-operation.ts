@@ -38,7 +38,7 @@ export function createHttpOperations({
   clock,
   log,
   ids,
-  profile,
+  apiProfile,
 }: {
   operations: Operations;
   callers: Callers;
@@ -46,7 +46,7 @@ export function createHttpOperations({
   clock: Clock;
   log: Logger;
   ids: Ids;
-  profile: 'public' | 'hardened';
+  apiProfile: 'public' | 'hardened';
 }) {
   const refused = createRefusedCallers({ limits, clock });
 
@@ -71,7 +71,7 @@ export function createHttpOperations({
       if (request.method === 'GET' && prepared.kind === OperationTypeNode.MUTATION) {
         return { errors: [badRequest('A mutation must be sent by POST.', 405, { allow: 'POST' })] };
       }
-      if (profile === 'hardened' && request.method === 'GET' && !isDeliberate(request)) {
+      if (apiProfile === 'hardened' && request.method === 'GET' && !isDeliberate(request)) {
         return {
           errors: [badRequest('A GET needs the header `X-Graphql-Yoga-Csrf` or `Authorization` here.')],
         };

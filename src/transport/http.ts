@@ -71,7 +71,7 @@ export function createRequestHandler(options: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly ids: Ids;
-  readonly profile: 'public' | 'hardened';
+  readonly apiProfile: 'public' | 'hardened';
   readonly basePath: string;
   readonly allowedOrigins: readonly string[] | null;
   readonly clientFolder: string;
@@ -81,13 +81,13 @@ export function createRequestHandler(options: {
   readonly streamKeeper: StreamKeeper;
   readonly unread: Unread;
 }) {
-  const { basePath, allowedOrigins, callers, log, operations, profile, unread } = options;
+  const { basePath, allowedOrigins, callers, log, operations, apiProfile, unread } = options;
   const http = createHttpOperations(options);
   const front = createFront(http);
   const yoga = createYogaHandler({ ...options, http, path: `${basePath}/graphql` });
   const graphiql = createGraphiql();
   const client = createClientFiles({ folder: options.clientFolder, prefix: `${basePath}/client` });
-  const sdl = profile === 'public' ? `${printSchema(operations.schema)}\n` : null;
+  const sdl = apiProfile === 'public' ? `${printSchema(operations.schema)}\n` : null;
 
   const always = (): readonly string[] => (options.draining() ? LINES_WHEN_DRAINING : COMMON_HEADER_LINES);
 
@@ -110,7 +110,11 @@ export function createRequestHandler(options: {
     setHeaders(response, before());
     if (method === 'OPTIONS') {
       response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
-    } else if (method === 'GET' && profile === 'public' && headers.accept?.includes('text/html') === true) {
+    } else if (
+      method === 'GET' &&
+      apiProfile === 'public' &&
+      headers.accept?.includes('text/html') === true
+    ) {
       await graphiql(request, response);
     } else if (method === 'POST' || method === 'GET') {
       response.setHeader('cache-control', 'no-store');

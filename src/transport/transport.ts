@@ -38,7 +38,7 @@ export interface TransportOptions {
   readonly identify?: Identify | undefined;
   /** Empty, or a path that begins with a slash and ends without one. */
   readonly basePath: string;
-  readonly profile: 'public' | 'hardened';
+  readonly apiProfile: 'public' | 'hardened';
   readonly allowedOrigins: readonly string[] | null;
   readonly trustProxyHops: number;
   readonly maxSockets: number;

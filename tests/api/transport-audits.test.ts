@@ -49,7 +49,7 @@ describe('the audits of GraphQL over HTTP', () => {
       callers,
       limits: services.limits,
       clock: systemClock,
-      profile: 'public',
+      apiProfile: 'public',
       ...common,
     });
     const yoga = createYogaHandler({

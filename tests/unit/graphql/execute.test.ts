@@ -237,7 +237,7 @@ function written(kind: string, body: string): string {
 }
 
 const documentsOf = (schema: GraphQLSchema) =>
-  createDocuments({ schema, profile: 'public', heapBytes: 2 ** 32 });
+  createDocuments({ schema, apiProfile: 'public', heapBytes: 2 ** 32 });
 
 function prepare(schema: GraphQLSchema, text: string, documents = documentsOf(schema)): Prepared | null {
   const checked = documents.get(text);

@@ -10,7 +10,7 @@ const MB = 1_048_576;
 /** How many of these documents are found as they were when all of them had been asked for. */
 function remembered(heapBytes: number, texts: readonly string[]): number {
   const schema = buildSchema('type Query { id: ID }');
-  const documents = createDocuments({ schema, profile: 'public', heapBytes });
+  const documents = createDocuments({ schema, apiProfile: 'public', heapBytes });
   const first = texts.map((text) => documents.get(text));
   // From the newest on: what is not found any more takes the place of an older one.
   return texts.filter((_text, index) => documents.get(texts.at(-1 - index)!) === first.at(-1 - index)).length;

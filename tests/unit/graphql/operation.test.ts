@@ -196,7 +196,7 @@ describe('prepare', () => {
 
   it('lets the standard introspection query pass in the public profile and refuses it in the hardened one', async () => {
     expect((await run(world, getIntrospectionQuery())).errors).toBeUndefined();
-    const hardened = createWorld({ profile: 'hardened' });
+    const hardened = createWorld({ apiProfile: 'hardened' });
     expect(codes(hardened, getIntrospectionQuery())[0]).toBe('GRAPHQL_VALIDATION_FAILED');
     expect(codes(hardened, '{ __typename }')).toEqual([]);
   });
@@ -204,7 +204,9 @@ describe('prepare', () => {
   it('suggests names in the public profile alone', () => {
     const message = (w: World) => refusal(w, { query: '{ helo }' })[0]?.message;
     expect(message(world)).toContain('Did you mean "hello"');
-    expect(message(createWorld({ profile: 'hardened' }))).toBe('Cannot query field "helo" on type "Query".');
+    expect(message(createWorld({ apiProfile: 'hardened' }))).toBe(
+      'Cannot query field "helo" on type "Query".',
+    );
   });
 
   it('says where in the document something is wrong', () => {
@@ -218,7 +220,7 @@ describe('prepare', () => {
     const v = { numbre: 1, ...Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, endless])) };
     for (const profile of ['public', 'hardened'] as const) {
       const query = 'query($v: Given!) { given(value: $v) }';
-      const told = refusal(createWorld({ profile }), { query, variables: { v } });
+      const told = refusal(createWorld({ apiProfile: profile }), { query, variables: { v } });
       const messages = told.map(({ message }) => message);
       expect(messages[0]).toMatch(
         /^Variable "\$v" got invalid value \{ numbre: 1, k0: "Did you mean Did .* … /,

@@ -292,7 +292,7 @@ describe('GET /graphql', () => {
   });
 
   it('asks for a header in the hardened profile', async () => {
-    const { url } = await startServer({ profile: 'hardened' });
+    const { url } = await startServer({ apiProfile: 'hardened' });
     const target = `${url}?query=%7Bhello%7D`;
     expect(await codeOf(await fetch(target))).toEqual(['BAD_REQUEST']);
     expect((await fetch(target, { headers: { 'x-graphql-yoga-csrf': '1' } })).status).toBe(200);
@@ -300,7 +300,7 @@ describe('GET /graphql', () => {
   });
 
   it('has nothing happen without that header, and tells of a mutation that it is sent by POST', async () => {
-    const { url, source } = await startServer({ profile: 'hardened' });
+    const { url, source } = await startServer({ apiProfile: 'hardened' });
     const ask = (query: string, accept: string) =>
       fetch(`${url}?query=${encodeURIComponent(query)}`, { headers: { accept } });
     for (const [accept, query] of [
@@ -761,7 +761,7 @@ describe('the other addresses', () => {
     const open = await startServer();
     const sdl = await (await fetch(`${open.base}/schema.graphql`)).text();
     expect(Object.keys(buildSchema(sdl).getSubscriptionType()!.getFields())).toContain('counted');
-    const hardened = await startServer({ profile: 'hardened' });
+    const hardened = await startServer({ apiProfile: 'hardened' });
     expect((await fetch(`${hardened.base}/schema.graphql`)).status).toBe(404);
   });
 
@@ -872,7 +872,7 @@ describe('the other addresses', () => {
     const again = await fetch(url, { headers: { accept: 'text/html', 'if-none-match': etag } });
     expect(again.status).toBe(304);
     expect(page.headers.get('content-security-policy')).toMatch(/script-src 'sha256-[^']+' blob:/);
-    const hardened = await startServer({ profile: 'hardened' });
+    const hardened = await startServer({ apiProfile: 'hardened' });
     expect((await fetch(hardened.url, { headers: { accept: 'text/html' } })).status).not.toBe(200);
   });
 });

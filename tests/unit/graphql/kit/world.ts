@@ -229,7 +229,7 @@ export function createWorld(
       },
     },
     services,
-    profile: 'public',
+    apiProfile: 'public',
     log,
     clock: systemClock,
     ids: systemIds,

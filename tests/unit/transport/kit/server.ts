@@ -68,11 +68,11 @@ export async function startServer(
     },
   } as unknown as Services;
   const metrics = createMetrics({ version: 'test' });
-  const profile = options.profile ?? 'public';
+  const apiProfile = options.apiProfile ?? 'public';
   const clock = options.clock ?? systemClock;
   const world = createWorld({
     services,
-    profile,
+    apiProfile,
     metrics,
     clock,
     ...(options.ring === undefined ? {} : { ring: options.ring }),
@@ -86,7 +86,7 @@ export async function startServer(
     log: silentLogger,
     metrics,
     basePath: '',
-    profile,
+    apiProfile,
     allowedOrigins: null,
     trustProxyHops: 0,
     maxSockets: 1000,
