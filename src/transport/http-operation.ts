@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { OperationTypeNode, type ExecutionResult, type GraphQLError } from 'graphql';
-import { codedGraphQLError, toClientError } from '../graphql/errors.js';
+import { OperationTypeNode, type ExecutionResult } from 'graphql';
+import { codedGraphQLError, toClientError, type Refusal } from '../graphql/errors.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Caller, OperationRequest, Prepared } from '../graphql/prepared.js';
 import type { Clock } from '../lib/clock.js';
@@ -54,7 +54,7 @@ export function createHttpOperations({
     request: IncomingMessage,
     params: OperationRequest,
     events: boolean,
-  ): Promise<Admitted | { errors: readonly GraphQLError[] }> {
+  ): Promise<Admitted | Refusal> {
     try {
       const identity = await callers.ofRequest(request);
       const caller = { viewer: identity?.viewer ?? null, address: callers.address(request) };
