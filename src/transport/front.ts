@@ -1,17 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GraphQLError } from 'graphql';
-import { MAX_BODY_BYTES, badRequest, contentTypeProblem, requestOfBody } from './graphql-request.js';
 import {
-  JSON_RESPONSE,
-  negotiate,
-  toHttpAnswer,
-  type HttpAnswer,
-  type Negotiated,
-} from './graphql-response.js';
+  MAX_BODY_BYTES,
+  contentTypeProblem,
+  notAcceptable,
+  requestOfBody,
+  tooLarge,
+} from './graphql-request.js';
+import { ANY_JSON, negotiate, toHttpAnswer, type HttpAnswer } from './graphql-response.js';
 import type { HttpOperations } from './http-operation.js';
-
-const tooLarge = (): GraphQLError =>
-  badRequest(`The body is larger than ${MAX_BODY_BYTES} bytes. Send less at once.`, 413);
 
 /** The body as it came; rejects with 413 above `MAX_BODY_BYTES`, and when the client goes away. */
 function readBody(request: IncomingMessage): Promise<Buffer> {
@@ -37,8 +34,6 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
 /** Of a body that is refused so much is read and dropped, as a balancer sends it: twice what is accepted. */
 const MAX_DROPPED_BYTES = 2 * MAX_BODY_BYTES;
 
-const ANY: Negotiated = { mediaType: JSON_RESPONSE, legacy: false };
-
 function write(
   response: ServerResponse,
   { status, headers, body }: HttpAnswer,
@@ -60,7 +55,11 @@ function write(
 
 /** Answers with an error that came before any operation. For `before` see `createFront`. */
 export const refuse = (response: ServerResponse, error: GraphQLError, before: readonly string[]): void =>
-  write(response, toHttpAnswer({ errors: [error] }, negotiate(response.req.headers.accept) ?? ANY), before);
+  write(
+    response,
+    toHttpAnswer({ errors: [error] }, negotiate(response.req.headers.accept) ?? ANY_JSON),
+    before,
+  );
 
 /**
  * `POST` with a JSON body and a JSON answer, the way of most operations, without the cost of a general server:
@@ -80,9 +79,7 @@ export function createFront(http: HttpOperations) {
       const problem = contentTypeProblem(headers['content-type'], headers['content-encoding']);
       if (problem !== null) throw problem;
       const negotiated = negotiate(headers.accept);
-      if (negotiated === null) {
-        throw badRequest('The answer is JSON: accept application/graphql-response+json.', 406);
-      }
+      if (negotiated === null) throw notAcceptable();
       if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
       const params = requestOfBody(await readBody(request));
       const answer = toHttpAnswer(await http.run(request, params), negotiated);

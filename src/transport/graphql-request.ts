@@ -16,6 +16,12 @@ export function badRequest(
   return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status, headers } } });
 }
 
+export const tooLarge = (): GraphQLError =>
+  badRequest(`The body is larger than ${MAX_BODY_BYTES} bytes. Send less at once.`, 413);
+
+export const notAcceptable = (): GraphQLError =>
+  badRequest('The answer is JSON: accept application/graphql-response+json.', 406);
+
 const isJsonObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 

@@ -17,6 +17,9 @@ export interface Negotiated {
   readonly legacy: boolean;
 }
 
+/** For a client that takes any JSON. */
+export const ANY_JSON: Negotiated = { mediaType: JSON_RESPONSE, legacy: false };
+
 /** Media types of an `Accept` header that are wanted at all, in lower case, and how much, up to 1. */
 function accepted(header: string): ReadonlyMap<string, number> {
   const ranges = header.toLowerCase();
@@ -39,16 +42,14 @@ export const wantsEvents = (accept: string | undefined | null): boolean =>
 
 /** Chooses the form of a JSON answer; null when the client accepts none. */
 export function negotiate(accept: string | undefined | null): Negotiated | null {
-  if (accept === undefined || accept === null || accept.trim() === '') {
-    return { mediaType: JSON_RESPONSE, legacy: false };
-  }
+  if (accept === undefined || accept === null || accept.trim() === '') return ANY_JSON;
   const types = accepted(accept);
   const response = types.get(GRAPHQL_RESPONSE) ?? 0;
   const json = types.get(JSON_RESPONSE) ?? 0;
   if (response > 0 && response >= json) return { mediaType: GRAPHQL_RESPONSE, legacy: false };
   const any = response > 0 || types.has('*/*') || types.has('application/*');
   if (json > 0) return { mediaType: JSON_RESPONSE, legacy: !any };
-  return any ? { mediaType: JSON_RESPONSE, legacy: false } : null;
+  return any ? ANY_JSON : null;
 }
 
 const STATUS: Readonly<Record<string, number>> = {

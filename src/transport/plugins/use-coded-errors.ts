@@ -3,8 +3,15 @@ import { getSSEProcessor, type Plugin } from 'graphql-yoga';
 import { toClientError } from '../../graphql/errors.js';
 import type { Ids } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
-import { badRequest, MAX_BODY_BYTES } from '../graphql-request.js';
-import { JSON_RESPONSE, negotiate, toHttpAnswer, wantsEvents, type HttpAnswer } from '../graphql-response.js';
+import { badRequest, notAcceptable, tooLarge } from '../graphql-request.js';
+import {
+  ANY_JSON,
+  JSON_RESPONSE,
+  negotiate,
+  toHttpAnswer,
+  wantsEvents,
+  type HttpAnswer,
+} from '../graphql-response.js';
 
 const TOO_LARGE = 413;
 const EVENT_STREAM = 'text/event-stream';
@@ -23,10 +30,7 @@ export function createErrorMask({ log, ids }: { log: Logger; ids: Ids }) {
       return toClientError(error, { log, requestId: ids.uuid() });
     }
     if (error.extensions['code'] === 'BAD_REQUEST') return error;
-    if (status === TOO_LARGE) {
-      return badRequest(`The body is larger than ${MAX_BODY_BYTES} bytes. Send less at once.`, status);
-    }
-    return badRequest(error.message, status);
+    return status === TOO_LARGE ? tooLarge() : badRequest(error.message, status);
   };
 }
 
@@ -44,8 +48,7 @@ function toAnswer(result: ExecutionResult, accept: string | null): HttpAnswer {
   const negotiated = negotiate(accept);
   if (negotiated !== null) return toHttpAnswer(result, negotiated);
   if (wantsEvents(accept)) return toEvents(result);
-  const refusal = badRequest('The answer is JSON: accept application/graphql-response+json.', 406);
-  return toHttpAnswer({ errors: [refusal] }, { mediaType: JSON_RESPONSE, legacy: false });
+  return toHttpAnswer({ errors: [notAcceptable()] }, ANY_JSON);
 }
 
 /**
