@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join, relative, sep } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { acceptsCoding } from './accept-coding.js';
+import { etagOf } from './etag.js';
 import { clientPolicy, PAGE_HEADERS } from './security-headers.js';
 
 /** What the build names by its content never changes. */
@@ -40,7 +40,7 @@ interface File {
 
 function toFile(path: string, body: Buffer, prefix: string): File {
   const extension = extname(path);
-  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
+  const etag = etagOf(body);
   const caching = HASHED.test(path) ? `public, max-age=${YEAR_SECONDS}, immutable` : 'no-cache';
   return {
     body,

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gunzip, gzip } from 'node:zlib';
 import { acceptsCoding } from './accept-coding.js';
+import { etagOf } from './etag.js';
 import { DEFAULT_TABS, FETCHER_SCRIPT } from './graphiql-script.js';
 import { graphiqlPolicy, PAGE_HEADERS } from './security-headers.js';
 
@@ -44,7 +45,7 @@ async function makePage(): Promise<Page> {
   return {
     brotli,
     gzip: zipped,
-    etag: `"${createHash('sha256').update(page).digest('base64url').slice(0, 27)}"`,
+    etag: etagOf(page),
     scriptHash: `sha256-${createHash('sha256').update(script).digest('base64')}`,
     plain: null,
   };
