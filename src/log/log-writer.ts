@@ -12,6 +12,9 @@ import type { LogRecord, LogSession, LogStore } from './log-store.js';
 import type { LogAppended } from './log.js';
 import { createTurns } from './turns.js';
 
+/** The pause after an outcome that is not known; doubled for each in a row, the first as well. */
+const FAILURE_PAUSE_MS = 5;
+
 /** What all writers of an instance have in common. */
 interface WriterParts<Record extends LogRecord> {
   readonly store: LogStore<Record>;
@@ -84,7 +87,10 @@ export function createLogWriter<Record extends LogRecord>(
       session = store.session();
       head.forget();
       failures += 1;
-      await sleep(clock, Math.min(limits.maxFailurePauseMs, 5 * 2 ** failures) * (1 - chance() / 2));
+      await sleep(
+        clock,
+        Math.min(limits.maxFailurePauseMs, FAILURE_PAUSE_MS * 2 ** failures) * (1 - chance() / 2),
+      );
     }
     session.end();
     failures = 0;
