@@ -44,7 +44,6 @@ export function createMemoryPubSub({ log }: { log: Logger }): PubSub {
     stop() {
       stopped = true;
       for (const byId of Object.values(listeners)) byId.clear();
-      return Promise.resolve();
     },
   };
 }

@@ -37,7 +37,7 @@ export function createRedisPubSub(deps: {
   const failed = (error: unknown): void => log.error({ err: error }, 'a listener of the bus failed');
   const modeListeners = createListeners<BusMode>(failed);
   const fans: Fans = { message: new Map(), roomRanking: new Map(), visitorRenamed: new Map() };
-  let stopped: Promise<void> | undefined;
+  let stopped = false;
 
   const channels = createChannels({ connection: redis.subscriber, clock, log });
   const engine = new RedisPubSub({
@@ -121,7 +121,9 @@ export function createRedisPubSub(deps: {
   redis.subscriber.on('ready', onReady).on('close', onClose);
   if (redis.subscriber.status === 'ready') health.connected();
 
-  function stop(): Promise<void> {
+  function stop(): void {
+    if (stopped) return;
+    stopped = true;
     health.stop();
     own.close();
     for (const fan of Object.values(fans).flatMap((byId) => [...byId.values()])) {
@@ -132,13 +134,12 @@ export function createRedisPubSub(deps: {
     channels.stop();
     redis.subscriber.off('ready', onReady).off('close', onClose);
     modeListeners.clear();
-    return Promise.resolve();
   }
 
   return {
     publish<T extends Topic>(topic: T, id: string, payload: Payload<T>) {
       const codec: Codec<T> = codecs[topic];
-      if (stopped === undefined) send(`${redis.prefix}:${topic}:${id}`, codec.encode(payload));
+      if (!stopped) send(`${redis.prefix}:${topic}:${id}`, codec.encode(payload));
     },
     subscribe<T extends Topic>(topic: T, id: string, listener: (payload: Payload<T>) => void) {
       const byId: Map<string, Fan<T>> = fans[topic];
@@ -157,6 +158,6 @@ export function createRedisPubSub(deps: {
     },
     mode: () => health.mode(),
     onMode: modeListeners.add,
-    stop: () => (stopped ??= stop()),
+    stop,
   };
 }

@@ -13,5 +13,6 @@ export interface PubSub {
   mode(): BusMode;
   /** Calls `listener` after each change of mode; on `push` all subscriptions are in force again. Returns how to end it. */
   onMode(listener: (mode: BusMode) => void): () => void;
-  stop(): Promise<void>;
+  /** Twice does nothing. */
+  stop(): void;
 }

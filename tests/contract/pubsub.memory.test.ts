@@ -4,5 +4,5 @@ import { describePubSub } from './pubsub.suite.js';
 
 describePubSub('memory', () => {
   const pubsub = createMemoryPubSub({ log: silentLogger });
-  return Promise.resolve({ here: pubsub, there: pubsub, close: () => pubsub.stop() });
+  return Promise.resolve({ here: pubsub, there: pubsub, close: async () => pubsub.stop() });
 });

@@ -236,7 +236,7 @@ describe('the bus over a Redis in trouble', () => {
     const { redis, pubsub, conversation } = instance(server.url);
     await conversation();
     await server.pause();
-    await pubsub.stop();
+    pubsub.stop();
     await redis.stop();
     await vi.waitFor(
       () => expect([redis.commands.status, redis.subscriber.status]).toEqual(['end', 'end']),
