@@ -4,6 +4,7 @@ import { createPump } from '../../../src/graphql/shared/pump.js';
 import type { Sink } from '../../../src/graphql/shared/sink.js';
 import type { LogDelivery } from '../../../src/log/log.js';
 import type { Note } from '../../testkit/log/log-world.js';
+import { codeOf } from './code-of.js';
 import type { Dice } from './dice.js';
 import type { Instance } from './instance.js';
 import type { History } from './history.js';
@@ -29,9 +30,6 @@ export interface Following {
   drained(): void;
   leave(): void;
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'CONNECTION';
 
 /** What a subscription takes of its world. */
 interface Surroundings {

@@ -1,11 +1,9 @@
 import { encodeCursor } from '../../../src/log/cursor.js';
 import { tagOf } from '../../../src/log/log-store.js';
 import type { LogRange } from '../../../src/log/log.js';
+import { codeOf } from './code-of.js';
 import { callInstance } from './sender.js';
 import type { SimulatedWorld } from './world.js';
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'CONNECTION';
 
 /** Reads one page somewhere in a log, and checks it. */
 export async function readSomePage(world: SimulatedWorld, logId: string): Promise<void> {

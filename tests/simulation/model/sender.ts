@@ -1,5 +1,6 @@
 import type { LogAppended } from '../../../src/log/log.js';
 import type { Note } from '../../testkit/log/log-world.js';
+import { codeOf } from './code-of.js';
 import type { Instance } from './instance.js';
 import type { SimulatedWorld } from './world.js';
 
@@ -39,9 +40,6 @@ export function callInstance<Value>(
 }
 
 const RETRIED = new Set(['UNAVAILABLE', 'OVERLOADED', 'CONNECTION']);
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'CONNECTION';
 
 /** Sends messages one after the other, each under one key until it is acknowledged, and sometimes again. */
 export async function runSender(

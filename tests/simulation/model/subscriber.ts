@@ -1,6 +1,7 @@
 import type { LogDelivery } from '../../../src/log/log.js';
 import { decodeCursor } from '../../../src/log/cursor.js';
 import type { Note } from '../../testkit/log/log-world.js';
+import { codeOf } from './code-of.js';
 import type { Following } from './following.js';
 import type { Instance } from './instance.js';
 import { callInstance } from './sender.js';
@@ -17,9 +18,6 @@ export interface Subscriber {
   /** Checks what it holds at the end. */
   check(): void;
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'CONNECTION';
 
 export function createSubscriber(
   world: SimulatedWorld,
