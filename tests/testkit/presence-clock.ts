@@ -1,10 +1,8 @@
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
-import { systemClock } from '../../src/lib/clock.js';
-import { silentLogger } from '../../src/lib/logger.js';
-import { createMetrics } from '../../src/lib/metrics.js';
 import { presenceScript } from '../../src/presence/presence-store.redis.js';
-import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
+import type { RedisConnection } from '../../src/redis/connection.js';
+import { openRedis } from './redis-connection.js';
 
 const REAL = "local time = redis.call('TIME')";
 /** A field of the script's own hash, so that the script touches no key that it does not declare. */
@@ -19,8 +17,7 @@ export async function patientRedis({
   readonly url: string;
   readonly prefix: string;
 }): Promise<RedisConnection> {
-  const metrics = createMetrics({ version: 'test' });
-  const connection = connectRedis({ urls: [url], prefix, clock: systemClock, log: silentLogger, metrics });
+  const connection = openRedis([url], prefix);
   const commands = new Redis(url);
   await once(commands, 'ready');
   return {
@@ -39,7 +36,7 @@ export async function onTestClock(redis: RedisConnection, startMs = Date.UTC(202
   const script = shipped.replace(REAL, MANUAL);
   if (script === shipped) throw new Error('The script does not read its clock as this test expects.');
   let now = startMs;
-  const set = () => redis.commands.hset(redis.key('meta'), 'testNow', now);
+  const set = async (): Promise<void> => void (await redis.commands.hset(redis.key('meta'), 'testNow', now));
   await set();
   return {
     script,
@@ -49,8 +46,6 @@ export async function onTestClock(redis: RedisConnection, startMs = Date.UTC(202
       await set();
     },
     /** Sets the clock again, after a Redis that forgot. */
-    restore: async () => {
-      await set();
-    },
+    restore: set,
   };
 }
