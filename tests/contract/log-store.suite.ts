@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CodedError } from '../../src/lib/coded-error.js';
 import { systemIds } from '../../src/lib/ids.js';
 import type { LogRecord, LogStore } from '../../src/log/log-store.js';
+import { gone, soon } from '../testkit/signals.js';
 
 /** A store of its own, and what the port has no word for. */
 export interface LogStoreWorld<Record extends LogRecord> {
@@ -17,9 +18,6 @@ export interface LogStoreWorld<Record extends LogRecord> {
   stop: () => Promise<void>;
 }
 
-const LIMIT_MS = 30_000;
-const soon = (): AbortSignal => AbortSignal.timeout(LIMIT_MS);
-const gone = (): AbortSignal => AbortSignal.abort(new Error('too late'));
 const byNumber = (one: LogRecord, other: LogRecord): number => one.number - other.number;
 
 /** The rules of the port of logs, for one store. */

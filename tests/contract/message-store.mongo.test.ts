@@ -1,11 +1,11 @@
 import { systemIds } from '../../src/lib/ids.js';
 import { createMongoMessageStore } from '../../src/messages/message-store.mongo.js';
 import { createMongoRoomStore } from '../../src/rooms/room-store.mongo.js';
+import { soon } from '../testkit/signals.js';
 import { logStoreSuite } from './log-store.suite.js';
 import { newMongo } from './worlds/mongo.js';
 
 const CREATED_AT = new Date(Date.UTC(2026, 0, 31, 9, 30, 0, 123));
-const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 
 logStoreSuite('messages in MongoDB', async () => {
   const { mongo, stop } = await newMongo();

@@ -1,11 +1,11 @@
 import { systemIds } from '../../src/lib/ids.js';
 import { createSqliteMessageStore } from '../../src/messages/message-store.sqlite.js';
 import { createSqliteRoomStore } from '../../src/rooms/room-store.sqlite.js';
+import { soon } from '../testkit/signals.js';
 import { logStoreSuite } from './log-store.suite.js';
 import { newSqlite } from './worlds/sqlite.js';
 
 const CREATED_AT = new Date(Date.UTC(2026, 0, 31, 9, 30, 0, 123));
-const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 
 logStoreSuite('messages in SQLite', async () => {
   const { sqlite, stop } = await newSqlite();

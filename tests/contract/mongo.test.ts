@@ -11,11 +11,11 @@ import { claimAlone } from '../../src/mongo/sole-instance.js';
 import { createMongoRoomStore } from '../../src/rooms/room-store.mongo.js';
 import { recordMongo } from '../testkit/mongo-recorder.js';
 import { mongoForTests, withDriverRetries } from '../testkit/services/index.js';
+import { soon } from '../testkit/signals.js';
 import { connect, newMongo } from './worlds/mongo.js';
 
 const HOUR_MS = 3_600_000;
 const HOUR_SECONDS = 3600;
-const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemIds } from '../../src/lib/ids.js';
 import type { CreatedRoom, RoomActivity, RoomRecord, RoomStore } from '../../src/rooms/room-store.js';
+import { gone, soon } from '../testkit/signals.js';
 
-const LIMIT_MS = 30_000;
-const soon = (): AbortSignal => AbortSignal.timeout(LIMIT_MS);
-const gone = (): AbortSignal => AbortSignal.abort(new Error('too late'));
 const START_MS = Date.UTC(2026, 0, 31, 9, 30);
 const none: ReadonlySet<string> = new Set();
 

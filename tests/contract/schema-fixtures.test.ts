@@ -17,6 +17,7 @@ import { createMongoVisitorStore } from '../../src/visitors/visitor-store.mongo.
 import { createSqliteVisitorStore } from '../../src/visitors/visitor-store.sqlite.js';
 import type { VisitorStore } from '../../src/visitors/visitor-store.js';
 import { mongoForTests } from '../testkit/services/index.js';
+import { soon } from '../testkit/signals.js';
 import { connect } from './worlds/mongo.js';
 import { newDataDir } from './worlds/sqlite.js';
 
@@ -30,7 +31,6 @@ const UNNAMED = '01a21768-0001-7a4b-9c11-5e1f00aa10b1';
 const ADA = '01a21768-0002-7b5c-8d22-6f2f11bb21c2';
 const BEGAN = 1_785_600_000_000;
 
-const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();

@@ -13,6 +13,7 @@ import { createSqliteVisitorStore } from '../../src/visitors/visitor-store.sqlit
 import { DATABASE_FILE, makeDurable, openConnection } from '../../src/sqlite/database.js';
 import { migrate, NewerSchemaError, schemaSteps } from '../../src/sqlite/schema.js';
 import { backupSqlite, openSqlite, openSqliteReader, type Sqlite } from '../../src/sqlite/sqlite.js';
+import { soon } from '../testkit/signals.js';
 import { newDataDir, newSqlite } from './worlds/sqlite.js';
 
 const PRELOAD = fileURLToPath(new URL('../../scripts/run-typescript.js', import.meta.url));
@@ -20,7 +21,6 @@ const CHILD = fileURLToPath(new URL('./worlds/sqlite-child.ts', import.meta.url)
 const FILE_BLOCK_BYTES = 1024;
 const PAGE_BYTES = 4096;
 
-const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 const ENSURE = 'INSERT INTO visitors (id, created_at, display_name) VALUES (?, 0, NULL)';
 
 const cleanups: (() => unknown)[] = [];

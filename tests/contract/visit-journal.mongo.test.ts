@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createMongoVisitJournal } from '../../src/presence/visit-journal.mongo.js';
+import { soon } from '../testkit/signals.js';
 import { visitJournalSuite } from './visit-journal.suite.js';
 import { newMongo } from './worlds/mongo.js';
 
@@ -11,7 +12,6 @@ visitJournalSuite('MongoDB', async () => {
 test('a visit from before the clock was set back gets older as any other', async () => {
   const { mongo, stop } = await newMongo();
   const journal = createMongoVisitJournal({ mongo });
-  const soon = (): AbortSignal => AbortSignal.timeout(30_000);
   const visits = mongo.db.collection<{ _id: string; at: Date }>('visits');
   async function ages(): Promise<number[]> {
     const found: number[] = [];

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.js';
 import { createSqliteVisitJournal } from '../../src/presence/visit-journal.sqlite.js';
+import { soon } from '../testkit/signals.js';
 import { KEEP_MS, visitJournalSuite } from './visit-journal.suite.js';
 import { newSqlite } from './worlds/sqlite.js';
 
@@ -13,7 +14,6 @@ test('a visit from before the clock was set back gets older as any other', async
   const { sqlite, stop } = await newSqlite();
   let now = KEEP_MS;
   const journal = createSqliteVisitJournal({ sqlite, clock: { now: () => now }, keepMs: KEEP_MS });
-  const soon = (): AbortSignal => AbortSignal.timeout(30_000);
   async function ages(): Promise<number[]> {
     const found: number[] = [];
     for await (const batch of journal.recent(KEEP_MS, soon())) found.push(...batch.map(({ ageMs }) => ageMs));

@@ -1,10 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { systemIds } from '../../src/lib/ids.js';
 import type { Visit, VisitJournal } from '../../src/presence/visit-journal.js';
+import { gone, soon } from '../testkit/signals.js';
 
-const LIMIT_MS = 30_000;
-const soon = (): AbortSignal => AbortSignal.timeout(LIMIT_MS);
-const gone = (): AbortSignal => AbortSignal.abort(new Error('too late'));
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 

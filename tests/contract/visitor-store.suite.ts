@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemIds } from '../../src/lib/ids.js';
 import type { VisitorRecord, VisitorStore } from '../../src/visitors/visitor-store.js';
-
-const LIMIT_MS = 30_000;
-const soon = (): AbortSignal => AbortSignal.timeout(LIMIT_MS);
-const gone = (): AbortSignal => AbortSignal.abort(new Error('too late'));
+import { gone, soon } from '../testkit/signals.js';
 
 /** The rules of the port of visitors. */
 export function visitorStoreSuite(
