@@ -61,6 +61,11 @@ export function createEventSink() {
     resolve(value === undefined ? DONE : { done: false, value });
   }
 
+  function endEarly(): Promise<IteratorResult<ExecutionResult, undefined>> {
+    end();
+    return Promise.resolve(DONE);
+  }
+
   const iterator: AsyncIterableIterator<ExecutionResult, undefined> = {
     [Symbol.asyncIterator]: () => iterator,
     next() {
@@ -74,14 +79,8 @@ export function createEventSink() {
         pull = resolve;
       });
     },
-    return() {
-      end();
-      return Promise.resolve(DONE);
-    },
-    throw() {
-      end();
-      return Promise.resolve(DONE);
-    },
+    return: endEarly,
+    throw: endEarly,
   };
 
   const outlet: Outlet<Sink> = {
