@@ -40,20 +40,12 @@ export function createBreaker(deps: {
       const cancelPatience = clock.after(PATIENCE_MS, () => {
         cancelTurn = clock.after(TURN_MS, () => resolve(timedOut));
       });
-      const cancel = (): void => {
+      const settle = (answer: Answer | typeof timedOut): void => {
         cancelPatience();
         cancelTurn();
+        resolve(answer);
       };
-      call().then(
-        (answer) => {
-          cancel();
-          resolve(answer);
-        },
-        () => {
-          cancel();
-          resolve(timedOut);
-        },
-      );
+      call().then(settle, () => settle(timedOut));
     });
   }
 
