@@ -109,9 +109,13 @@ export function createWebSockets(options: {
     },
   });
 
-  function receive(connection: Connection, data: unknown, isBinary: boolean): void {
+  function heard(connection: Connection): void {
     connection.alive = true;
     count(connection);
+  }
+
+  function receive(connection: Connection, data: unknown, isBinary: boolean): void {
+    heard(connection);
     if (!isOpen(connection)) return;
     const text = isBinary || !Buffer.isBuffer(data) ? '' : data.toString();
     const message = clientMessage(text);
@@ -119,11 +123,6 @@ export function createWebSockets(options: {
     if (message === null)
       return closeConnection(connection, CloseCode.BadRequest, 'Invalid message received');
     inTurn(connection, message, text);
-  }
-
-  function receiveControl(connection: Connection): void {
-    connection.alive = true;
-    count(connection);
   }
 
   function ended(connection: Connection, code: number, reason: string): void {
@@ -171,13 +170,13 @@ export function createWebSockets(options: {
           receive(connection, first, second === true);
           return true;
         case 'ping':
-          receiveControl(connection);
+          heard(connection);
           // Without a limit, whoever pings and does not read could fill our memory with answers.
           if (isWritable(connection)) this.pong(Buffer.isBuffer(first) ? first : '');
           return true;
         case 'pong':
           // The answer to our own ping is not counted: a count would be kept for each socket that does nothing.
-          if (connection.alive) receiveControl(connection);
+          if (connection.alive) heard(connection);
           connection.alive = true;
           return true;
         case 'error':
