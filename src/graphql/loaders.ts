@@ -33,6 +33,16 @@ interface Sources {
 
 const batched = { maxBatchSize: MAX_LOAD_BATCH };
 
+/** Loads by identifier what `read` gives of many; `missing` stands for what it does not find. */
+const byId = <Item, Missing extends Item | null>(
+  read: (ids: readonly string[]) => Promise<ReadonlyMap<string, Item>>,
+  missing: Missing,
+): DataLoader<string, Item | Missing> =>
+  new DataLoader(async (ids) => {
+    const found = await read(ids);
+    return ids.map((id) => found.get(id) ?? missing);
+  }, batched);
+
 /**
  * Each loader is made when it is first asked for: most operations, and nearly all events of a shared execution,
  * need none. A class for the reason that the context is one.
@@ -52,24 +62,15 @@ class LazyLoaders implements Loaders {
   }
 
   get room(): Loaders['room'] {
-    return (this.#room ??= new DataLoader(async (ids) => {
-      const found = await this.#sources.rooms.byIds(ids, this.#signal);
-      return ids.map((id) => found.get(id) ?? null);
-    }, batched));
+    return (this.#room ??= byId((ids) => this.#sources.rooms.byIds(ids, this.#signal), null));
   }
 
   get visitor(): Loaders['visitor'] {
-    return (this.#visitor ??= new DataLoader(async (ids) => {
-      const found = await this.#sources.visitors.byIds(ids, this.#signal);
-      return ids.map((id) => found.get(id) ?? null);
-    }, batched));
+    return (this.#visitor ??= byId((ids) => this.#sources.visitors.byIds(ids, this.#signal), null));
   }
 
   get counts(): Loaders['counts'] {
-    return (this.#counts ??= new DataLoader(async (ids) => {
-      const found = await this.#sources.presence.counts(ids);
-      return ids.map((id) => found.get(id) ?? NO_VISITORS);
-    }, batched));
+    return (this.#counts ??= byId((ids) => this.#sources.presence.counts(ids), NO_VISITORS));
   }
 
   get newestMessage(): Loaders['newestMessage'] {
