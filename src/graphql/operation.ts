@@ -35,8 +35,6 @@ import { selectRootFields } from './root-fields.js';
 const DEADLINE_MS = 4500;
 /** So much later its answer is given up, whatever still runs. */
 const GRACE_MS = 250;
-/** Operations that begin so close to each other end their store calls together. */
-const DEADLINE_SLICE_MS = 20;
 const MAX_VARIABLE_ERRORS = 10;
 
 export type Transport = 'http' | 'sse' | 'ws';
@@ -89,7 +87,7 @@ export function createOperations(options: OperationsOptions) {
   const documents = createDocuments(options);
 
   const aborts = createAbortWatch();
-  const deadline = createDeadlines({ clock, ms: DEADLINE_MS, sliceMs: DEADLINE_SLICE_MS });
+  const deadline = createDeadlines({ clock, ms: DEADLINE_MS });
 
   /** The context of one operation, which begins now. */
   const contextFor = ({ viewer, address, tokenIssued = nothing }: Caller): Context =>

@@ -30,8 +30,6 @@ export interface SocketIdentity {
 
 /** How long the store may take for a name in an acknowledgement; then the made-up one is told. */
 const NAME_DEADLINE_MS = 1000;
-/** Sockets that open so close to each other give up waiting for their names together. */
-const DEADLINE_SLICE_MS = 20;
 const IDENTIFY_DEADLINE_MS = 5000;
 const BEARER = /^Bearer +(\S+) *$/i;
 
@@ -93,7 +91,7 @@ export function createCallers({
   trustProxyHops: number;
   identify?: Identify | undefined;
 }) {
-  const nameDeadline = createDeadlines({ clock, ms: NAME_DEADLINE_MS, sliceMs: DEADLINE_SLICE_MS });
+  const nameDeadline = createDeadlines({ clock, ms: NAME_DEADLINE_MS });
   const present = createVisitorNames({ visitors, deadline: nameDeadline });
   const visitorPayload = ({ id, displayName }: Visitor) => ({ id: toGlobalId('Visitor', id), displayName });
 

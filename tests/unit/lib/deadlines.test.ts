@@ -16,7 +16,7 @@ function makeWorld() {
       return controller.signal;
     },
   };
-  const deadline = createDeadlines({ clock, ms: 5000, sliceMs: 20 });
+  const deadline = createDeadlines({ clock, ms: 5000 });
   return { deadline, controllers, lengths, advance: (ms: number) => (now += ms) };
 }
 
