@@ -1,4 +1,5 @@
 import type { Environment, KeyValueStorage } from './environment.js';
+import { isObject } from './request-error.js';
 
 /** A token with the times that decide when it is renewed, in milliseconds since the Unix epoch. */
 export interface HeldToken {
@@ -72,8 +73,8 @@ export function createIdentity({
 }
 
 function isHeldToken(value: unknown): value is HeldToken {
-  if (typeof value !== 'object' || value === null) return false;
-  const { token, obtainedAt, expiresAt } = value as Partial<Record<keyof HeldToken, unknown>>;
+  if (!isObject(value)) return false;
+  const { token, obtainedAt, expiresAt } = value;
   return (
     typeof token === 'string' && token !== '' && Number.isFinite(obtainedAt) && Number.isFinite(expiresAt)
   );

@@ -9,7 +9,7 @@ import { takeTurn, type Exclusive } from './exclusive.js';
 import { forgivingStorage } from './forgiving-storage.js';
 import { createIdentity } from './identity.js';
 import { alwaysOnline, type Network } from './network.js';
-import { RequestError, throwUserError, toRequestError } from './request-error.js';
+import { isObject, RequestError, throwUserError, toRequestError } from './request-error.js';
 import { createRequests } from './requests.js';
 import { createStore, type Readable } from './store.js';
 
@@ -241,6 +241,6 @@ export function createSocket(options: SocketOptions) {
 }
 
 function closeCode(event: unknown): number | null {
-  const code = typeof event === 'object' && event !== null && 'code' in event ? event.code : null;
+  const code = isObject(event) ? event['code'] : null;
   return typeof code === 'number' ? code : null;
 }
