@@ -3,9 +3,10 @@ import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { createBreaker } from './breaker.js';
-import { type RateLimitsOptions, countInMemory, limitsOver, unlimited } from './rate-limits.memory.js';
+import { limitsOver, type RateLimitsOptions, unlimited } from './limits-over.js';
 import type { RateLimits } from './rate-limits.js';
 import { ratesFor } from './rates.js';
+import { countInMemory } from './windows.memory.js';
 import { createWindowScript } from './windows.redis.js';
 import { countRates, type DrawInTurn, take } from './windows.js';
 

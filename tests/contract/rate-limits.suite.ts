@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Metrics, createMetrics } from '../../src/lib/metrics.js';
 import type { RateLimit, RateLimits } from '../../src/limits/rate-limits.js';
-import type { RateLimitsOptions } from '../../src/limits/rate-limits.memory.js';
+import type { RateLimitsOptions } from '../../src/limits/limits-over.js';
 
 /** Limits of one instance, made anew on the same store by each call. */
 export type OpenRateLimits = (options: RateLimitsOptions & { metrics: Metrics }) => Promise<{
