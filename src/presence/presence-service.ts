@@ -111,6 +111,8 @@ export function createPresenceService({
   });
   const counts = createRoomCounter({ read, lastKnown, clock, log });
   let epoch: string | undefined;
+  /** When the store last answered, on its clock: that of a machine that sleeps may stand still, too. */
+  let heardAt = Number.POSITIVE_INFINITY;
   let duty: Promise<void> | undefined;
   let restsUntil = Number.NEGATIVE_INFINITY;
   let slice = 0;
@@ -124,19 +126,23 @@ export function createPresenceService({
     onGone: (sighting) => touches.put(sighting.key, sighting),
   });
 
-  /** A new epoch has no one online: everybody who is here joins again. */
-  function notice(found: string): void {
-    if (epoch !== undefined && found !== epoch) {
+  /** A new epoch has no one online, and who was not renewed while all stood still may have ended: all here join again. */
+  function notice(answer: { readonly epoch: string; readonly now: number }): void {
+    const isForgotten = epoch !== undefined && answer.epoch !== epoch;
+    if (isForgotten || answer.now - heardAt > MAX_RENEWAL_MS) {
       for (const sighting of sightings.all()) touches.put(sighting.key, sighting);
-      metrics?.presenceEpochChanges.inc();
-      log.warn({ epoch: found }, 'the presence store forgot who is online; telling it again');
     }
-    epoch = found;
+    if (isForgotten) {
+      metrics?.presenceEpochChanges.inc();
+      log.warn({ epoch: answer.epoch }, 'the presence store forgot who is online; telling it again');
+    }
+    epoch = answer.epoch;
+    heardAt = answer.now;
   }
 
   async function read(roomIds: readonly string[]) {
     const counted = await storeClock.call(() => store.counts(roomIds));
-    notice(counted.epoch);
+    notice(counted);
     return counted;
   }
 
@@ -146,7 +152,7 @@ export function createPresenceService({
       const sentAt = clock.monotonic();
       const touched = await storeClock.call(() => store.touch(instance, batch));
       metrics?.presenceTouchSeconds.observe((clock.monotonic() - sentAt) / MS_PER_SECOND);
-      notice(touched.epoch);
+      notice(touched);
       return touched;
     },
     async storeTime() {
@@ -158,7 +164,7 @@ export function createPresenceService({
   });
 
   const activity = createRoomActivity({
-    tell: async (raises) => notice((await storeClock.call(() => store.raise(raises))).epoch),
+    tell: async (raises) => notice(await storeClock.call(() => store.raise(raises))),
     lag,
     storeClock,
     clock,
@@ -187,7 +193,7 @@ export function createPresenceService({
       return;
     }
     const answer = await storeClock.call(() => store.beat(instance));
-    notice(answer.epoch);
+    notice(answer);
     if (answer.duty === null || duty !== undefined || stopping.signal.aborted) return;
     duty = loader.fulfil(answer, answer.duty, stopping.signal).then((fulfilled) => {
       duty = undefined;

@@ -261,6 +261,31 @@ describe('presence, while the store is away for long', () => {
   });
 });
 
+describe('presence, after its process stood still', () => {
+  it('RANK-3: has the connected right within 5 seconds, at whatever moment of a round it was', async () => {
+    for (let second = 0; second < 32; second += 3) {
+      const { world, presence } = await started();
+      presence.join('r', 'v');
+      await world.clock.advance(second * 1000);
+      world.clock.freeze(ONLINE_MS);
+      await world.clock.advance(5000);
+      expect([second, ...(await countsOf(presence))]).toEqual([second, 1, 1]);
+    }
+  });
+
+  it('has them right as well when the clock of its machine stood, too', async () => {
+    const world = createWorld();
+    let sleptMs = 0;
+    const presence = world.start({ sleptMs: () => sleptMs });
+    presence.join('r', 'v');
+    await world.clock.advance(20_000);
+    sleptMs = ONLINE_MS;
+    world.clock.freeze(sleptMs);
+    await world.clock.advance(5000);
+    expect(await countsOf(presence)).toEqual([1, 1]);
+  });
+});
+
 describe('presence, after the store forgot', () => {
   it('has the connected right within 5 seconds and the departed within 10', async () => {
     const { world, presence } = await started();

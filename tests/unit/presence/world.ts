@@ -173,15 +173,20 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
   const lastKnown = new Map<string, { recentVisitorCount: number; onlineCount: number; at: number }>();
   /**
    * @param aheadMs - by how much the wall clock of this instance is ahead of the store's.
+   * @param sleptMs - for how long its machine has slept, which its monotonic clock does not tell.
    * @param isCutOff - whether no reading of the journal by this instance ever ends.
    */
-  const start = ({ aheadMs = 0, isCutOff = false } = {}) =>
+  const start = ({ aheadMs = 0, sleptMs = (): number => 0, isCutOff = false } = {}) =>
     createPresenceService({
       store,
       journal: isCutOff ? { ...journal, recent: (_, signal) => endless(signal) } : journal,
       rooms: rooms.store,
       messages: messages.store,
-      clock: { ...clock, now: () => clock.now() + aheadMs },
+      clock: {
+        ...clock,
+        now: () => clock.now() + aheadMs,
+        monotonic: () => clock.monotonic() - sleptMs(),
+      },
       ids: systemIds,
       chance: () => 0.5,
       log: silentLogger,
