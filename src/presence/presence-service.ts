@@ -111,6 +111,8 @@ export function createPresenceService({
   });
   const counts = createRoomCounter({ read, lastKnown, clock, log });
   let epoch: string | undefined;
+  /** Epochs that were followed by others: a Redis that is still in one of them missed what another one was told. */
+  const over = new Set<string>();
   /** When the store last answered, on its clock: that of a machine that sleeps may stand still, too. */
   let heardAt = Number.POSITIVE_INFINITY;
   let duty: Promise<void> | undefined;
@@ -128,11 +130,13 @@ export function createPresenceService({
 
   /** A new epoch has no one online, and who was not renewed while all stood still may have ended: all here join again. */
   function notice(answer: { readonly epoch: string; readonly now: number }): void {
-    const isForgotten = epoch !== undefined && answer.epoch !== epoch;
+    const before = epoch;
+    const isForgotten = before !== undefined && answer.epoch !== before;
     if (isForgotten || answer.now - heardAt > MAX_RENEWAL_MS) {
       for (const sighting of sightings.all()) touches.put(sighting.key, sighting);
     }
     if (isForgotten) {
+      over.add(before);
       metrics?.presenceEpochChanges.inc();
       log.warn({ epoch: answer.epoch }, 'the presence store forgot who is online; telling it again');
     }
@@ -187,12 +191,9 @@ export function createPresenceService({
   }
 
   async function beat(): Promise<void> {
-    if (clock.monotonic() < restsUntil) {
-      // It still hears of a new epoch.
-      await read([]);
-      return;
-    }
-    const answer = await storeClock.call(() => store.beat(instance));
+    // Who rests still hears of a new epoch.
+    if (clock.monotonic() < restsUntil) return void (await read([]));
+    const answer = await storeClock.call(() => store.beat(instance, over.has(epoch ?? '') ? epoch : ''));
     notice(answer);
     if (answer.duty === null || duty !== undefined || stopping.signal.aborted) return;
     duty = loader.fulfil(answer, answer.duty, stopping.signal).then((fulfilled) => {

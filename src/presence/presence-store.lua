@@ -235,9 +235,12 @@ function commands.tick()
   return { now, epoch, revision + 1, snapshot, intervalMs }
 end
 
--- instance -> loaded, duty or '', healed (ms) or '', eviction policy when it is time to heal
+-- instance, an epoch that is over or ''
+--   -> loaded, duty or '', healed (ms) or '', eviction policy when it is time to heal
 function commands.beat()
   local epoch = checkedEpoch()
+  -- What came after it was told to another Redis.
+  if epoch == ARGV[4] then epoch = newEpoch(info('server', 'run_id')) end
   local meta = redis.call('HMGET', META, 'loaded', 'loader', 'loaderUntil', 'healed', 'healAt', 'evicted')
   if not meta[1] then
     local leftMs = tonumber(meta[3] or 0) - now

@@ -114,8 +114,8 @@ export function createRedisPresenceStore({
       const packed = await commands.get(snapshotKey(epoch, revision));
       return packed === null ? null : unpack(epoch, revision, packed);
     },
-    async beat(instance) {
-      const { now, epoch, rest } = await run('beat', [instance]);
+    async beat(instance, over = '') {
+      const { now, epoch, rest } = await run('beat', [instance, over]);
       const [loaded, kind, healed, policy] = rest.map(text);
       const problem = evictionProblem(policy ?? '');
       if (problem !== null) log.error({ policy }, problem);

@@ -124,8 +124,11 @@ export interface PresenceStore {
   tick(epoch: string, revision: number): Promise<Ticked>;
   /** Null when it is gone, or never was. */
   snapshot(epoch: string, revision: number): Promise<Snapshot | null>;
-  /** Says that the instance lives, and gives it a duty that nobody else has. */
-  beat(instance: string): Promise<Beat>;
+  /**
+   * Says that the instance lives, and gives it a duty that nobody else has. A store whose epoch is `over`, since another
+   * one was told what came after it, begins a new one; one of a single process never is.
+   */
+  beat(instance: string, over?: string): Promise<Beat>;
   /** Keeps the duty to load for another `LOADING_MS`; false when it is not this instance's any more. */
   loading(instance: string, epoch: string): Promise<boolean>;
   /**

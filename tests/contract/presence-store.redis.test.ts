@@ -123,6 +123,23 @@ it("RANK-3: all is loaded anew when Redis' clock was set back, and no visit last
   expect((await store.counts(['r'])).rooms.get('r')?.recentVisitorCount).toBe(0);
 });
 
+it('RANK-3: begins a new epoch for who was told that its own is over, once', async () => {
+  const { store, now, advance, close } = await open();
+  onTestFinished(close);
+  const { epoch, now: begun } = await store.beat('instance');
+  await store.fulfilled('instance', epoch, 'load', begun);
+  await store.touch('other', [{ kind: 'join', roomId: 'r', visitorId: 'v', at: now() }]);
+  await advance(1000);
+  expect(await store.beat('instance', 'of another one')).toMatchObject({ epoch, loaded: true });
+
+  const anew = await store.beat('instance', epoch);
+  expect(anew).toMatchObject({ loaded: false, duty: { kind: 'load' } });
+  expect(anew.epoch).not.toBe(epoch);
+  expect(await store.beat('other', epoch)).toMatchObject({ epoch: anew.epoch, duty: null });
+  const room = { roomId: 'r', recentVisitorCount: 1, onlineCount: 0, messageCount: 0 };
+  expect((await store.counts(['r'])).rooms.get('r')).toEqual(room);
+});
+
 it('RANK-3: visits stay when the clock is set by less than a minute', async () => {
   const { store, now, advance, close } = await open();
   onTestFinished(close);

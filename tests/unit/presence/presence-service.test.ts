@@ -303,6 +303,21 @@ describe('presence, after the store forgot', () => {
     expect(await countsOf(presence)).toEqual([1, 1]);
   });
 
+  it('RANK-3: so it has them when it comes back to a store that missed what another one was told', async () => {
+    const { world, presence } = await started();
+    const leave = presence.join('r', 'departed');
+    presence.join('r', 'connected');
+    await world.clock.advance(20_000);
+    const goBack = world.replace();
+    await world.clock.advance(5000);
+    leave();
+    await visit(world, presence);
+    await world.clock.advance(2000);
+    goBack();
+    await world.clock.advance(10_000);
+    expect(await countsOf(presence)).toEqual([3, 1]);
+  });
+
   it('has who visited in the last moment before it right within 10 seconds', async () => {
     for (let phase = 0; phase < 1000; phase += 90) {
       const { world, presence } = await started();

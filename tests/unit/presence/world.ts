@@ -143,7 +143,7 @@ export function breakable(inner: PresenceStore) {
     counts: (roomIds) => guard(() => inner.counts(roomIds)),
     tick: (epoch, revision) => guard(() => inner.tick(epoch, revision)),
     snapshot: (epoch, revision) => guard(() => inner.snapshot(epoch, revision)),
-    beat: (instance) => guard(() => inner.beat(instance)),
+    beat: (...args) => guard(() => inner.beat(...args)),
     loading: (instance, epoch) => guard(() => inner.loading(instance, epoch)),
     fulfilled: (...args) => guard(() => inner.fulfilled(...args)),
   };
@@ -157,6 +157,9 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
   const messages = createMessages(clock);
   const { journal, visits, state: journalState } = createJournal(clock);
   let fresh = createMemoryPresenceStore({ clock, ids: systemIds, windowMs, intervalMs: INTERVAL_MS });
+  const forget = (): void => {
+    fresh = createMemoryPresenceStore({ clock, ids: systemIds, windowMs, intervalMs: INTERVAL_MS });
+  };
   /** Stands for a store that lost everything: the next calls meet an empty one of another epoch. */
   const forgetful: PresenceStore = {
     touch: (...args) => fresh.touch(...args),
@@ -164,7 +167,10 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
     counts: (...args) => fresh.counts(...args),
     tick: (...args) => fresh.tick(...args),
     snapshot: (...args) => fresh.snapshot(...args),
-    beat: (...args) => fresh.beat(...args),
+    async beat(instance, over) {
+      if ((await fresh.counts([])).epoch === over) forget();
+      return fresh.beat(instance);
+    },
     loading: (...args) => fresh.loading(...args),
     fulfilled: (...args) => fresh.fulfilled(...args),
   };
@@ -208,8 +214,14 @@ export function createWorld({ windowMs = WINDOW_MS } = {}) {
     /** What the ranking knows of a room. */
     lastKnown,
     start,
-    forget() {
-      fresh = createMemoryPresenceStore({ clock, ids: systemIds, windowMs, intervalMs: INTERVAL_MS });
+    forget,
+    /** Leads to another store, an empty one, until what it returns is called: then to the former one again. */
+    replace() {
+      const former = fresh;
+      forget();
+      return () => {
+        fresh = former;
+      };
     },
   };
 }
