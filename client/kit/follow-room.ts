@@ -105,7 +105,6 @@ export function followRoom({
       replace([message], cursor, true);
       loadOlder();
     } else {
-      oldestCursor ??= cursor;
       marks.pass(message.number, cursor);
       last = message.number;
       const messages = [...state.get().messages, message];

@@ -73,6 +73,7 @@ describe('followRoom', () => {
     const room = followRoom({ connection: fake.connection, roomId: 'r', kept, environment });
     await vi.advanceTimersByTimeAsync(0);
     expect([room.state.get().phase, numbersOf(room)]).toEqual(['loading', [7, 8]]);
+    expect(room.state.get().newest).toBe(8);
     await fake.request().answer(page(10));
     expect([room.state.get().phase, numbersOf(room)]).toEqual(['ready', range(1, 10)]);
     await vi.advanceTimersByTimeAsync(1000);
@@ -106,6 +107,24 @@ describe('followRoom', () => {
     for (const answer of answers) answer();
     await vi.advanceTimersByTimeAsync(0);
     expect([numbersOf(read!), numbersOf(restarted!), numbersOf(missing!)]).toEqual([[1, 2, 3], [], []]);
+  });
+
+  it('keeps nothing more of a room that is there no longer', async () => {
+    const written: number[][] = [];
+    const kept: KeptMessages = {
+      read: () => Promise.resolve([]),
+      write: async (_roomId, messages) => void written.push(messages.map(({ number }) => number)),
+    };
+    const fake = createFakeConnection();
+    const environment = environmentWith(0.5);
+    const room = followRoom({ connection: fake.connection, roomId: 'r', kept, environment });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(room.state.get()).toMatchObject({ phase: 'loading', newest: 0 });
+    await fake.request().answer(page(3));
+    fake.send(event(4));
+    fake.break('ROOM_NOT_FOUND');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([room.state.get().phase, written]).toEqual(['missing', [range(1, 3)]]);
   });
 
   it('subscribes from the start of an empty room', async () => {
@@ -173,6 +192,32 @@ describe('followRoom', () => {
     expect([numbersOf(room), requests.length]).toEqual([range(150, 230), asked]);
   });
 
+  it('lets go of the pages that were read, from where each of them begins', async () => {
+    const { room, send, request } = await follow(200);
+    send(event(201));
+    for (const end of [150, 100]) {
+      room.loadOlder();
+      expect(request().variables).toEqual({ roomId: 'r', last: 50, before: `c${end + 1}` });
+      await request().answer(page(end));
+    }
+    room.keepNewest(101);
+    expect(numbersOf(room)).toEqual(range(101, 201));
+    room.keepNewest(51);
+    expect(numbersOf(room)).toEqual(range(151, 201));
+    room.loadOlder();
+    expect(request().variables).toEqual({ roomId: 'r', last: 50, before: 'c151' });
+  });
+
+  it('changes nothing when it holds no more than it is asked to keep', async () => {
+    const { room, request, requests } = await follow(30);
+    const held = room.state.get();
+    room.keepNewest(30);
+    room.rename('ana', 'Ana');
+    expect(room.state.get()).toBe(held);
+    room.loadOlder();
+    expect([requests.length, request().variables]).toEqual([1, { roomId: 'r', last: 50, before: null }]);
+  });
+
   it('counts what comes without holding it, once the newest is left, and reads it by page', async () => {
     const { room, send, subscription, request, requests } = await follow(100);
     room.leaveNewest();
@@ -180,8 +225,12 @@ describe('followRoom', () => {
     expect(numbersOf(room)).toEqual(range(51, 100));
     expect(room.state.get()).toMatchObject({ hasNewer: true, newest: 5000 });
     expect([...room.state.get().names]).toEqual([['ana', 'Ana 5000']]);
+    const { messageAdded } = event(5001);
+    const author = { id: 'ben', displayName: 'Ben' };
+    send({ messageAdded: { ...messageAdded, message: { ...messageAdded.message, author } } });
+    expect([...room.state.get().names.keys()]).toEqual(['ana']);
     // Nor does a skip cost the reader's place.
-    send(event(5100, 99));
+    send(event(5100, 98));
     expect(numbersOf(room)).toEqual(range(51, 100));
     expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c5100' });
     room.leaveNewest();
@@ -236,6 +285,7 @@ describe('followRoom', () => {
     const newer = request();
     room.restart();
     expect(room.state.get()).toMatchObject({ hasNewer: false, loadingNewer: false });
+    room.loadNewer();
     await request().answer(page(900));
     await newer.answer(pageBehind(100, 101));
     expect(numbersOf(room)).toEqual(range(851, 900));
@@ -243,6 +293,17 @@ describe('followRoom', () => {
     expect(room.state.get()).toMatchObject({ hasNewer: false, newest: 901 });
     expect(numbersOf(room)).toEqual(range(851, 901));
     expect(requests).toHaveLength(3);
+  });
+
+  it('holds what comes again when its cursor expired after the newest was left', async () => {
+    const { room, send, request, break: breakWith } = await follow(100);
+    room.leaveNewest();
+    breakWith('CURSOR_EXPIRED');
+    await vi.advanceTimersByTimeAsync(500);
+    await request().answer(page(900));
+    send(event(901));
+    expect(numbersOf(room)).toEqual(range(851, 901));
+    expect(room.state.get()).toMatchObject({ hasNewer: false, newest: 901 });
   });
 
   it('reads the newest page when what follows was dropped meanwhile, or is not there', async () => {
@@ -424,12 +485,45 @@ describe('followRoom', () => {
   });
 
   it('fails when older pages are refused for good, and asks for none again', async () => {
-    const { room, request, requests } = await follow(120);
+    const { room, request, requests, subscription } = await follow(120);
     room.loadOlder();
     await request().fail('FORBIDDEN');
     expect(room.state.get()).toMatchObject({ phase: 'failed', loadingOlder: false });
+    expect(subscription().ended).toBe(true);
+    room.loadOlder();
+    room.leaveNewest();
+    expect(requests).toHaveLength(2);
+    expect(room.state.get().hasNewer).toBe(false);
+  });
+
+  it('fails when newer pages are refused for good', async () => {
+    const { room, send, request } = await follow(120);
+    room.leaveNewest();
+    send(event(121));
+    room.loadNewer();
+    await request().fail('FORBIDDEN');
+    expect(room.state.get()).toMatchObject({ phase: 'failed', loadingNewer: false });
+  });
+
+  it.each([
+    [
+      'has nothing in it',
+      {
+        room: {
+          ...page(0).room,
+          messages: { ...page(0).room.messages, pageInfo: { hasPreviousPage: true, startCursor: null } },
+        },
+      },
+    ],
+    ['is of no room', { room: null }],
+  ])('has nothing older when a page %s', async (_, answer) => {
+    const { room, request, requests } = await follow(120);
+    room.loadOlder();
+    await request().answer(answer);
+    expect(room.state.get()).toMatchObject({ phase: 'ready', hasOlder: false, loadingOlder: false });
     room.loadOlder();
     expect(requests).toHaveLength(2);
+    expect(numbersOf(room)).toEqual(range(71, 120));
   });
 
   it.each(['BAD_CURSOR', 'CURSOR_EXPIRED'])(
