@@ -1,13 +1,17 @@
 import type { Socket } from 'node:net';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import type { Context } from '../../../src/context.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { openSocket, refusedUpgrade } from '../../testkit/bare-socket.ts';
+import { createManualClock } from '../../testkit/manual-clock.ts';
 import { startServer } from './kit/server.ts';
 
 const COUNT = 'subscription($after: String) { counted(after: $after) { number } }';
 const patient = { timeout: 20_000 };
+/** How long a socket that is closed is waited for. */
+const CLOSE_TIMEOUT_MS = 3000;
 const numbers = (frames: readonly { type: string; payload?: never }[]) =>
   frames
     .filter(({ type }) => type === 'next')
@@ -151,8 +155,14 @@ describe('connection_init', () => {
   });
 
   it('does not come: 4408', async () => {
-    const { url } = await startServer();
-    expect((await openSocket(url).closed()).code).toBe(4408);
+    const clock = createManualClock();
+    const { url } = await startServer({ clock });
+    const socket = openSocket(url);
+    await socket.opened;
+    await clock.advance(2999);
+    expect(socket.ws.readyState).toBe(WebSocket.OPEN);
+    await clock.advance(1);
+    expect((await socket.closed()).code).toBe(4408);
   });
 });
 
@@ -309,7 +319,12 @@ describe('abuse', () => {
     // Empty frames under a mask of zeros: six bytes each.
     const frames = Buffer.alloc(sent, Buffer.from([0x80 | opcode, 0x80, 0, 0, 0, 0]));
     const { _socket: stream } = socket.ws as unknown as { _socket: Socket };
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     stream.write(frames);
+    // In so many turns all of it would be read.
+    for (let turn = 0; turn < 1000; turn += 1) await new Promise(setImmediate);
+    vi.advanceTimersByTime(CLOSE_TIMEOUT_MS);
     const ended = () => info.mock.calls.find(([, message]) => message === 'A socket ended')?.[0];
     await vi.waitFor(() => expect(ended()).toBeDefined(), patient);
     expect(ended()).toMatchObject({ code });
