@@ -207,8 +207,12 @@ describe('the file', () => {
     await refused();
     await rename(elsewhere, file);
     sqlite.ping(soon());
-    await expect(sqlite.write({ sql: ENSURE, rows: [['a']] }, soon())).resolves.toMatchObject({ done: 1 });
-    expect(said.slice(1)).toEqual([{}]);
+    for (const id of ['a', 'b']) {
+      await expect(sqlite.write({ sql: ENSURE, rows: [[id]] }, soon())).resolves.toMatchObject({ done: 1 });
+    }
+    expect(said.splice(0).slice(1)).toEqual([{}]);
+    await rename(file, elsewhere);
+    await refused();
   });
 
   test('that cannot be read is unavailable, and the log says why', async () => {
@@ -255,6 +259,9 @@ describe('group commit', () => {
     giveUp.abort();
     await expect(given).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(kept).resolves.toMatchObject({ done: 1 });
+    const late = sqlite.write({ sql: ENSURE, rows: [['late']] }, giveUp.signal);
+    await expect(late).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(sqlite.read('SELECT id FROM visitors', [], soon())).toEqual([{ id: 'kept' }]);
   });
 
   test.each([
