@@ -89,14 +89,16 @@ it('RANK-3: in another Redis than before nobody is online, the list is loaded an
   expect(await redis.commands.pttl(redis.key(`rev:${old.epoch}:1`))).toBeLessThanOrEqual(SNAPSHOT_MS);
 });
 
-it('lets another instance load when Redis is another one while one of them loads', async () => {
-  const { store, redis, close } = await open();
+it('lets another instance load when Redis is another one while one of them loads, and keeps the visits', async () => {
+  const { store, redis, now, close } = await open();
   onTestFinished(close);
   const { epoch } = await store.beat('instance');
+  await store.touch('instance', [{ kind: 'visit', roomId: 'r', visitorId: 'v', at: now() }]);
   await redis.commands.hset(redis.key('meta'), 'run', 'another');
   expect((await store.beat('other')).duty?.kind).toBe('load');
   expect(await store.loading('instance', epoch)).toBe(false);
   expect(await store.fulfilled('instance', epoch, 'load', 0)).toBe(false);
+  expect((await store.counts(['r'])).rooms.get('r')?.recentVisitorCount).toBe(1);
 });
 
 it("RANK-3: all is loaded anew when Redis' clock was set back, and no visit lasts longer for it", async () => {
