@@ -19,6 +19,7 @@ import type { Tracing } from '../lib/tracing.js';
 import { createTurnShare } from '../lib/turn-share.js';
 import { MAX_COST, MIN_COUNTED_COST } from './cost.js';
 import { createDocuments } from './document.js';
+import { createDocumentTurns } from './document-turns.js';
 import { codedGraphQLError, codeOf, toClientError, withCode, type Refusal } from './errors.js';
 import { createExecute } from './execute.js';
 import { createSharedExecution, type AnySubscriptionField } from './shared/shared-execution.js';
@@ -163,7 +164,9 @@ export function createOperations(options: OperationsOptions) {
       // Mutations have limits of their own.
       const refusal = prepared.kind === OperationTypeNode.MUTATION ? null : await limited(prepared, context);
       if (refusal !== null) return { errors: [refusal] };
-      const turn = prepared.cost < MIN_COUNTED_COST ? null : share.take(context.address, prepared.cost);
+      const { address, signal } = context;
+      const isFree = prepared.cost < MIN_COUNTED_COST || share.takes(address, prepared.cost);
+      const turn = isFree ? null : share.wait(address, () => (signal.aborted ? 0 : prepared.cost));
       const result = turn === null ? execute(prepared, {}, context) : executeLater(turn, prepared, context);
       return masked(isPromise(result) ? await inTime(result, context) : result, context);
     } catch (error) {
@@ -175,14 +178,8 @@ export function createOperations(options: OperationsOptions) {
     schema,
     contextFor,
 
-    /**
-     * Null when the document of a caller may be prepared at once, else the turn in which it may: one that is new takes
-     * about as long as a long query.
-     */
-    turnOf({ query }: OperationRequest, address: string): Promise<void> | null {
-      const cost = documents.costOf(query);
-      return cost < MIN_COUNTED_COST ? null : share.take(address, cost);
-    },
+    /** When the document of a caller may be prepared. */
+    turnOf: createDocumentTurns({ ...options, costOf: documents.costOf, share }),
 
     /** Everything that can be said without running it. Never throws. */
     prepare(request: OperationRequest, transport: Transport): Prepared | Refusal {

@@ -1,7 +1,7 @@
 /** What one caller has begun in this turn of the event loop, and who waits for a later one. */
 interface Share {
   taken: number;
-  readonly waiting: { readonly cost: number; readonly begin: () => void }[];
+  readonly waiting: { readonly costNow: () => number; readonly begin: () => void }[];
   /** How many of `waiting` have begun. */
   begun: number;
 }
@@ -12,11 +12,19 @@ const MAX_BEGUN_KEPT = 4096;
 /** Lets nobody fill a turn of the event loop. */
 export interface TurnShare {
   /**
-   * Null when the caller may begin at once something that costs so much. Else a promise that resolves in the turn in
-   * which it may; what one caller waits for begins in the order in which it came.
+   * Whether the caller may begin at once something that costs so much; it is taken then.
    *
    * @param instead - of whom it may be taken as well, where the caller would have to wait.
    */
+  takes(caller: string, cost: number, instead?: string): boolean;
+  /**
+   * Resolves in the turn in which the caller may begin, which is not this one; what one caller waits for begins in the
+   * order in which it came.
+   *
+   * @param costNow - asked when it is next in line: nothing, where nobody waits for it any more.
+   */
+  wait(caller: string, costNow: () => number): Promise<void>;
+  /** The two in one: null when the caller may begin at once. */
   take(caller: string, cost: number, instead?: string): Promise<void> | null;
 }
 
@@ -45,7 +53,7 @@ export function createTurnShare({
   const fits = ({ taken }: Share, cost: number): boolean => taken === 0 || taken + cost <= limit;
 
   /** Takes it now, behind nobody. */
-  function takes(share: Share, cost: number): boolean {
+  function takesOf(share: Share, cost: number): boolean {
     if (share.waiting.length > 0 || !fits(share, cost)) return false;
     share.taken += cost;
     return true;
@@ -54,9 +62,10 @@ export function createTurnShare({
   function letBegin(share: Share): void {
     const { waiting } = share;
     for (let next = waiting[share.begun]; next !== undefined; next = waiting[share.begun]) {
-      if (!fits(share, next.cost)) break;
+      const cost = next.costNow();
+      if (!fits(share, cost)) break;
       share.begun += 1;
-      share.taken += next.cost;
+      share.taken += cost;
       next.begin();
     }
     if (share.begun < waiting.length && share.begun <= MAX_BEGUN_KEPT) return;
@@ -73,12 +82,19 @@ export function createTurnShare({
     if (shares.size > 0) nextTurn(turn);
   }
 
+  function takes(caller: string, cost: number, instead = caller): boolean {
+    if (shares.size === 0) nextTurn(turn);
+    return takesOf(shareOf(caller), cost) || (instead !== caller && takesOf(shareOf(instead), cost));
+  }
+
+  function wait(caller: string, costNow: () => number): Promise<void> {
+    if (shares.size === 0) nextTurn(turn);
+    return new Promise((begin) => shareOf(caller).waiting.push({ costNow, begin }));
+  }
+
   return {
-    take(caller, cost, instead = caller) {
-      if (shares.size === 0) nextTurn(turn);
-      const share = shareOf(caller);
-      if (takes(share, cost) || (instead !== caller && takes(shareOf(instead), cost))) return null;
-      return new Promise((begin) => share.waiting.push({ cost, begin }));
-    },
+    takes,
+    wait,
+    take: (caller, cost, instead) => (takes(caller, cost, instead) ? null : wait(caller, () => cost)),
   };
 }

@@ -71,7 +71,7 @@ export interface Connection {
   /** How many operations are open. */
   operations: number;
   operationsSeen: number;
-  /** Mutations that run now. */
+  /** Mutations that run now, and what waits to be read: each may be one. */
   mutations: Set<Promise<unknown>> | null;
   /** Who waits for it to drain, null while it is not listened to. */
   parked: (() => void)[] | null;
@@ -158,6 +158,14 @@ export function forgetTurn(connection: Connection, turn: Turn): void {
   const { turns } = connection;
   // Most sockets have one.
   connection.turns = turns.length === 1 && turns[0] === turn ? NONE : turns.filter((each) => each !== turn);
+}
+
+/** A drain waits for `running` before it closes the connection. */
+export function noteMutation(connection: Connection, running: Promise<unknown>): void {
+  const mutations = (connection.mutations ??= new Set());
+  mutations.add(running);
+  const forget = (): void => void mutations.delete(running);
+  void running.then(forget, forget);
 }
 
 /** Writes frames that are already bytes, one character each, in one write. */

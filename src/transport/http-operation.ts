@@ -62,7 +62,13 @@ export function createHttpOperations({
       const unread = refused.check(key);
       if (unread !== null) return { errors: [unread] };
       const turn = operations.turnOf(params, caller.address);
-      if (turn !== null) await turn;
+      if (turn !== null) {
+        const late = await turn;
+        if (late !== null) return late;
+        // Others of this caller were read meanwhile.
+        const unreadNow = refused.check(key);
+        if (unreadNow !== null) return { errors: [unreadNow] };
+      }
       const prepared = operations.prepare(params, events ? 'sse' : 'http');
       if ('errors' in prepared) {
         const tooMany = await refused.add(key);

@@ -1,9 +1,10 @@
-import { OperationTypeNode, type ExecutionArgs, type ExecutionResult, type GraphQLError } from 'graphql';
+import { OperationTypeNode, type GraphQLError } from 'graphql';
 import {
   makeServer,
   MessageType,
   stringifyMessage,
   type Context as ProtocolContext,
+  type SubscribePayload,
   type WebSocket as ProtocolSocket,
 } from 'graphql-ws';
 import type { Context } from '../context.js';
@@ -19,11 +20,13 @@ import {
   drained,
   forgetTurn,
   isOpen,
+  noteMutation,
   send,
   type Connection,
   type Session,
   type Turn,
 } from './connection.js';
+import { outcomeOf, type Begun } from './done.js';
 import { createSocketSinks } from './socket-sink.js';
 import type { Unread } from './unread.js';
 
@@ -33,18 +36,9 @@ export interface Extra {
 
 type Known = ProtocolContext<Record<string, unknown>, Extra>;
 
-/** What graphql-ws is given to run: it only hands back what has already been done. */
-interface Done extends ExecutionArgs {
-  readonly outcome: ExecutionResult;
-}
-
 const INIT = stringifyMessage({ type: MessageType.ConnectionInit });
 /** For an operation that graphql-ws knows no more: it answers nothing then, whatever it is told. */
 const NOT_ANY_MORE: readonly GraphQLError[] = [codedGraphQLError('INTERNAL_SERVER_ERROR', 'Let go.')];
-
-const isDone = (args: ExecutionArgs): args is Done => 'outcome' in args;
-const outcomeOf = (args: ExecutionArgs) =>
-  isDone(args) ? args.outcome : { errors: [codedGraphQLError('INTERNAL_SERVER_ERROR', 'Nothing to run.')] };
 
 /**
  * graphql-transport-ws by graphql-ws, which keeps the protocol, over the operations of this server. What an
@@ -109,8 +103,8 @@ export function createSocketProtocol({
     prepared: Prepared,
     context: Context,
   ): Promise<readonly GraphQLError[]> {
-    const { connection } = known.extra;
-    const subscription = await operations.subscribe(prepared, context, sinkFor(connection, turn));
+    const sink = sinkFor(known.extra.connection, turn);
+    const subscription = await operations.subscribe(prepared, context, sink);
     if ('errors' in subscription) return subscription.errors;
     const failure = failures.get(turn);
     if (failure !== undefined) return [failure];
@@ -125,29 +119,36 @@ export function createSocketProtocol({
     return NOT_ANY_MORE;
   }
 
-  async function begin(known: Known, turn: Turn): Promise<Done | readonly GraphQLError[]> {
+  async function run(known: Known, turn: Turn, asked: SubscribePayload): Promise<Begun> {
     const { connection } = known.extra;
-    const { asked } = turn;
-    turn.asked = null;
-    if (asked === null) throw new Error('An operation came without its payload.');
-    const { viewer, address } = connection;
-    const wait = operations.turnOf(asked, address);
-    if (wait !== null) await wait;
     const prepared = operations.prepare(asked, 'ws');
     if ('errors' in prepared) return prepared.errors;
+    const { kind } = prepared;
+    // While it waited its client completed it, or went away. A mutation was sent whole, and is done.
+    if (kind !== OperationTypeNode.MUTATION && (turn.stopped || !isOpen(connection))) return NOT_ANY_MORE;
     const tokenIssued = (token: TokenTerm) => onIdentity(connection, token);
+    const { viewer, address } = connection;
     const context = operations.contextFor({ viewer, address, tokenIssued });
-    if (prepared.kind === OperationTypeNode.SUBSCRIPTION) return subscribe(known, turn, prepared, context);
+    if (kind === OperationTypeNode.SUBSCRIPTION) return subscribe(known, turn, prepared, context);
     const running = operations.execute(prepared, context);
-    if (prepared.kind === OperationTypeNode.MUTATION) {
-      const mutations = (connection.mutations ??= new Set());
-      mutations.add(running);
-      void running.then(() => mutations.delete(running));
-    }
+    if (kind === OperationTypeNode.MUTATION) noteMutation(connection, running);
     const outcome = await running;
     if (outcome.data === undefined && outcome.errors !== undefined) return outcome.errors;
     const operationName = prepared.operation.name?.value;
     return { schema: operations.schema, document: prepared.checked.document, operationName, outcome };
+  }
+
+  function begin(known: Known, turn: Turn): Promise<Begun> {
+    const { connection } = known.extra;
+    const { asked } = turn;
+    turn.asked = null;
+    if (asked === null) throw new Error('An operation came without its payload.');
+    const wait = operations.turnOf(asked, connection.address);
+    if (wait === null) return run(known, turn, asked);
+    const running = wait.then((late) => late?.errors ?? run(known, turn, asked));
+    // It may be one: that is not known before it is read.
+    noteMutation(connection, running);
+    return running;
   }
 
   const server = makeServer<Record<string, unknown>, Extra>({

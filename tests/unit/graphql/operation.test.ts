@@ -1,7 +1,7 @@
 import { getIntrospectionQuery, type ExecutionResult } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import type { OperationRequest, Prepared } from '../../../src/graphql/prepared.ts';
-import { codeOf } from '../../../src/graphql/errors.ts';
+import { codeOf, type Refusal } from '../../../src/graphql/errors.ts';
 import { CodedError } from '../../../src/lib/coded-error.ts';
 import { createMetrics } from '../../../src/lib/metrics.ts';
 import { createTracing } from '../../../src/lib/tracing.ts';
@@ -389,6 +389,33 @@ describe('execute', () => {
     expect(turnOf(document('c', 100), '198.51.100.7')).toBeNull();
     time.turn();
     await later;
+  });
+
+  it('lets documents wait within a part of the heap and for two seconds, and refuses the others', async () => {
+    const time = createManualTime();
+    const length = 4000;
+    const { operations } = createWorld({ ...time, heapBytes: 32 * 3 * 17 * length });
+    const ask = (mark: string, address = CALLER.address) =>
+      operations.turnOf({ query: `{ hello } #${mark}`.padEnd(length, 'x') }, address);
+    const told = async (turn: Promise<Refusal | null> | null) => (await turn)?.errors.map(codeOf) ?? null;
+    expect(ask('begins')).toBeNull();
+    const waiting = ['a', 'b', 'c'].map((mark) => ask(mark));
+    expect(await told(ask('d'))).toEqual(['OVERLOADED']);
+    expect(ask('begins', '198.51.100.7')).toBeNull();
+    time.turn();
+    expect(await waiting[0]).toBeNull();
+    // There is room for one again.
+    const last = ask('e');
+    expect(await told(ask('f'))).toEqual(['OVERLOADED']);
+    time.pass(2000);
+    for (const turn of [waiting[1], waiting[2], last])
+      expect(await told(turn ?? null)).toEqual(['OVERLOADED']);
+    // Nobody stands before the next one any more.
+    const next = ask('g');
+    time.turn();
+    expect(await next).toBeNull();
+    for (let turns = 0; time.turn(); turns += 1) expect(turns).toBeLessThan(5);
+    expect(ask('h')).toBeNull();
   });
 
   it('draws one point per root field and alias from the limit of queries, and none for a mutation', async () => {

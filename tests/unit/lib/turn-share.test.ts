@@ -7,6 +7,7 @@ function createTurns() {
   const share = createTurnShare({ limit: 100, nextTurn: (callback) => void due.push(callback) });
   const begun: string[] = [];
   return {
+    share,
     begun,
     pending: () => due.length,
     take(caller: string, cost: number, instead?: string) {
@@ -81,4 +82,22 @@ it('keeps the order of a long line, also of those who come while it is worked of
     if (turns === 300) take('a', 77);
   }
   expect(taken).toEqual([...line, 77].map((cost) => `a ${cost}`));
+});
+
+it('asks what costs how much when it is next in line: what nobody waits for any more takes no turn', async () => {
+  const { begun, share, take, turn } = createTurns();
+  const costs = new Map([
+    ['a', 100],
+    ['b', 100],
+    ['c', 100],
+  ]);
+  take('x', 100);
+  for (const name of costs.keys()) {
+    void share.wait('x', () => costs.get(name) ?? 0).then(() => begun.push(name));
+  }
+  take('x', 1);
+  costs.delete('a');
+  costs.delete('b');
+  expect(await turn()).toEqual(['a', 'b', 'c']);
+  expect(await turn()).toEqual(['x 1']);
 });

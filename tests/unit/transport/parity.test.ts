@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { codedGraphQLError, type Refusal } from '../../../src/graphql/errors.ts';
 import { openSocket } from '../../testkit/bare-socket.ts';
 import { startServer } from './kit/server.ts';
 
@@ -137,14 +138,15 @@ describe('the same code on every transport', () => {
   });
 });
 
-it('every transport waits with a document for the turn in which its caller may have it read', async () => {
-  const { operations, url } = await startServer();
-  const due: (() => void)[] = [];
+/** Asks for one document on every transport, of which each waits until `due` is told why it is not read, or null. */
+async function askEverywhere(query: string) {
+  const server = await startServer();
+  const { operations, url } = server;
+  const due: ((refusal: Refusal | null) => void)[] = [];
   const asked = vi
     .spyOn(operations, 'turnOf')
     .mockImplementation(() => new Promise((resolve) => due.push(resolve)));
   const read = vi.spyOn(operations, 'prepare');
-  const query = '{ hello }';
   const post = (accept: string) =>
     fetch(url, {
       method: 'POST',
@@ -160,11 +162,88 @@ it('every transport waits with a document for the turn in which its caller may h
     fetch(`${url}?query=${encodeURIComponent(query)}`),
   ];
   await vi.waitFor(() => expect(due).toHaveLength(4), { timeout: 20_000 });
+  return { ...server, asked, read, due, answers, socket };
+}
+
+it('every transport waits with a document for the turn in which its caller may have it read', async () => {
+  const query = '{ hello }';
+  const { answers, asked, due, read, socket } = await askEverywhere(query);
   expect(asked.mock.calls.map(([request, address]) => [request.query, address])).toEqual(
     Array.from({ length: 4 }, () => [query, '127.0.0.1']),
   );
   expect(read).not.toHaveBeenCalled();
-  for (const begin of due) begin();
+  for (const begin of due) begin(null);
   for (const answer of answers) expect(await (await answer).text()).toContain('hello you');
   expect(JSON.stringify(await socket.frame('next', '1'))).toContain('hello you');
+});
+
+it('every transport tells why a document is not read at all', async () => {
+  const { answers, due, read, socket } = await askEverywhere('{ hello }');
+  const errors = [codedGraphQLError('OVERLOADED', 'Too many.', 2000)];
+  for (const end of due) end({ errors });
+  for (const answer of answers) expect(await (await answer).text()).toContain('OVERLOADED');
+  expect(JSON.stringify(await socket.frame('error', '1'))).toContain('OVERLOADED');
+  expect(read).not.toHaveBeenCalled();
+});
+
+it('documents of a caller whose others were refused too often while they waited are not read', async () => {
+  const { answers, due, limits, read, socket } = await askEverywhere('{ nope }');
+  socket.ws.terminate();
+  limits.refuse.set('refusedPerCaller', 5000);
+  due[1]?.(null);
+  await vi.waitFor(() => expect(read).toHaveBeenCalledOnce(), { timeout: 20_000 });
+  await new Promise(setImmediate);
+  for (const begin of due) begin(null);
+  for (const answer of answers) expect(await (await answer).text()).toContain('RATE_LIMITED');
+  // That of the socket has frames to count.
+  await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(2), { timeout: 20_000 });
+});
+
+describe('an operation of a socket that waits to be read', () => {
+  /** A socket that has sent these operations, each of which waits for `begin`. */
+  async function waiting(queries: readonly string[]) {
+    const server = await startServer();
+    let begin: () => void = () => undefined;
+    const turn = new Promise<null>((resolve) => (begin = () => resolve(null)));
+    const asked = vi.spyOn(server.operations, 'turnOf').mockReturnValue(turn);
+    const socket = openSocket(server.url);
+    await socket.init();
+    for (const [id, query] of queries.entries()) socket.subscribe(String(id), query);
+    await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(queries.length), { timeout: 20_000 });
+    return { ...server, socket, begin };
+  }
+
+  it('is answered before a drain closes its socket: it may be a mutation', async () => {
+    const { begin, socket, transport } = await waiting(['mutation { add(count: 7) }']);
+    const drained = transport.drain({ delayMs: 0, windowMs: 0 });
+    await vi.waitFor(() => expect(transport.server.listening).toBe(false), { timeout: 20_000 });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    begin();
+    await drained;
+    expect((await socket.closed()).code).toBe(1012);
+    expect(socket.of('0')[0]?.payload).toEqual({ data: { add: 7 } });
+  });
+
+  it.each(['completes', 'closes'])(
+    'is not run when its client %s it, unless it is a mutation',
+    async (how) => {
+      const queries = ['{ hello }', 'subscription { counted { number } }', 'mutation { add(count: 7) }'];
+      const { begin, calls, metrics, operations, socket, source } = await waiting(queries);
+      const run = vi.spyOn(operations, 'execute');
+      const subscribe = vi.spyOn(operations, 'subscribe');
+      if (how === 'closes') {
+        socket.ws.terminate();
+        const open = async () => (await metrics.wsConnections.get()).values[0]?.value;
+        await vi.waitUntil(async () => (await open()) === 0, { timeout: 20_000 });
+      } else {
+        for (const id of queries.keys()) socket.send({ type: 'complete', id: String(id) });
+        socket.send({ type: 'ping' });
+        await socket.frame('pong');
+      }
+      begin();
+      await vi.waitFor(() => expect(source.head()).toBe(7), { timeout: 20_000 });
+      await new Promise(setImmediate);
+      expect([run.mock.calls.length, subscribe.mock.calls.length, calls.joins]).toEqual([1, 0, []]);
+    },
+  );
 });
