@@ -10,10 +10,8 @@
  *     npm run test:faults -- R27 --minutes 5    the soak, shorter than its half hour
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runScenarios } from './scenarios.js';
 
 /** The longest scenario takes a few minutes beside the soak; a slow machine several times as much. */
 const testTimeoutMs = (minutes) => (45 + minutes) * 60_000;
@@ -47,30 +45,17 @@ for (const name of wanted.filter((each) => !chosen.includes(each))) {
 }
 if (wanted.length > 0 && chosen.length === 0) process.exit();
 
-const folder = mkdtempSync(join(tmpdir(), 'madang-faults-'));
-const table = join(folder, 'table');
-const args = [
-  'node_modules/vitest/vitest.mjs',
-  'run',
-  ...SUITES[suite],
-  `--testTimeout=${testTimeoutMs(Number(values.minutes))}`,
-];
-// "R2" must not choose "R20".
-if (chosen.length > 0) args.push('-t', `(^|\\W)(${chosen.join('|')})(\\W|$)`);
-
-const { status } = spawnSync(process.execPath, args, {
-  stdio: 'inherit',
+const { status, rows } = runScenarios({
+  args: [...SUITES[suite], `--testTimeout=${testTimeoutMs(Number(values.minutes))}`],
+  names: chosen,
+  variable: 'MADANG_FAULTS_FILE',
   env: {
-    ...process.env,
     MADANG_FAULTS: 'long',
     MADANG_LONG_TESTS: '1',
-    MADANG_FAULTS_FILE: table,
     MADANG_FAULTS_PART: values.part,
     MADANG_FAULTS_MINUTES: values.minutes,
   },
 });
-const rows = existsSync(table) ? readFileSync(table, 'utf8') : '';
-rmSync(folder, { recursive: true, force: true });
 console.log(`\n${rows}`);
 if (rows === '') console.log('No scenario ran.');
 process.exitCode ||= rows === '' ? 1 : (status ?? 1);
