@@ -145,9 +145,13 @@ describe('reading a room', () => {
     await jump().click();
     await window.message('busy 1200').waitFor();
     await expect.poll(() => jump().count(), SOON).toBe(0);
+    // What came while older ones were read is nothing to announce, where it is led to.
+    const live = (text: string) => window.message(text).getAttribute('aria-live');
+    expect(await live('busy 1200')).toBe('off');
     await expect.poll(() => window.rooms.getByRole('link', { name: /unread/ }).count(), SOON).toBe(0);
     await flood(1201, 1220);
     await window.message('busy 1220').waitFor();
+    expect(await live('busy 1220')).toBeNull();
     await expectNoHole();
     expect(await jump().count()).toBe(0);
 

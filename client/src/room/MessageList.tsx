@@ -67,7 +67,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
     // What was read is gone: where the unread begin is the nearest to it.
     if (opened && !atEnd) openAnew();
   }
-  const quietUpTo = useQuiet(atEnd && opened, last);
+  const quietUpTo = useQuiet(atEnd && opened, newest);
   const [elementOf] = useState(createLineElements);
   const { keptLines, ...focus } = useKeptLines(items, viewer, atEnd);
 
