@@ -1,21 +1,18 @@
 import { namesAmong, withNames } from './author-names.js';
 import type { Connection } from './connection.js';
-import { followMessages, newerMessages, roomPage } from './documents.js';
+import { followMessages } from './documents.js';
 import { systemEnvironment, type Environment } from './environment.js';
-import type { FollowMessagesSubscription, RoomPageQuery } from './__generated__/operations.js';
+import type { FollowMessagesSubscription } from './__generated__/operations.js';
 import type { KeptMessages } from './kept-messages.js';
 import { keepSoon } from './keep-soon.js';
 import { keepSubscribed } from './keep-subscribed.js';
 import { createPageMarks } from './page-marks.js';
 import { createPageReads } from './page-reads.js';
 import { remedyFor } from './request-error.js';
+import { roomPages, type RoomPage } from './room-pages.js';
 import { EMPTY_ROOM, type RoomMessage, type RoomState } from './room-state.js';
 import { createStore, type Readable } from './store.js';
 
-/** Messages in the first page and in each other one. */
-const PAGE_SIZE = 50;
-
-type Page = NonNullable<RoomPageQuery['room']>['messages'];
 type Event = FollowMessagesSubscription['messageAdded'];
 
 /**
@@ -47,6 +44,7 @@ export function followRoom({
     end();
     update({ phase: 'failed', loadingOlder: false, loadingNewer: false, problem: error });
   });
+  const pages = roomPages(connection, roomId);
   let resumeCursor: string | null = null;
   let oldestCursor: string | null = null;
   const marks = createPageMarks();
@@ -63,11 +61,6 @@ export function followRoom({
     const messages = (await kept?.read(roomId).catch(() => [])) ?? [];
     if (!reads.isFirst() || state.get().phase !== 'loading') return;
     update({ messages, names: learn(messages), newest: messages.at(-1)?.number ?? 0 });
-  }
-
-  async function readPage(before: string | null): Promise<Page | null> {
-    const { room } = await connection.execute(roomPage, { roomId, last: PAGE_SIZE, before });
-    return room?.messages ?? null;
   }
 
   function replace(messages: readonly RoomMessage[], oldest: string | null, hasOlder: boolean): void {
@@ -123,7 +116,7 @@ export function followRoom({
     if (!mayRead() || !state.get().hasOlder) return;
     update({ loadingOlder: true });
     reads.read(
-      () => readPage(oldestCursor),
+      () => pages.before(oldestCursor),
       (page) => {
         const { messages } = state.get();
         const first = messages[0]?.number ?? last + 1;
@@ -145,16 +138,13 @@ export function followRoom({
     const { number, cursor } = heldEnd;
     update({ loadingNewer: true });
     reads.read(
-      () => connection.execute(newerMessages, { roomId, first: PAGE_SIZE, after: cursor }),
-      ({ room }) => {
-        const newer = room?.messages.nodes ?? [];
+      () => pages.behind(cursor),
+      (page) => {
+        const newer = page?.nodes ?? [];
         const begin = newer[0]?.number ?? last + 1;
         // What comes next was dropped meanwhile.
         if (begin !== number + 1) return restart();
-        const heldTo = {
-          number: newer.at(-1)?.number ?? number,
-          cursor: room?.messages.pageInfo.endCursor ?? cursor,
-        };
+        const heldTo = { number: newer.at(-1)?.number ?? number, cursor: page?.pageInfo.endCursor ?? cursor };
         marks.add(heldTo.number, heldTo.cursor);
         heldEnd = heldTo.number < last ? heldTo : null;
         if (heldEnd === null) {
@@ -168,14 +158,15 @@ export function followRoom({
           loadingNewer: false,
           newest: last,
         });
+        if (heldEnd === null && kept !== undefined) keeping.soon();
       },
     );
   }
 
   const begin = () =>
-    keepSubscribed<Page, Event>(
+    keepSubscribed<RoomPage, Event>(
       {
-        readNewest: () => readPage(null),
+        readNewest: () => pages.before(null),
         replace(page) {
           resumeCursor = page.resumeCursor;
           replace(page.nodes, page.pageInfo.startCursor, page.pageInfo.hasPreviousPage);
@@ -199,6 +190,8 @@ export function followRoom({
     end();
     reads.drop();
     heldEnd = null;
+    // Where it points, what is held does not end.
+    resumeCursor = null;
     update({ loadingOlder: false, hasNewer: false, loadingNewer: false });
     end = begin();
   }
@@ -208,15 +201,22 @@ export function followRoom({
     /** Reads the page before the first message held, trying until it is there; does nothing while a page is read. */
     loadOlder,
     /**
-     * Holds no new messages any more, but counts them in `newest`, so that who reads older ones for long does not fill
-     * the memory. `loadNewer` reads them, and goes on following once it reaches the newest; so does `restart`, at once.
+     * Lets go of new messages, so that who reads older ones for long does not fill the memory: at least the `count`
+     * oldest stay, and what comes is counted in `newest` alone. `loadNewer` reads the others, and goes on following once
+     * it reaches the newest; so does `restart`, at once. Does nothing while newer ones are being read, or fewer are held.
      */
-    leaveNewest(): void {
-      if (state.get().phase !== 'ready' || heldEnd !== null || resumeCursor === null) return;
-      heldEnd = { number: last, cursor: resumeCursor };
-      update({ hasNewer: true });
+    keepOldest(count: number): void {
+      const { phase, messages, loadingNewer } = state.get();
+      if (phase !== 'ready' || loadingNewer || resumeCursor === null || messages.length < count) return;
+      const mark = marks.cutBehind((messages[0]?.number ?? 0) + count - 1);
+      const end = mark ?? heldEnd ?? { number: last, cursor: resumeCursor };
+      if (end.number === heldEnd?.number) return;
+      keeping.finish();
+      heldEnd = end;
+      const oldest = messages.filter(({ number }) => number <= end.number);
+      update({ messages: oldest, hasNewer: true, names: namesAmong(state.get().names, oldest) });
     },
-    /** Reads the page behind the last message held, where the newest was left, as `loadOlder` does. */
+    /** Reads the page behind the last message held, where new ones were let go of, as `loadOlder` does. */
     loadNewer,
     /**
      * Lets go of old messages, so that a room that is followed for long does not fill the memory: at least the `count`

@@ -1,4 +1,4 @@
-/** A message whose cursor is known: what comes before it can be read with that. */
+/** A message whose cursor is known: what comes before it, or behind it, can be read with that. */
 interface Mark {
   readonly number: number;
   readonly cursor: string;
@@ -7,7 +7,7 @@ interface Mark {
 /** Of the messages that come one by one, every so many are marked. */
 const MARKED_EVERY = 50;
 
-/** Cursors of some of the messages held: places from which the older ones can be let go, and read again. */
+/** Cursors of some of the messages held: places from which the older, or newer, ones can be let go, and read again. */
 export function createPageMarks() {
   /** In the order of their numbers. */
   let marks: readonly Mark[] = [];
@@ -27,6 +27,12 @@ export function createPageMarks() {
     cut(number: number): Mark | null {
       const mark = marks.findLast((one) => one.number <= number) ?? null;
       if (mark !== null) marks = marks.filter((one) => one.number >= mark.number);
+      return mark;
+    },
+    /** The first mark not before `number`; what lies behind it is forgotten. */
+    cutBehind(number: number): Mark | null {
+      const mark = marks.find((one) => one.number >= number) ?? null;
+      if (mark !== null) marks = marks.filter((one) => one.number <= mark.number);
       return mark;
     },
   };

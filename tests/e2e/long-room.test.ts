@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createRoom, createVisitor, sendMessage, type TestVisitor } from '../testkit/seed.js';
+import { createRoom, createVisitor, readLog, sendMessage, type TestVisitor } from '../testkit/seed.js';
 import { openChat, type ChatWindow } from './support/chat.js';
 import { useStage } from './support/stage.js';
 
@@ -123,5 +123,58 @@ describe('a long room', () => {
     await expect.poll(() => jump().count(), SOON).toBe(0);
     expect(await elements()).toBeLessThan(4000);
     expect(window.trouble).toEqual([]);
+  });
+
+  it('holds a bounded number of messages below what is read on the way up, and leaves none out on the way down', async () => {
+    const deep = 2200;
+    const deepId = await createRoom(stage.server.url(), visitor, 'Deep');
+    for (let number = 1; number <= deep; number += AT_ONCE) {
+      const numbers = Array.from({ length: AT_ONCE }, (_, index) => number + index);
+      await Promise.all(
+        numbers.map((one) =>
+          sendMessage(stage.server.url(), visitor, { roomId: deepId, text: `deep ${one}` }),
+        ),
+      );
+    }
+    const { page, log } = await openChat(stage.browser, stage.server.url(), { path: `/rooms/${deepId}` });
+    await log.getByRole('article').last().waitFor();
+    const height = () => log.evaluate((element) => element.scrollHeight);
+    const firstPage = await height();
+    /** The tallest list until `done`. */
+    const readOn = async (step: number, done: () => Promise<boolean>) => {
+      let tallest = 0;
+      await log.hover();
+      await expect
+        .poll(
+          async () => {
+            await page.mouse.wheel(0, step);
+            tallest = Math.max(tallest, await height());
+            return done();
+          },
+          { timeout: 100_000, interval: 50 },
+        )
+        .toBe(true);
+      return tallest;
+    };
+    const places = new Map((await readLog(stage.server.url(), deepId)).map(({ text }, at) => [text, at]));
+    const seen = new Set<number>();
+    const lookFor = (end: number) => async () => {
+      const articles = log.getByRole('article').getByRole('paragraph');
+      const shown = (await articles.allTextContents()).map((text) => places.get(text) ?? NaN);
+      for (const place of shown) seen.add(place);
+      const first = shown[0] ?? NaN;
+      expect(shown).toEqual(shown.map((_, index) => first + index));
+      return shown.includes(end);
+    };
+    const most = (firstPage / 50) * 1750;
+    expect(await readOn(-2000, lookFor(0))).toBeLessThan(most);
+    seen.clear();
+    await readOn(1000, lookFor(deep - 1));
+    expect(seen.size).toBe(deep - Math.min(...seen));
+    await log.press('End');
+    const button = page.getByRole('button', { name: 'Jump to newest' });
+    await expect.poll(() => button.count(), SOON).toBe(0);
+    await sendMessage(stage.server.url(), visitor, { roomId: deepId, text: 'after all' });
+    await log.getByText('after all').waitFor();
   });
 });

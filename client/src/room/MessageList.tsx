@@ -9,6 +9,7 @@ import { useReadable } from '../ui/use-readable.js';
 import { JumpToNewest } from './JumpToNewest.js';
 import { createLineElements } from './line-elements.js';
 import { listItems, timeOf, type Item } from './listed.js';
+import { useBoundedHold } from './use-bounded-hold.js';
 import { useContinuity } from './use-continuity.js';
 import { useKeptLines } from './use-kept-lines.js';
 import { useOneEnd } from './use-one-end.js';
@@ -18,12 +19,6 @@ import { useScroll } from './use-scroll.js';
 
 /** Further than the view, in CSS pixels, lines are on the page on the side to which it is scrolled. */
 const AHEAD_PX = 1500;
-/**
- * While the newest are read, so many older ones are held at least, and at most twice as many; while older ones are, at
- * most twice as many below the view by themselves.
- */
-const HELD_MESSAGES = 500;
-
 /** The messages of a room, and one's own that are still on their way. Follows the newest until scrolled up. */
 export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: string }) {
   const texts = useTexts();
@@ -74,11 +69,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   useEffect(() => {
     if (atEnd && isAtEnd() && visible && opened) unread.markRead(roomId, last);
   }, [atEnd, isAtEnd, opened, last, visible, unread, roomId]);
-  useEffect(() => {
-    if (messages.length <= 2 * HELD_MESSAGES) return;
-    if (atEnd) room.keepNewest(HELD_MESSAGES);
-    else if (messages.length - lineInView() > 2 * HELD_MESSAGES) room.leaveNewest();
-  }, [room, atEnd, lineInView, messages]);
+  useBoundedHold(room, { messages, atEnd, lineInView });
   useEffect(() => {
     if (entries.some(({ number }) => number !== null)) outbox.delivered(roomId, last);
   }, [outbox, roomId, last, entries]);

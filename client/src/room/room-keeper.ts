@@ -15,12 +15,12 @@ export function createRoomKeeper(
 ) {
   const kept = new Map<string, { room: FollowedRoom; holders: number; cancelEnd: () => void }>();
 
-  function linger(roomId: string): () => void {
-    return environment.after(LINGER_MS, () => {
-      kept.get(roomId)?.room.stop();
-      kept.delete(roomId);
-    });
+  function end(roomId: string): void {
+    kept.get(roomId)?.room.stop();
+    kept.delete(roomId);
   }
+
+  const linger = (roomId: string): (() => void) => environment.after(LINGER_MS, () => end(roomId));
 
   function entry(roomId: string) {
     const found = kept.get(roomId) ?? { room: follow(roomId), holders: 0, cancelEnd: linger(roomId) };
@@ -38,7 +38,10 @@ export function createRoomKeeper(
       held.cancelEnd();
       return () => {
         held.holders -= 1;
-        if (held.holders === 0) held.cancelEnd = linger(roomId);
+        if (held.holders > 0) return;
+        // Who comes back is not where the newest were let go of.
+        if (held.room.state.get().hasNewer) end(roomId);
+        else held.cancelEnd = linger(roomId);
       };
     },
   };

@@ -21,8 +21,8 @@ export interface Scroll {
   readonly atEnd: boolean;
   /** The same at this moment, before it is rendered. */
   readonly isAtEnd: () => boolean;
-  /** The first line in view, by index. */
-  readonly lineInView: () => number;
+  /** The first line in view, by index; null while it is not known. */
+  readonly lineInView: () => number | null;
   readonly onScroll: () => void;
   /** To be called after lines were measured, or the view changed its size: puts everything where it belongs. */
   readonly onResize: () => void;
@@ -153,7 +153,10 @@ export function useScroll(
 
   const isAtEnd = useCallback(() => following.current, []);
   const lineInView = useCallback(
-    () => lines.current?.findItemIndex(lines.current.scrollOffset) ?? Number.POSITIVE_INFINITY,
+    () =>
+      arriving.current === null && lines.current !== null
+        ? lines.current.findItemIndex(lines.current.scrollOffset)
+        : null,
     [],
   );
 

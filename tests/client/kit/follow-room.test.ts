@@ -220,7 +220,7 @@ describe('followRoom', () => {
 
   it('counts what comes without holding it, once the newest is left, and reads it by page', async () => {
     const { room, send, subscription, request, requests } = await follow(100);
-    room.leaveNewest();
+    room.keepOldest(50);
     for (let number = 101; number <= 5000; number++) send(event(number, 0, `Ana ${number}`));
     expect(numbersOf(room)).toEqual(range(51, 100));
     expect(room.state.get()).toMatchObject({ hasNewer: true, newest: 5000 });
@@ -233,7 +233,7 @@ describe('followRoom', () => {
     send(event(5100, 98));
     expect(numbersOf(room)).toEqual(range(51, 100));
     expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c5100' });
-    room.leaveNewest();
+    room.keepOldest(50);
     room.loadNewer();
     room.loadNewer();
     room.loadOlder();
@@ -252,7 +252,7 @@ describe('followRoom', () => {
 
   it('follows again once the newest is reached, from the page or from an event, whichever is ahead', async () => {
     const { room, send, subscription, subscriptions, request, requests } = await follow(100);
-    room.leaveNewest();
+    room.keepOldest(50);
     for (let number = 101; number <= 160; number++) send(event(number));
     for (const end of [160, 161]) {
       room.loadNewer();
@@ -266,7 +266,7 @@ describe('followRoom', () => {
     expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c165' });
     for (const number of [163, 164, 165, 166]) send(event(number));
     expect(numbersOf(room)).toEqual(range(51, 166));
-    room.leaveNewest();
+    room.keepOldest(116);
     room.loadNewer();
     await request().answer(pageBehind(166, 166));
     expect(room.state.get()).toMatchObject({ hasNewer: false, newest: 166 });
@@ -279,7 +279,7 @@ describe('followRoom', () => {
 
   it('goes to the newest at once when it is restarted, whatever is being read', async () => {
     const { room, send, requests, request } = await follow(100);
-    room.leaveNewest();
+    room.keepOldest(50);
     send(event(101));
     room.loadNewer();
     const newer = request();
@@ -297,7 +297,7 @@ describe('followRoom', () => {
 
   it('holds what comes again when its cursor expired after the newest was left', async () => {
     const { room, send, request, break: breakWith } = await follow(100);
-    room.leaveNewest();
+    room.keepOldest(50);
     breakWith('CURSOR_EXPIRED');
     await vi.advanceTimersByTimeAsync(500);
     await request().answer(page(900));
@@ -306,10 +306,92 @@ describe('followRoom', () => {
     expect(room.state.get()).toMatchObject({ hasNewer: false, newest: 901 });
   });
 
+  it('holds no hole when new ones are let go of while it is on its way to the newest', async () => {
+    const { room, send, requests } = await follow(100);
+    room.keepOldest(50);
+    for (let number = 101; number <= 300; number++) send(event(number));
+    room.restart();
+    await requests.at(-1)!.fail('UNAVAILABLE');
+    room.keepOldest(50);
+    room.loadNewer();
+    expect(requests).toHaveLength(2);
+    expect(room.state.get().hasNewer).toBe(false);
+    await vi.advanceTimersByTimeAsync(31_000);
+    await requests.at(-1)!.answer(page(300));
+    expect(numbersOf(room)).toEqual(range(251, 300));
+    expect(room.state.get().hasNewer).toBe(false);
+  });
+
+  it('lets go of the newest it holds, but not of what is asked to stay, and reads them again by page', async () => {
+    const { room, send, request, requests, subscription } = await follow(400);
+    for (const end of [350, 300]) {
+      room.loadOlder();
+      await request().answer(page(end));
+    }
+    for (let number = 401; number <= 500; number++) send(event(number, 0, `Ana ${number}`));
+    room.keepOldest(251);
+    expect([numbersOf(room), room.state.get().hasNewer]).toEqual([range(251, 500), false]);
+    room.loadOlder();
+    room.keepOldest(120);
+    expect(numbersOf(room)).toEqual(range(251, 450));
+    await request().answer(page(250));
+    expect(numbersOf(room)).toEqual(range(201, 450));
+    expect(room.state.get()).toMatchObject({ hasNewer: true, newest: 500, hasOlder: true });
+    room.keepOldest(80);
+    expect(numbersOf(room)).toEqual(range(201, 301));
+    send(event(501));
+    expect(subscription().variables()).toEqual({ roomId: 'r', after: 'c501' });
+    room.loadNewer();
+    expect(request().variables).toEqual({ roomId: 'r', first: 50, after: 'c301' });
+    // Nor while newer ones are read: these come behind what is held.
+    room.keepOldest(10);
+    await request().answer(pageBehind(301, 501));
+    for (let end = 351; end < 501; end += 50) {
+      room.loadNewer();
+      await request().answer(pageBehind(end, 501));
+    }
+    expect(numbersOf(room)).toEqual(range(201, 501));
+    expect(room.state.get()).toMatchObject({ hasNewer: false, newest: 501 });
+    const held = room.state.get();
+    room.keepOldest(302);
+    expect(room.state.get()).toBe(held);
+    room.keepOldest(301);
+    const left = room.state.get();
+    room.keepOldest(301);
+    expect(room.state.get()).toBe(left);
+    expect(left).toMatchObject({ hasNewer: true, newest: 501 });
+    expect(requests).toHaveLength(8);
+  });
+
+  it('keeps the newest that was read, also when it is let go of, and once it is read again', async () => {
+    const written: number[] = [];
+    const kept: KeptMessages = {
+      read: () => Promise.resolve([]),
+      write: async (_roomId, messages) => void written.push(messages.at(-1)?.number ?? 0),
+    };
+    const fake = createFakeConnection();
+    const environment = environmentWith(0.5);
+    const room = followRoom({ connection: fake.connection, roomId: 'r', kept, environment });
+    await fake.request().answer(page(100));
+    fake.send(event(101));
+    room.keepOldest(1);
+    expect([numbersOf(room), written]).toEqual([[51], [100, 101]]);
+    fake.send(event(102));
+    await vi.advanceTimersByTimeAsync(60_000);
+    room.loadNewer();
+    await fake.request().answer(pageBehind(51, 102));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(written).toEqual([100, 101]);
+    room.loadNewer();
+    await fake.request().answer(pageBehind(101, 102));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(written).toEqual([100, 101, 102]);
+  });
+
   it('reads the newest page when what follows was dropped meanwhile, or is not there', async () => {
     for (const answer of [pageBehind(3000, 5000), { room: null }]) {
       const { room, send, request } = await follow(100);
-      room.leaveNewest();
+      room.keepOldest(50);
       send(event(5000, 4899));
       room.loadNewer();
       await request().answer(answer);
@@ -491,14 +573,14 @@ describe('followRoom', () => {
     expect(room.state.get()).toMatchObject({ phase: 'failed', loadingOlder: false });
     expect(subscription().ended).toBe(true);
     room.loadOlder();
-    room.leaveNewest();
+    room.keepOldest(50);
     expect(requests).toHaveLength(2);
     expect(room.state.get().hasNewer).toBe(false);
   });
 
   it('fails when newer pages are refused for good', async () => {
     const { room, send, request } = await follow(120);
-    room.leaveNewest();
+    room.keepOldest(50);
     send(event(121));
     room.loadNewer();
     await request().fail('FORBIDDEN');
@@ -668,7 +750,11 @@ describe('followRoom', () => {
       fc.record({ kind: fc.constant('deliver' as const), count: fc.integer({ min: 1, max: 5 }) }),
       fc.record({ kind: fc.constant('write' as const), count: fc.integer({ min: 1, max: 60 }) }),
       fc.record({
-        kind: fc.constantFrom(...(['repeat', 'lose', 'older', 'skip', 'leave', 'newer', 'newest'] as const)),
+        kind: fc.constantFrom(...(['repeat', 'lose', 'older', 'skip', 'newer', 'newest'] as const)),
+      }),
+      fc.record({
+        kind: fc.constantFrom('oldest stay' as const, 'newest stay' as const),
+        count: fc.integer({ min: 0, max: 150 }),
       }),
       fc.record({
         kind: fc.constant('fail' as const),
@@ -712,7 +798,8 @@ describe('followRoom', () => {
           for (const next of steps) {
             if (next.kind === 'write') head += next.count;
             else if (next.kind === 'older') room.loadOlder();
-            else if (next.kind === 'leave') room.leaveNewest();
+            else if (next.kind === 'oldest stay') room.keepOldest(next.count);
+            else if (next.kind === 'newest stay') room.keepNewest(next.count);
             else if (next.kind === 'newer') room.loadNewer();
             else if (next.kind === 'newest') room.restart();
             else if (next.kind === 'fail') fake.break(next.code);

@@ -29,7 +29,7 @@ describe('a room at a pace', () => {
       state,
       stop,
       loadOlder: nothing,
-      leaveNewest: nothing,
+      keepOldest: nothing,
       loadNewer: nothing,
       keepNewest: nothing,
       rename: nothing,

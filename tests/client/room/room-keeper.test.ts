@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createRoomKeeper } from '../../../client/src/room/room-keeper.js';
 import type { FollowedRoom } from '../../../client/kit/index.js';
+import { EMPTY_ROOM } from '../../../client/kit/room-state.js';
 import { createStore } from '../../../client/kit/store.js';
 
 describe('room keeper', () => {
@@ -9,13 +10,14 @@ describe('room keeper', () => {
 
   function start() {
     const followed: string[] = [];
+    const state = createStore(EMPTY_ROOM);
     const stopped: string[] = [];
     const keeper = createRoomKeeper((roomId): FollowedRoom => {
       followed.push(roomId);
       return {
-        state: createStore<never>(undefined as never),
+        state,
         loadOlder: () => {},
-        leaveNewest: () => {},
+        keepOldest: () => {},
         loadNewer: () => {},
         keepNewest: () => {},
         rename: () => {},
@@ -23,7 +25,7 @@ describe('room keeper', () => {
         stop: () => void stopped.push(roomId),
       };
     });
-    return { keeper, followed, stopped };
+    return { keeper, followed, stopped, state };
   }
 
   it('follows a room once for all who look at it, and ends when the last has left', async () => {
@@ -46,6 +48,16 @@ describe('room keeper', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect([followed, stopped]).toEqual([['r'], []]);
     leave();
+  });
+
+  it('leaves a room at once that was left at older messages: who comes back is to begin at the newest', () => {
+    const { keeper, followed, stopped, state } = start();
+    const leave = keeper.hold('r');
+    state.set({ ...EMPTY_ROOM, hasNewer: true });
+    leave();
+    expect(stopped).toEqual(['r']);
+    keeper.get('r');
+    expect(followed).toEqual(['r', 'r']);
   });
 
   it('ends a room that was asked for and never held', async () => {

@@ -1,0 +1,26 @@
+import { useEffect } from 'react';
+import type { FollowedRoom, RoomMessage } from '../../kit/index.js';
+import type { Scroll } from './use-scroll.js';
+
+/**
+ * While the newest are read, so many older ones are held at least, and at most twice as many; while older ones are, about
+ * as many below the view.
+ */
+const HELD_MESSAGES = 500;
+
+/** Lets go of messages far from those in view, so that neither a busy room nor reading back in it fills the memory. */
+export function useBoundedHold(
+  room: FollowedRoom,
+  {
+    messages,
+    atEnd,
+    lineInView,
+  }: Pick<Scroll, 'atEnd' | 'lineInView'> & { messages: readonly RoomMessage[] },
+): void {
+  useEffect(() => {
+    if (messages.length <= 2 * HELD_MESSAGES) return;
+    if (atEnd) return room.keepNewest(HELD_MESSAGES);
+    const line = lineInView();
+    if (line !== null && messages.length - line > 2 * HELD_MESSAGES) room.keepOldest(line + HELD_MESSAGES);
+  }, [room, messages, atEnd, lineInView]);
+}
