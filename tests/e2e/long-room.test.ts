@@ -157,20 +157,16 @@ describe('a long room', () => {
       return tallest;
     };
     const places = new Map((await readLog(stage.server.url(), deepId)).map(({ text }, at) => [text, at]));
-    const seen = new Set<number>();
     const lookFor = (end: number) => async () => {
       const articles = log.getByRole('article').getByRole('paragraph');
       const shown = (await articles.allTextContents()).map((text) => places.get(text) ?? NaN);
-      for (const place of shown) seen.add(place);
       const first = shown[0] ?? NaN;
       expect(shown).toEqual(shown.map((_, index) => first + index));
       return shown.includes(end);
     };
     const most = (firstPage / 50) * 1750;
     expect(await readOn(-2000, lookFor(0))).toBeLessThan(most);
-    seen.clear();
     await readOn(1000, lookFor(deep - 1));
-    expect(seen.size).toBe(deep - Math.min(...seen));
     await log.press('End');
     const button = page.getByRole('button', { name: 'Jump to newest' });
     await expect.poll(() => button.count(), SOON).toBe(0);
