@@ -17,9 +17,14 @@ describe('P8', () => {
   const sumOf = (rooms: ReadonlyMap<string, { recentVisitorCount: number }> | undefined): number =>
     [...(rooms?.values() ?? [])].reduce((all, room) => all + room.recentVisitorCount, 0);
 
-  /** Visits that end within a second, told before the first of them ends; when that will be, on Redis' clock. */
-  async function populated(): Promise<{ world: World; ids: string[]; endsAt: number }> {
-    const world = await createWorld({ windowMs: held.windowMs });
+  /**
+   * Visits that end within a second, told before the first of them ends; when that will be, on Redis' clock. A machine
+   * that is too busy to tell them in time gets twice as long.
+   */
+  async function populated(
+    windowMs = held.windowMs,
+  ): Promise<{ world: World; ids: string[]; endsAt: number }> {
+    const world = await createWorld({ windowMs });
     const ids = uuids(100);
     await world.addRooms(ids);
     const { now } = await world.store.beat('i');
@@ -31,8 +36,10 @@ describe('P8', () => {
       at: first + (index % 1000),
     }));
     await world.touch(touches);
-    expect(sumOf((await world.store.counts(ids)).rooms)).toBe(held.visits);
-    return { world, ids, endsAt: first + held.windowMs };
+    const { rooms } = await world.store.counts(ids);
+    if ((await world.store.beat('i')).now >= first + windowMs) return populated(2 * windowMs);
+    expect(sumOf(rooms)).toBe(held.visits);
+    return { world, ids, endsAt: first + windowMs };
   }
 
   /** As the server reads. */
