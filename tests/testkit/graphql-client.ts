@@ -115,8 +115,10 @@ export async function ask<Data>(
     answer = await request<Data>(url, query, variables, options);
   }
   if (answer.errors.length > 0 || answer.data === null || answer.data === undefined) {
+    // Its first line is what tables of faults tell.
+    const codes = answer.errors.map(({ extensions }) => extensions?.code ?? 'no code').join(' ');
     throw new Error(
-      `Refused:\n${query}\n${JSON.stringify(variables)}\n${JSON.stringify(answer, undefined, 2)}`,
+      `Refused: ${codes}\n${query}\n${JSON.stringify(variables)}\n${JSON.stringify(answer, undefined, 2)}`,
     );
   }
   return answer.data;
