@@ -9,7 +9,6 @@ import type { OperationRequest } from './prepared.js';
 
 /** A document waits for its turn no longer: what it asks for takes its time, too. */
 const MAX_WAIT_MS = 2000;
-const WAIT_SLICE_MS = 20;
 /** What waits is kept as it was read: short items take so many bytes for a character of their JSON. */
 const BYTES_PER_CHARACTER = 16;
 /** Most lines are short again by then. */
@@ -40,7 +39,7 @@ export function createDocumentTurns({
 }) {
   const waiting = createHeapShare(heapBytes);
   const aborts = createAbortWatch();
-  const deadline = createDeadlines({ clock, ms: MAX_WAIT_MS, sliceMs: WAIT_SLICE_MS });
+  const deadline = createDeadlines({ clock, ms: MAX_WAIT_MS });
 
   function wait(query: string, address: string, bytes: number): Promise<Refusal | null> {
     return new Promise((resolve) => {

@@ -4,7 +4,7 @@ import { unavailable } from '../../../src/lib/coded-error.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
-import { unlimited } from '../../../src/limits/rate-limits.memory.js';
+import { unlimited } from '../../../src/limits/limits-over.js';
 import { createMemoryPubSub } from '../../../src/pubsub/pubsub.memory.js';
 import { createVisitorService } from '../../../src/visitors/visitor-service.js';
 
