@@ -69,7 +69,7 @@ export function MessageList({ room, roomId }: { room: FollowedRoom; roomId: stri
   useEffect(() => {
     if (atEnd && isAtEnd() && visible && opened) unread.markRead(roomId, last);
   }, [atEnd, isAtEnd, opened, last, visible, unread, roomId]);
-  useBoundedHold(room, { messages, atEnd, lineInView });
+  useBoundedHold(room, { messages, opened, atEnd, isAtEnd, lineInView });
   useEffect(() => {
     if (entries.some(({ number }) => number !== null)) outbox.delivered(roomId, last);
   }, [outbox, roomId, last, entries]);

@@ -13,14 +13,17 @@ export function useBoundedHold(
   room: FollowedRoom,
   {
     messages,
+    opened,
     atEnd,
+    isAtEnd,
     lineInView,
-  }: Pick<Scroll, 'atEnd' | 'lineInView'> & { messages: readonly RoomMessage[] },
+  }: Pick<Scroll, 'atEnd' | 'isAtEnd' | 'lineInView'> & { messages: readonly RoomMessage[]; opened: boolean },
 ): void {
   useEffect(() => {
-    if (messages.length <= 2 * HELD_MESSAGES) return;
-    if (atEnd) return room.keepNewest(HELD_MESSAGES);
+    // Until it is known where the room opens, that may be any of them.
+    if (!opened || messages.length <= 2 * HELD_MESSAGES) return;
+    if (atEnd && isAtEnd()) return room.keepNewest(HELD_MESSAGES);
     const line = lineInView();
     if (line !== null && messages.length - line > 2 * HELD_MESSAGES) room.keepOldest(line + HELD_MESSAGES);
-  }, [room, messages, atEnd, lineInView]);
+  }, [room, messages, opened, atEnd, isAtEnd, lineInView]);
 }
