@@ -20,7 +20,7 @@ const CHANGES = {
     ['const excess = validate(schema, document, limits, { maxErrors: MAX_ERRORS });', 'const excess = [];'],
   ],
   'graphql/operation.js': [
-    ['const excess = checked.cost(operation.name?.value, variables);', 'const excess = null;'],
+    ['const cost = checked.cost(operation.name?.value, variables);', 'const cost = 1;'],
     ['const points = selectRootFields(schema, prepared).size;', 'return null; const points = 0;'],
   ],
   // Who says to be somebody is.
@@ -57,7 +57,7 @@ const CHANGES = {
       return { read: () => ({ delayMs: 0, utilization: 0, processor: 0, heap: 0 }), stop: () => undefined };
     }`,
   ),
-  'transport/http.js': [['const ALWAYS = Object.entries(COMMON_HEADERS).flat();', 'const ALWAYS = [];']],
+  'transport/security-headers.js': [['Object.entries(COMMON_HEADERS).flat()', '[]']],
 };
 
 /** A hook of Node's loader. */

@@ -66,9 +66,12 @@ describe('reading a room', () => {
     const sockets = new Set<WebSocketRoute>();
     let away = false;
     await window.page.routeWebSocket(/graphql$/, (socket) => {
-      if (away) return void socket.close();
-      socket.connectToServer();
-      sockets.add(socket);
+      if (away) {
+        void socket.close();
+      } else {
+        socket.connectToServer();
+        sockets.add(socket);
+      }
     });
     await window.page.reload();
     await window.connection('Connected').waitFor();
