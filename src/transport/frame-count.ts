@@ -2,6 +2,9 @@ import { MS_PER_SECOND, type Clock } from '../lib/clock.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import type { Connection } from './connection.js';
 
+/** So many times its limit a socket may send: what was on its way when it was closed, and its answer, is less. */
+const MAX_LIMITS_READ = 2;
+
 /**
  * Counts the frames of each socket, also while that is being closed. Whoever goes on sending instead of answering the
  * close is not read any more: that would keep the server busy, and its timers waiting, for as long as there is more.
@@ -27,7 +30,6 @@ export function createFrameCount({
     }
     connection.frames += 1;
     if (connection.frames === points + 1) onTooMany(connection);
-    // What was on its way when the socket was closed, and the answer to that, is less.
-    if (connection.frames > 2 * points) connection.ws.pause();
+    if (connection.frames > MAX_LIMITS_READ * points) connection.ws.pause();
   };
 }

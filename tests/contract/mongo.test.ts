@@ -36,6 +36,19 @@ async function open(...args: Parameters<typeof connect>) {
   return mongo;
 }
 
+const createdAt = new Date(0);
+const room = (id: string) => ({ id, name: 'r', nameKey: 'r', createdAt, creatorId: 'author' });
+const message = { logId: 'room', number: 1, authorId: 'author', call: '0', key: 's:0', text: '', createdAt };
+
+/** The stores on an empty database, and what they ask it for. */
+async function recordedStores(option = '') {
+  const { url } = await emptyDatabase();
+  const recorder = await recordMongo(withDriverRetries(url) + option);
+  cleanups.push(() => recorder.close());
+  const mongo = await open(recorder.url);
+  return { recorder, messages: createMongoMessageStore({ mongo }), rooms: createMongoRoomStore({ mongo }) };
+}
+
 describe('starting on MongoDB', () => {
   test('many instances start at once on an empty database, and again on it', async () => {
     const { url, db } = await emptyDatabase();
@@ -103,22 +116,8 @@ describe('starting on MongoDB', () => {
   test.each(['', '&w=1', '&journal=false'])(
     'LOG-1: writes wait for a majority and its journal, whatever the URL says: "%s"',
     async (option) => {
-      const { url } = await emptyDatabase();
-      const recorder = await recordMongo(withDriverRetries(url) + option);
-      cleanups.push(() => recorder.close());
-      const mongo = await open(recorder.url);
-      const [messages, rooms] = [createMongoMessageStore({ mongo }), createMongoRoomStore({ mongo })];
-      const createdAt = new Date(0);
-      await rooms.create({ id: 'room', name: 'r', nameKey: 'r', createdAt, creatorId: 'author' }, soon());
-      const message = {
-        logId: 'room',
-        number: 1,
-        authorId: 'author',
-        call: '0',
-        key: 's:0',
-        text: '',
-        createdAt,
-      };
+      const { recorder, messages, rooms } = await recordedStores(option);
+      await rooms.create(room('room'), soon());
       await messages.append([message], messages.session(), soon());
       await rooms.raise([{ id: 'room', head: 1, activeAt: createdAt }], soon());
       const writes = recorder.commands.filter(({ name }) =>
@@ -132,11 +131,7 @@ describe('starting on MongoDB', () => {
   );
 
   test('reads see only what a majority has, and the surest are linearizable, each of one document', async () => {
-    const { url } = await emptyDatabase();
-    const recorder = await recordMongo(withDriverRetries(url));
-    cleanups.push(() => recorder.close());
-    const mongo = await open(recorder.url);
-    const messages = createMongoMessageStore({ mongo });
+    const { recorder, messages } = await recordedStores();
     const positions = [1, 2].map((number) => ({ logId: 'room', number }));
     /** What a read of `messages` or `rooms` asks for: the level, and whether it names one document. */
     const asked = async (read: () => Promise<unknown>) => {
@@ -169,24 +164,9 @@ describe('starting on MongoDB', () => {
   });
 
   test('what a session reads is no older than what it wrote, or what was in its way', async () => {
-    const { url } = await emptyDatabase();
-    const recorder = await recordMongo(withDriverRetries(url));
-    cleanups.push(() => recorder.close());
-    const mongo = await open(recorder.url);
-    const [messages, rooms] = [createMongoMessageStore({ mongo }), createMongoRoomStore({ mongo })];
+    const { recorder, messages, rooms } = await recordedStores();
     const session = messages.session();
     cleanups.push(() => session.end());
-    const createdAt = new Date(0);
-    const message = {
-      logId: 'room',
-      number: 1,
-      authorId: 'author',
-      call: '0',
-      key: 's:0',
-      text: '',
-      createdAt,
-    };
-    const room = (id: string) => ({ id, name: 'r', nameKey: 'r', createdAt, creatorId: 'author' });
     await rooms.create(room('room'), soon());
     expect(await messages.append([message], session, soon())).toMatchObject({ outcome: 'landed' });
     const before = recorder.commands.length;
