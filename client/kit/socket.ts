@@ -96,6 +96,11 @@ export function createSocket(options: SocketOptions) {
         drained = false;
       },
       connected: (_socket, payload) => {
+        // Another page became a guest while this one was taken in as a new one: this is that one, too.
+        if (usedToken === null && identity.token() !== null) {
+          hurry();
+          return opened.terminate();
+        }
         everConnected = true;
         impatient = false;
         welcome(payload);
@@ -110,7 +115,7 @@ export function createSocket(options: SocketOptions) {
       },
       error: () => lost(),
       closed: (event) => {
-        const code = closeCode(event);
+        const code = isObject(event) ? event['code'] : null;
         drained = code === SERVICE_RESTART;
         if (code === CloseCode.Forbidden && usedToken !== null) {
           identity.drop(usedToken);
@@ -238,9 +243,4 @@ export function createSocket(options: SocketOptions) {
       wake();
     },
   };
-}
-
-function closeCode(event: unknown): number | null {
-  const code = isObject(event) ? event['code'] : null;
-  return typeof code === 'number' ? code : null;
 }

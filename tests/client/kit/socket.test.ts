@@ -97,6 +97,26 @@ describe('socket', () => {
     expect(third.last().frames[0]?.payload).toEqual({});
   });
 
+  it('is the guest that another page became while it was taken in itself, however long each waited', async () => {
+    const storage = createMemoryStorage();
+    const [first, second] = [start({ storage }), start({ storage })];
+    await vi.advanceTimersByTimeAsync(0);
+    await first.last().accept();
+    await second.last().accept();
+    await first.last().welcome('ana', 'token-1');
+    const states: string[] = [];
+    second.socket.state.watch(() => states.push(second.socket.state.get()));
+    const payload = { visitor: { id: 'bob' }, token: 'token-2', expiresAt: '2026-02-01T00:00:00.000Z' };
+    await second.last().receive({ type: 'connection_ack', payload });
+    await vi.advanceTimersByTimeAsync(0);
+    await second.last().accept();
+    expect(second.last().frames[0]?.payload).toEqual({ token: 'token-1' });
+    await second.last().welcome('ana', 'token-1');
+    expect(states).toEqual(['connected']);
+    expect(second.socket.visitorId.get()).toBe('ana');
+    expect(second.sockets).toHaveLength(2);
+  });
+
   it('lets a page that connects finish its turn, though it is brought to the front meanwhile', async () => {
     const storage = createMemoryStorage();
     let turns: Promise<unknown> = Promise.resolve();
