@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import { useCreateRoomMutation } from '../__generated__/operations.js';
 import { useChat } from '../session/chat-context.js';
 import { Dialog } from '../ui/Dialog.js';
@@ -22,8 +22,7 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }) {
   const shown = useShown();
   const [{ fetching }, createRoom] = useCreateRoomMutation();
 
-  async function create(event: FormEvent): Promise<void> {
-    event.preventDefault();
+  async function create(): Promise<void> {
     if (socket.state.get() !== 'connected') {
       setProblem({ text: texts.noConnection, existingRoomId: null });
       return;
@@ -43,34 +42,30 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }) {
   }
 
   return (
-    <Dialog title={texts.newRoom} onClose={onClose}>
-      <form onSubmit={(event) => void create(event)}>
-        <TextField
-          label={texts.roomName}
-          value={name}
-          onChange={setName}
-          problem={
-            problem && (
-              <>
-                {problem.text}{' '}
-                {problem.existingRoomId !== null && (
-                  <RoomLink roomId={problem.existingRoomId} onClick={onClose}>
-                    {texts.openRoom}
-                  </RoomLink>
-                )}
-              </>
-            )
-          }
-        />
-        <div className="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            {texts.cancel}
-          </button>
-          <button type="submit" className="primary" disabled={fetching}>
-            {texts.create}
-          </button>
-        </div>
-      </form>
+    <Dialog
+      title={texts.newRoom}
+      submitLabel={texts.create}
+      isBusy={fetching}
+      onSubmit={create}
+      onClose={onClose}
+    >
+      <TextField
+        label={texts.roomName}
+        value={name}
+        onChange={setName}
+        problem={
+          problem && (
+            <>
+              {problem.text}{' '}
+              {problem.existingRoomId !== null && (
+                <RoomLink roomId={problem.existingRoomId} onClick={onClose}>
+                  {texts.openRoom}
+                </RoomLink>
+              )}
+            </>
+          )
+        }
+      />
     </Dialog>
   );
 }

@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import { useRenameViewerMutation } from '../__generated__/operations.js';
 import { Dialog } from '../ui/Dialog.js';
 import { useTexts } from '../ui/language.js';
@@ -17,8 +17,7 @@ export function RenameDialog({ name, onClose }: { name: string; onClose: () => v
   const shown = useShown();
   const [{ fetching }, rename] = useRenameViewerMutation();
 
-  async function save(event: FormEvent): Promise<void> {
-    event.preventDefault();
+  async function save(): Promise<void> {
     if (socket.state.get() !== 'connected') {
       setProblem(texts.noConnection);
       return;
@@ -35,24 +34,15 @@ export function RenameDialog({ name, onClose }: { name: string; onClose: () => v
   }
 
   return (
-    <Dialog title={texts.youAre(name)} onClose={onClose}>
-      <form onSubmit={(event) => void save(event)}>
-        <TextField
-          label={texts.displayName}
-          value={displayName}
-          onChange={setDisplayName}
-          problem={problem}
-        />
-        <ThemeChoice />
-        <div className="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            {texts.cancel}
-          </button>
-          <button type="submit" className="primary" disabled={fetching}>
-            {texts.save}
-          </button>
-        </div>
-      </form>
+    <Dialog
+      title={texts.youAre(name)}
+      submitLabel={texts.save}
+      isBusy={fetching}
+      onSubmit={save}
+      onClose={onClose}
+    >
+      <TextField label={texts.displayName} value={displayName} onChange={setDisplayName} problem={problem} />
+      <ThemeChoice />
     </Dialog>
   );
 }
