@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define ANSWER_MS 30000
+
 /* One HTTP connection with at most one request under way. */
 struct probe {
   struct source source;
@@ -128,9 +130,10 @@ void http_probe(int per_second) {
 
 void http_stop(void) {
   looping = false;
+  uint64_t until = now_ns() + ANSWER_MS * 1000000ull;
   for (int i = 0; i < count; i++) {
-    for (int tries = 0; probes[i].busy; tries++) {
-      if (tries > 1000) die("http connection %d got no answer", i);
+    while (probes[i].busy) {
+      if (now_ns() > until) die("http connection %d got no answer", i);
       turn(10);
     }
   }

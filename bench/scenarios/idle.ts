@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { startContender } from '../lib/contenders.js';
 import { INSPECTED, memoryOf } from '../lib/inspector.js';
 import { runLoad } from '../lib/load.js';
-import { against, type Round } from '../lib/report.js';
+import { against } from '../lib/report.js';
 import { interleaved, type Scenario, type Size } from '../lib/scenario.js';
 
 const CONNECTIONS = 5000;
@@ -60,20 +60,19 @@ async function resting(name: string, subscribers: number, rooms: number, size: S
 export const idle: Scenario = async (size) => {
   const subscribers = size.count(CONNECTIONS);
   const rooms = Math.max(1, subscribers / MEMBERS);
-  const contenders = ['madang', 'raw ws', 'yoga', 'mercurius', 'graphql-ws'];
+  const contenders = ['madang', 'raw ws', 'yoga', 'mercurius'];
   const rounds = await interleaved(size, contenders, async (name) => ({
     ...(await joining(name, subscribers, rooms, size)),
     ...(await resting(name, subscribers, rooms, size)),
   }));
-  const ratio = (metric: string, peer: string) => (round: Round) => against(metric, 'madang', peer)(round);
   return {
     rounds,
     ratios: {
-      'I1.raw': ratio('rssKb', 'raw ws'),
-      'I1.yoga': ratio('rssKb', 'yoga'),
-      'I1.mercurius': ratio('rssKb', 'mercurius'),
-      'I2.raw': ratio('joinCpuUs', 'raw ws'),
-      'I2.yoga': ratio('joinCpuUs', 'yoga'),
+      'I1.raw': against('rssKb', 'madang', 'raw ws'),
+      'I1.yoga': against('rssKb', 'madang', 'yoga'),
+      'I1.mercurius': against('rssKb', 'madang', 'mercurius'),
+      'I2.raw': against('joinCpuUs', 'madang', 'raw ws'),
+      'I2.yoga': against('joinCpuUs', 'madang', 'yoga'),
     },
   };
 };

@@ -7,6 +7,8 @@ const CONNECTIONS = 1000;
 const SENDERS = 16;
 /** As long as V8 compiles: until then its own threads take a third of the processor. */
 const WARM_UP_MS = 4000;
+/** With more, five rounds took more than ten minutes. */
+const MEASURED_MS = 2000;
 /** Messages under way in a closed loop. */
 const WINDOW = 256;
 
@@ -20,7 +22,7 @@ async function measure(name: string, members: number, lines: boolean, size: Size
   const contender = await startContender(name, { rooms, subscribers, lines });
   try {
     const options = { ...contender.options, senders: SENDERS, first: rooms, subscribers };
-    const phase = `closed:closed:${WINDOW}:1:${size.ms(WARM_UP_MS)}:${size.ms(3000)}`;
+    const phase = `closed:closed:${WINDOW}:1:${size.ms(WARM_UP_MS)}:${size.ms(MEASURED_MS)}`;
     const closed = (await runLoad(options, [phase])).get('closed');
     if (closed === undefined) throw new Error('a phase is missing');
     const kind = lines ? `${members}` : `${members}.with sending`;
