@@ -40,7 +40,7 @@ export function followRoom({
   const update = (part: Partial<RoomState>) => state.set({ ...state.get(), ...part });
   /** Of older and newer pages, one at a time. */
   const reads = createPageReads(environment, (error) => {
-    if (remedyFor(error) === 'newest') return restart();
+    if (remedyFor(error) === 'newest') return beginAnew();
     end();
     update({ phase: 'failed', loadingOlder: false, loadingNewer: false, problem: error });
   });
@@ -143,7 +143,7 @@ export function followRoom({
         const newer = page?.nodes ?? [];
         const begin = newer[0]?.number ?? last + 1;
         // What comes next was dropped meanwhile.
-        if (begin !== number + 1) return restart();
+        if (begin !== number + 1) return beginAnew();
         const heldTo = { number: newer.at(-1)?.number ?? number, cursor: page?.pageInfo.endCursor ?? cursor };
         marks.add(heldTo.number, heldTo.cursor);
         heldEnd = heldTo.number < last ? heldTo : null;
@@ -185,14 +185,15 @@ export function followRoom({
   let end = begin();
   void showKept();
 
-  function restart(): void {
+  /** Until the newest page is there, what is held ends where it did; who asks for the newest has left it. */
+  function beginAnew(hasNewer = state.get().hasNewer): void {
     if (stopped) return;
     end();
     reads.drop();
     heldEnd = null;
     // Where it points, what is held does not end.
     resumeCursor = null;
-    update({ loadingOlder: false, hasNewer: false, loadingNewer: false });
+    update({ loadingOlder: false, hasNewer, loadingNewer: false });
     end = begin();
   }
 
@@ -237,7 +238,7 @@ export function followRoom({
       update({ names: new Map([...state.get().names, [authorId, displayName]]) });
     },
     /** Reads the newest page again and goes on from there; what to do about `failed`. */
-    restart,
+    restart: () => beginAnew(false),
     /** Ends it for good: nothing is asked for afterwards. Twice is fine. */
     stop(): void {
       stopped = true;

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { followRoom, type FollowedRoom, type KeptMessages } from '../../../client/kit/index.js';
 import { environmentWith } from './support/environment.js';
-import { createFakeConnection } from './support/fake-connection.js';
+import { createFakeConnection, type Request } from './support/fake-connection.js';
 
 const message = (number: number, name = 'Ana') => ({
   id: `m${number}`,
@@ -388,16 +388,21 @@ describe('followRoom', () => {
     expect(written).toEqual([100, 101, 102]);
   });
 
-  it('reads the newest page when what follows was dropped meanwhile, or is not there', async () => {
-    for (const answer of [pageBehind(3000, 5000), { room: null }]) {
+  it('reads the newest page when what follows was dropped meanwhile, or is not there, and has newer ones until then', async () => {
+    const dropped = (request: Request) => request.answer(pageBehind(3000, 5000));
+    const missing = (request: Request) => request.answer({ room: null });
+    const expired = (request: Request) => request.fail('CURSOR_EXPIRED');
+    for (const refuse of [dropped, missing, expired]) {
       const { room, send, request } = await follow(100);
       room.keepOldest(50);
       send(event(5000, 4899));
       room.loadNewer();
-      await request().answer(answer);
+      await refuse(request());
       expect(request().variables).toEqual({ roomId: 'r', last: 50, before: null });
+      expect(room.state.get()).toMatchObject({ hasNewer: true, loadingNewer: false });
       await request().answer(page(5000));
       expect(numbersOf(room)).toEqual(range(4951, 5000));
+      expect(room.state.get().hasNewer).toBe(false);
     }
   });
 

@@ -1,6 +1,7 @@
 import { RequestError, type Connection, type Sink } from '../../../../client/kit/index.js';
 
-interface Request {
+/** What was asked for, and how it is answered. */
+export interface Request {
   readonly variables: Record<string, unknown>;
   answer(data: unknown): Promise<void>;
   fail(code: string, retryAfterMs?: number): Promise<void>;
