@@ -11,6 +11,8 @@ import type { OperationRequest } from './prepared.js';
 const MAX_WAIT_MS = 2000;
 /** What waits is kept as it was read: short items take so many bytes for a character of their JSON. */
 const BYTES_PER_CHARACTER = 16;
+/** No transport takes a longer one. */
+const LONGEST_REQUEST = 65_536;
 /** Most lines are short again by then. */
 const RETRY_AFTER_MS = 2000;
 
@@ -19,6 +21,15 @@ const TOO_MANY: Refusal = {
     codedGraphQLError('OVERLOADED', 'Too many new documents wait to be read. Try again.', RETRY_AFTER_MS),
   ],
 };
+
+/** How long its JSON is. What is nested too deep can be read, but not written. */
+function lengthOf(request: OperationRequest): number {
+  try {
+    return JSON.stringify(request).length;
+  } catch {
+    return LONGEST_REQUEST;
+  }
+}
 
 /**
  * Divides documents that are new among turns of the event loop: to read one takes about as long as a long query.
@@ -67,7 +78,7 @@ export function createDocumentTurns({
   return (request: OperationRequest, address: string): Promise<Refusal | null> | null => {
     const cost = costOf(request.query);
     if (cost < MIN_COUNTED_COST || share.takes(address, cost)) return null;
-    const bytes = BYTES_PER_CHARACTER * JSON.stringify(request).length;
+    const bytes = BYTES_PER_CHARACTER * lengthOf(request);
     return waiting.fits(address, bytes) ? wait(request.query, address, bytes) : Promise.resolve(TOO_MANY);
   };
 }

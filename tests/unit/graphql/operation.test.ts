@@ -418,6 +418,20 @@ describe('execute', () => {
     expect(ask('h')).toBeNull();
   });
 
+  it('lets a document wait whose variables are nested too deep to be written, and counts it as the longest there may be', async () => {
+    const time = createManualTime();
+    const { operations } = createWorld({ ...time, heapBytes: 32 * 2 * 16 * 65_536 });
+    const variables = { v: JSON.parse(`${'['.repeat(30_000)}${']'.repeat(30_000)}`) as unknown };
+    const ask = (mark: string) =>
+      operations.turnOf({ query: `{ hello } #${mark}`.padEnd(4000, 'x'), variables }, CALLER.address);
+    expect(ask('begins')).toBeNull();
+    const waiting = ['a', 'b'].map(ask);
+    for (const turn of waiting) expect(turn).toBeInstanceOf(Promise);
+    expect((await ask('c'))?.errors.map(codeOf)).toEqual(['OVERLOADED']);
+    while (time.turn()) await new Promise((resolve) => setImmediate(resolve));
+    for (const turn of waiting) expect(await turn).toBeNull();
+  });
+
   it('draws one point per root field and alias from the limit of queries, and none for a mutation', async () => {
     const world = createWorld();
     await run(world, '{ hello a: hello b: hello }');
