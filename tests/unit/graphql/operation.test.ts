@@ -416,6 +416,9 @@ describe('execute', () => {
     expect(await next).toBeNull();
     for (let turns = 0; time.turn(); turns += 1) expect(turns).toBeLessThan(5);
     expect(ask('h')).toBeNull();
+    // Who was given up gave its room back once, though its turn came as well.
+    for (const mark of ['i', 'j', 'k']) expect(ask(mark)).toBeInstanceOf(Promise);
+    expect(await told(ask('l'))).toEqual(['OVERLOADED']);
   });
 
   it('lets a document wait whose variables are nested too deep to be written, and counts it as the longest there may be', async () => {
