@@ -10,6 +10,8 @@ import type { Visitor } from '../visitors/visitor.js';
 export interface RoomParent {
   readonly record: RoomRecord;
   readonly standing?: Standing | undefined;
+  /** Number of the message that it is told with: the standing may be older than that. */
+  readonly toldWith?: number;
 }
 
 export type VisitorParent = Visitor;

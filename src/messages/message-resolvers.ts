@@ -1,10 +1,17 @@
 import type { Resolvers, SubscriptionMessageAddedArgs } from '../graphql/__generated__/resolvers-types.js';
 import { pageRange } from '../graphql/connection.js';
 import { messageGlobalId, roomIdOf } from '../graphql/node.js';
+import type { RoomParent } from '../graphql/parents.js';
 import type { SubscriptionField } from '../graphql/subscription-field.js';
 import { requireViewer } from '../graphql/viewer.js';
 import type { LogDelivery } from '../log/log.js';
 import { cursorOf, idempotencyKeyOf, type Message } from './message.js';
+
+/** Number of the newest message as far as it is at hand; null where the log must be asked. */
+function countOf({ standing, toldWith = 0 }: RoomParent): number | null {
+  const count = standing?.messageCount ?? null;
+  return count === null ? null : Math.max(count, toldWith);
+}
 
 export const messageResolvers = {
   Mutation: {
@@ -19,12 +26,12 @@ export const messageResolvers = {
     },
   },
   Room: {
-    messageCount: async ({ record, standing }, _args, { loaders }) =>
-      standing?.messageCount ?? (await loaders.newestMessage.load(record.id))?.number ?? 0,
-    latestMessage({ record, standing }, _args, { loaders }) {
-      const number = standing?.messageCount ?? null;
-      if (number === null) return loaders.newestMessage.load(record.id);
-      return number === 0 ? null : loaders.message.load({ logId: record.id, number });
+    messageCount: async (room, _args, { loaders }) =>
+      countOf(room) ?? (await loaders.newestMessage.load(room.record.id))?.number ?? 0,
+    latestMessage(room, _args, { loaders }) {
+      const number = countOf(room);
+      if (number === null) return loaders.newestMessage.load(room.record.id);
+      return number === 0 ? null : loaders.message.load({ logId: room.record.id, number });
     },
     /**
      * Fails late, never at once: where one item of a list fails at once, graphql-js 16 leaves the items before it to
@@ -49,10 +56,10 @@ export const messageResolvers = {
   },
   Message: {
     id: ({ logId, number }) => messageGlobalId(logId, number),
-    async room({ logId }, _args, { services, loaders }) {
+    async room({ logId, number }, _args, { services, loaders }) {
       const record = services.rooms.cached(logId) ?? (await loaders.room.load(logId));
       if (record === null) throw new Error(`Message of an unknown room ${logId}`);
-      return { record, standing: services.ranking.standing(logId) };
+      return { record, standing: services.ranking.standing(logId), toldWith: number };
     },
     // Loaders are made when they are first asked for: mostly they are not.
     author: ({ authorId }, _args, context) =>

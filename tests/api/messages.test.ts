@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ask, request } from '../testkit/graphql-client.js';
 import { createRoom, createVisitor, sendMessage } from '../testkit/seed.js';
-import { FOUNDATIONS, useServer } from './world.js';
+import { openSocket } from '../testkit/socket-client.js';
+import { eventually, FOUNDATIONS, useServer } from './world.js';
 
 interface Page {
   readonly nodes: readonly { readonly number: number }[];
@@ -15,6 +16,12 @@ interface Page {
   };
   readonly totalCount: number;
   readonly resumeCursor: string;
+}
+
+/** A message with what its room says of the newest one. */
+interface Told {
+  readonly number: number;
+  readonly room: { readonly messageCount: number; readonly latestMessage: { readonly number: number } };
 }
 
 const PAGE = /* GraphQL */ `
@@ -226,6 +233,41 @@ describe.each(FOUNDATIONS)('messages, %s', (name) => {
       { room },
     );
     expect(read).toEqual({ messageCount: 1, latestMessage: { text: 'café\n  2', idempotencyKey: 'key' } });
+  });
+
+  it('are told with a room that has them: its count and its newest message are not those of an older list', async () => {
+    const { visitor, room } = await roomOf(1);
+    const listed = async () => {
+      const { rooms } = await ask<{ rooms: { nodes: { id: string; messageCount: number }[] } }>(
+        chat.url,
+        '{ rooms(first: 100) { nodes { id messageCount } } }',
+      );
+      return rooms.nodes.find(({ id }) => id === room)?.messageCount;
+    };
+    await eventually(listed, (count) => count === 1);
+    const told = 'number room { messageCount latestMessage { number } }';
+    const socket = await openSocket(chat.url, { token: visitor.token });
+    const followed = socket.subscribe<{ messageAdded: { message: Told } }>(
+      `subscription ($room: ID!, $after: String) {
+        messageAdded(roomId: $room, after: $after) { message { ${told} } }
+      }`,
+      { room, after: (await page(room, { last: 1 })).resumeCursor },
+    );
+    for (let number = 2; number <= 9; number += 1) {
+      const { sendMessage: sent } = await ask<{ sendMessage: { message: Told } }>(
+        chat.url,
+        `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { message { ${told} } } }`,
+        { input: { roomId: room, text: `${number}` } },
+        { token: visitor.token },
+      );
+      expect(sent.message).toEqual({ number, room: { messageCount: number, latestMessage: { number } } });
+      await eventually(
+        () => followed.data.length,
+        (count) => count === number - 1,
+      );
+      expect(followed.data.at(-1)?.messageAdded.message).toEqual(sent.message);
+    }
+    socket.close();
   });
 
   it('need a token to be sent, and say how to get one', async () => {
