@@ -1,7 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-
 // A bot that answers "ping". Usage: npm start -- ROOM_ID; what it must remember is in bot.json.
 const STATE = 'bot.json';
 const [roomId] = process.argv.slice(2);
@@ -13,6 +12,7 @@ const client = createClient({
   connectionParams: () => ({ token: state.token }),
   retryAttempts: Infinity,
   shouldRetry: () => true,
+  retryWait: (tries) => new Promise((go) => setTimeout(go, Math.random() * 500 * 2 ** Math.min(tries, 6))),
   on: { connected: (_, ack) => void (state.token = (ack as { token: string }).token) },
 });
 
