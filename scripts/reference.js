@@ -56,6 +56,10 @@ function rootField(root, field) {
   ].join('\n\n');
 }
 
+/** What a field is, and what each of its arguments is. */
+const meaning = ({ description, args = [] }) =>
+  [description, ...args.map((arg) => `\`${arg.name}\`: ${arg.description}`)].map(line).join(' ');
+
 function fields(type) {
   const rows = Object.values(type.getFields()).map((field) => {
     const args = (field.args ?? []).map((arg) => `${arg.name}: ${arg.type}`).join(', ');
@@ -63,10 +67,12 @@ function fields(type) {
     return [
       `\`${field.name}${args === '' ? '' : `(${args})`}\``,
       `${link(field.type)}${default_}`,
-      line(field.description),
+      meaning(field),
     ];
   });
-  return table(['field', 'type', 'meaning'], rows);
+  const interfaces = 'getInterfaces' in type ? type.getInterfaces() : [];
+  const implemented = interfaces.length === 0 ? '' : `Implements ${interfaces.map(link).join(', ')}.\n\n`;
+  return `${implemented}${table(['field', 'type', 'meaning'], rows)}`;
 }
 
 function section(title, kind, body) {
@@ -96,7 +102,7 @@ const text = [
       type.getValues().map((each) => [`\`${each.name}\``, line(each.description)]),
     ),
   ),
-  ...section('Scalars', isScalarType, () => ''),
+  ...section('Scalars', isScalarType, ({ specifiedByURL }) => `Specified at <${specifiedByURL}>.`),
 ].join('\n\n');
 
 const written = await format(text, { ...(await resolveConfig(FILE)), filepath: FILE });
