@@ -49,7 +49,7 @@ const SOCKET_OPTIONS: ServerOptions & Record<string, unknown> = {
 
 /**
  * Sockets: a thin layer over ws that hands messages to graphql-ws. Nothing that a client sends ends more than
- * its own socket, and nothing closes a socket for being slow.
+ * its own socket, and none is closed for reading its events slowly.
  */
 export function createWebSockets(options: {
   readonly operations: Operations;
