@@ -9,6 +9,7 @@ import { createPresenceLag } from './presence-lag.js';
 import { createPresenceLoader } from './presence-loader.js';
 import { LOADING_MS, type PresenceStore } from './presence-store.js';
 import { createTouches } from './presence-touches.js';
+import { everySlice, MAX_RENEWAL_MS, RENEWALS_PER_WINDOW, roundFor } from './renewals.js';
 import { createRoomActivity } from './room-activity.js';
 import { createRoomCounter, type CountsAt, type RoomCounts } from './room-counter.js';
 import { createSightings, type Sighting } from './sightings.js';
@@ -37,13 +38,6 @@ export interface PresenceService {
   stop(): Promise<void>;
 }
 
-/** How often somebody who stays is told again, at most, in milliseconds; a crash loses that much presence. */
-const MAX_RENEWAL_MS = 30_000;
-/** Somebody who stays is written to the journal, and told again, at least this often in a window. */
-const RENEWALS_PER_WINDOW = 6;
-/** A round of renewals is spread over slices of at least this length, in milliseconds. */
-const MIN_SLICE_MS = 50;
-const MAX_SLICES = 30;
 /** How long a last leave may turn out to be none, in milliseconds; at most a quarter of the window. */
 const LEAVE_GRACE_MS = 1000;
 /** How often an instance shows the presence store that it lives, in milliseconds. */
@@ -87,8 +81,7 @@ export function createPresenceService({
   readonly metrics?: Pick<Metrics, 'presenceTouchSeconds' | 'presenceEpochChanges'>;
 }): PresenceService {
   const instance = ids.random64();
-  const renewalMs = Math.min(MAX_RENEWAL_MS, windowMs / RENEWALS_PER_WINDOW);
-  const slices = Math.max(1, Math.min(MAX_SLICES, Math.floor(renewalMs / MIN_SLICE_MS)));
+  const round = roundFor(windowMs);
   const storeClock = createStoreClock(clock);
   const lag = createPresenceLag({
     rooms,
@@ -117,13 +110,12 @@ export function createPresenceService({
   let heardAt = Number.POSITIVE_INFINITY;
   let duty: Promise<void> | undefined;
   let restsUntil = Number.NEGATIVE_INFINITY;
-  let slice = 0;
   const stopping = new AbortController();
 
   const sightings = createSightings({
     clock,
     chance,
-    slices,
+    slices: round.slices,
     graceMs: Math.min(LEAVE_GRACE_MS, windowMs / 4),
     onGone: (sighting) => touches.put(sighting.key, sighting),
   });
@@ -180,14 +172,13 @@ export function createPresenceService({
     lag.seen(sighting);
   }
 
-  function renew(): void {
+  function renew(slice: number): void {
     for (const sighting of sightings.held(slice)) {
       sighting.seenAt = clock.monotonic();
       touches.put(sighting.key, sighting);
       const age = clock.monotonic() - sighting.journaledAt;
-      if (age + renewalMs > windowMs / RENEWALS_PER_WINDOW) write(sighting);
+      if (age + round.ms > windowMs / RENEWALS_PER_WINDOW) write(sighting);
     }
-    slice = (slice + 1) % slices;
   }
 
   async function beat(): Promise<void> {
@@ -207,7 +198,7 @@ export function createPresenceService({
     .catch((error: unknown) => log.warn({ err: error }, 'the presence store is away'));
   const endTimers = [
     every(clock, BEAT_MS, beat, (error) => log.debug({ err: error }, 'no beat of the presence store')),
-    every(clock, renewalMs / slices, renew, (error) => log.error({ err: error }, 'presence was not renewed')),
+    everySlice(clock, round, renew, (error) => log.error({ err: error }, 'presence was not renewed')),
   ];
 
   return {

@@ -286,6 +286,21 @@ describe('presence, after its process stood still', () => {
   });
 });
 
+describe('presence, while its process comes late again and again', () => {
+  it.each([
+    { why: 'stands still for ten seconds of twelve', stoodMs: 10_000, ranMs: 2000 },
+    { why: 'is so busy that each timer comes seconds late', stoodMs: 2500, ranMs: 500 },
+  ])('RANK-3: keeps the connected online when it $why', async ({ stoodMs, ranMs }) => {
+    const { world, presence } = await started();
+    presence.join('r', 'v');
+    for (let passedMs = 0; passedMs < 4 * ONLINE_MS; passedMs += ranMs + stoodMs) {
+      await world.clock.advance(ranMs);
+      world.clock.freeze(stoodMs);
+      expect([passedMs, ...(await countsOf(presence))]).toEqual([passedMs, 1, 1]);
+    }
+  });
+});
+
 describe('presence, after the store forgot', () => {
   it('has the connected right within 5 seconds and the departed within 10', async () => {
     const { world, presence } = await started();
