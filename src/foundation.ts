@@ -78,7 +78,9 @@ async function openStores(base: Base): Promise<Stores> {
     observe: (client) => observeMongo(client, base.metrics),
   });
   opened.add('store', () => mongo.stop());
-  if (config.redisUrls.length === 0) opened.add('claim', await claimAlone({ mongo, ...base }));
+  if (config.redisUrls.length === 0) {
+    opened.add('claim', await claimAlone({ mongo, clock, ids: base.ids, log, signal: base.stopping }));
+  }
   return {
     messages: createMongoMessageStore({ mongo }),
     rooms: createMongoRoomStore({ mongo }),

@@ -2,6 +2,7 @@ import { MongoClient, MongoServerError, ReadConcern, type Db, type ReadConcernLe
 import { sleep, type Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import { firstLine, StartError } from '../lib/start-error.js';
+import { until } from '../lib/until.js';
 import { isNotNow, within } from './answers.js';
 import { checkDatabase, prepareDatabase } from './schema.js';
 
@@ -61,9 +62,10 @@ export async function openMongo(deps: {
     const client = newClient(url);
     observe?.(client);
     try {
-      return await start(client, databaseName(url), keepVisitsMs, signal);
+      return await until(signal, start(client, databaseName(url), keepVisitsMs, signal));
     } catch (error) {
       await client.close();
+      signal.throwIfAborted();
       const hosts = client.options.srvHost ?? client.options.hosts.join(', ');
       if (!isNotNow(error) && !(error instanceof NoPrimaryError)) throw refusal(hosts, error);
       if (clock.monotonic() - reportedAt >= REPORT_MS) {

@@ -1,4 +1,5 @@
 import { sleep, type Clock } from '../lib/clock.js';
+import { CodedError } from '../lib/coded-error.js';
 import { every } from '../lib/every.js';
 import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -20,15 +21,17 @@ interface Claim {
 
 /**
  * Claims a database for one instance that runs without Redis: a second one beside it would hear nothing of its
- * messages. Times are MongoDB's own. Resolves with how to give the claim back.
+ * messages. Times are MongoDB's own. Waits for MongoDB as long as it takes, and resolves with how to give the claim back.
  *
- * @throws StartError when another instance holds it, and goes on renewing it.
+ * @param deps.signal - gives up waiting, and throws its reason.
+ * @throws StartError when another instance holds it, and goes on renewing it, or MongoDB refuses us.
  */
 export async function claimAlone(deps: {
   mongo: Mongo;
   clock: Clock;
   ids: Ids;
   log: Logger;
+  signal: AbortSignal;
 }): Promise<() => Promise<void>> {
   const { mongo, clock, ids, log } = deps;
   const claims = mongo.db.collection<Claim>('claims');
@@ -51,15 +54,36 @@ export async function claimAlone(deps: {
     }
   }
 
+  let isTold = false;
+  /** As `claim`; null when MongoDB does not answer now. */
+  async function tryClaim(): Promise<boolean | null> {
+    try {
+      return await claim();
+    } catch (error) {
+      if (!(error instanceof CodedError)) {
+        throw new StartError(`MONGODB_URL: this database cannot be claimed: ${firstLine(error)}`, {
+          cause: error,
+        });
+      }
+      if (!isTold) log.warn({ reason: firstLine(error.cause) }, 'waiting for MongoDB (MONGODB_URL)');
+      isTold = true;
+      return null;
+    }
+  }
+
   const patience = clock.monotonic() + CLAIM_MS + RENEWAL_MS;
-  while (!(await claim())) {
-    if (clock.monotonic() > patience) {
+  for (;;) {
+    deps.signal.throwIfAborted();
+    const claimed = await tryClaim();
+    if (claimed === true) break;
+    if (claimed === false && clock.monotonic() > patience) {
       throw new StartError(
         'MONGODB_URL: another instance runs on this database. Set REDIS_URL to run several',
       );
     }
     await sleep(clock, RETRY_MS);
   }
+
   async function renew(): Promise<void> {
     if (!(await claim()))
       log.error({}, 'another instance has claimed this database; set REDIS_URL to run several');

@@ -7,6 +7,7 @@ import { silentLogger, type Logger } from '../../src/lib/logger.js';
 import type { MessageStore } from '../../src/messages/message-store.js';
 import { createMongoMessageStore } from '../../src/messages/message-store.mongo.js';
 import { openMongo, type Mongo } from '../../src/mongo/mongo.js';
+import { claimAlone } from '../../src/mongo/sole-instance.js';
 import { createMongoVisitJournal } from '../../src/presence/visit-journal.mongo.js';
 import { createMongoRoomStore } from '../../src/rooms/room-store.mongo.js';
 import { createMongoVisitorStore } from '../../src/visitors/visitor-store.mongo.js';
@@ -188,6 +189,62 @@ describe('MongoDB away', () => {
     const starting = open({ signal: giveUp.signal });
     giveUp.abort(new Error('stopped'));
     await expect(starting).rejects.toThrow('stopped');
+  });
+
+  test('a start whose index takes long ends when it is told to', async () => {
+    const giveUp = new AbortController();
+    await fail(['createIndexes'], { blockConnection: true, blockTimeMS: RECOVERY_MS });
+    const starting = openMongo({
+      url: server.url(`faults-${systemIds.random64()}`),
+      keepVisitsMs: HOUR_MS,
+      clock: systemClock,
+      log: silentLogger,
+      signal: giveUp.signal,
+      observe: (client) =>
+        client.on('commandStarted', ({ commandName }) => {
+          if (commandName === 'createIndexes') giveUp.abort(new Error('stopped'));
+        }),
+    });
+    await expect(starting).rejects.toThrow('stopped');
+  });
+});
+
+describe('one instance without Redis', () => {
+  const claim = (mongo: Mongo, options: { log?: Logger; signal?: AbortSignal } = {}) =>
+    claimAlone({
+      mongo,
+      clock: systemClock,
+      ids: systemIds,
+      log: options.log ?? silentLogger,
+      signal: options.signal ?? soon(),
+    });
+
+  test('waits for a MongoDB that steps down while it is claimed', async () => {
+    const mongo = await open();
+    const lines: string[] = [];
+    await fail(['update'], { errorCode: NOT_WRITABLE_PRIMARY });
+    const claiming = claim(mongo, { log: { ...silentLogger, warn: (_, line) => lines.push(line) } });
+    const claimed = vi.fn();
+    void claiming.then(claimed, claimed);
+    await expect.poll(() => lines, { timeout: RECOVERY_MS }).toEqual(['waiting for MongoDB (MONGODB_URL)']);
+    expect(claimed).not.toHaveBeenCalled();
+    await control.db('admin').command({ configureFailPoint: 'failCommand', mode: 'off' });
+    cleanups.push(await claiming);
+  });
+
+  test('ends its waiting when it is told to', async () => {
+    const mongo = await open();
+    await server.pause();
+    const giveUp = new AbortController();
+    const claiming = claim(mongo, { signal: giveUp.signal });
+    giveUp.abort(new Error('stopped'));
+    await expect(claiming).rejects.toThrow('stopped');
+  });
+
+  test('that may not claim is refused with words', async () => {
+    const mongo = await open();
+    await fail(['update'], { errorCode: UNAUTHORIZED });
+    await expect(claim(mongo)).rejects.toThrow(/^MONGODB_URL: this database cannot be claimed: /);
   });
 });
 

@@ -264,7 +264,7 @@ describe('what users type', () => {
 describe('one instance without Redis', () => {
   const RECOVERY_MS = 30_000;
   const claim = (mongo: Mongo, log: Logger = silentLogger, clock: Clock = systemClock) =>
-    claimAlone({ mongo, clock, ids: systemIds, log });
+    claimAlone({ mongo, clock, ids: systemIds, log, signal: new AbortController().signal });
   async function newDatabase(): Promise<Mongo> {
     const { mongo, stop } = await newMongo();
     cleanups.push(stop);
