@@ -81,6 +81,28 @@ describe('the web client', () => {
     expect((await window.log.boundingBox())?.height).toBeGreaterThan(60);
   });
 
+  it('leaves a reader of older messages a line beside the button on the lowest screen that is magnified so', async () => {
+    const roomId = await createRoom(address(), visitor, 'Lowest');
+    for (let number = 1; number <= 20; number++) {
+      await sendMessage(address(), visitor, { roomId, text: `message ${number}` });
+    }
+    const viewport = { width: 320, height: 180 };
+    const { page, log, ...window } = await openChat(browser, address(), {
+      path: `/rooms/${roomId}`,
+      viewport,
+    });
+    await window.message('message 20').waitFor();
+    await log.press('PageUp');
+    await log.press('PageUp');
+    const jump = page.getByRole('button', { name: 'Jump to newest' });
+    await jump.waitFor();
+    await sendMessage(address(), visitor, { roomId, text: 'news' });
+    await page.getByRole('button', { name: 'Jump to newest 1 new message' }).waitFor();
+    const top = (await log.boundingBox())?.y ?? NaN;
+    const below = (await jump.boundingBox())?.y ?? NaN;
+    expect(below - top).toBeGreaterThan(32);
+  });
+
   it.each([
     { width: 400, height: 400 },
     { width: 320, height: 640 },
