@@ -6,7 +6,10 @@ import { codedGraphQLError, withCode, type Refusal } from './errors.js';
 
 /** Most that one operation may cost: one per field, times the size of every list it lies in. */
 export const MAX_COST = 5000;
-/** What costs less is not counted for the share that one address has of a turn of the event loop. */
+/**
+ * What costs less is not counted for the share that one address has of a turn of the event loop: its messages do not wait
+ * behind long lists, since the pump divides so many of them among turns.
+ */
 export const MIN_COUNTED_COST = 100;
 const MAX_REMEMBERED_COSTS = 64;
 /** Longer keys are not worth remembering. */

@@ -3,7 +3,6 @@ import type { Clock } from '../lib/clock.js';
 import { createDeadlines } from '../lib/deadlines.js';
 import { createHeapShare } from '../lib/heap-share.js';
 import type { TurnShare } from '../lib/turn-share.js';
-import { MIN_COUNTED_COST } from './cost.js';
 import { codedGraphQLError, type Refusal } from './errors.js';
 import type { OperationRequest } from './prepared.js';
 
@@ -76,8 +75,7 @@ export function createDocumentTurns({
    * with why it may not: too many wait, or it waited for too long.
    */
   return (request: OperationRequest, address: string): Promise<Refusal | null> | null => {
-    const cost = costOf(request.query);
-    if (cost < MIN_COUNTED_COST || share.takes(address, cost)) return null;
+    if (share.takes(address, costOf(request.query))) return null;
     const bytes = BYTES_PER_CHARACTER * lengthOf(request);
     return waiting.fits(address, bytes) ? wait(request.query, address, bytes) : Promise.resolve(TOO_MANY);
   };

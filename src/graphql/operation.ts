@@ -95,7 +95,7 @@ export function createOperations(options: OperationsOptions) {
     createContext({ viewer, services, log, ids, address, tokenIssued, signal: deadline() });
 
   const execute = createExecute(schema);
-  const share = createTurnShare({ limit: MAX_COST, nextTurn: options.nextTurn });
+  const share = createTurnShare({ limit: MAX_COST, least: MIN_COUNTED_COST, nextTurn: options.nextTurn });
   const shared = createSharedExecution({ ...options, contextFor, execute, share });
 
   function check(request: OperationRequest): Prepared | Refusal {
@@ -165,8 +165,9 @@ export function createOperations(options: OperationsOptions) {
       const refusal = prepared.kind === OperationTypeNode.MUTATION ? null : await limited(prepared, context);
       if (refusal !== null) return { errors: [refusal] };
       const { address, signal } = context;
-      const isFree = prepared.cost < MIN_COUNTED_COST || share.takes(address, prepared.cost);
-      const turn = isFree ? null : share.wait(address, () => (signal.aborted ? 0 : prepared.cost));
+      const turn = share.takes(address, prepared.cost)
+        ? null
+        : share.wait(address, () => (signal.aborted ? 0 : prepared.cost));
       const result = turn === null ? execute(prepared, {}, context) : executeLater(turn, prepared, context);
       return masked(isPromise(result) ? await inTime(result, context) : result, context);
     } catch (error) {

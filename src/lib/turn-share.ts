@@ -12,7 +12,7 @@ const MAX_BEGUN_KEPT = 4096;
 /** Lets nobody fill a turn of the event loop. */
 export interface TurnShare {
   /**
-   * Whether the caller may begin at once something that costs so much; it is taken then.
+   * Whether the caller may begin at once something that costs so much; it is taken then, if it is counted.
    *
    * @param instead - of whom it may be taken as well, where the caller would have to wait.
    */
@@ -33,13 +33,16 @@ export interface TurnShare {
  * queries of long pages, which four visitors may send, stopped a server for 2.5 s. Here what one caller begins in one
  * turn costs `limit` at most, or is one thing that costs more.
  *
+ * @param least - what costs less is not counted, and waits behind nobody.
  * @param nextTurn - runs a callback in the next turn of the event loop (`setImmediate`).
  */
 export function createTurnShare({
   limit,
+  least,
   nextTurn,
 }: {
   limit: number;
+  least: number;
   nextTurn: (callback: () => void) => void;
 }): TurnShare {
   const shares = new Map<string, Share>();
@@ -83,6 +86,7 @@ export function createTurnShare({
   }
 
   function takes(caller: string, cost: number, instead = caller): boolean {
+    if (cost < least) return true;
     if (shares.size === 0) nextTurn(turn);
     return takesOf(shareOf(caller), cost) || (instead !== caller && takesOf(shareOf(instead), cost));
   }

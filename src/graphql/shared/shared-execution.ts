@@ -7,7 +7,6 @@ import type { Logger } from '../../lib/logger.js';
 import type { Metrics } from '../../lib/metrics.js';
 import type { TurnShare } from '../../lib/turn-share.js';
 import { UNKNOWN_ADDRESS } from '../../lib/address.js';
-import { MIN_COUNTED_COST } from '../cost.js';
 import type { CheckedDocument } from '../document.js';
 import { codedGraphQLError, toClientError, type Refusal } from '../errors.js';
 import type { Execute } from '../execute.js';
@@ -29,8 +28,6 @@ const TOO_DIFFERENT = codedGraphQLError(
   'Too many different subscriptions are open. Say what differs with variables, in one document.',
   RETRY_AFTER_MS,
 );
-
-const atOnce = (): null => null;
 
 /** A shared execution has no viewer and draws on nobody's limits. */
 const NOBODY: Caller = { viewer: null, address: UNKNOWN_ADDRESS };
@@ -140,13 +137,11 @@ export function createSharedExecution(options: {
       const { checked } = prepared;
       const common = groupKey(checked.text, operationName, prepared.variables, how);
       const key = how.shareable ? common : `${ids.uuid()} ${common}`;
-      // Messages do not wait behind the long lists of an address: the pump divides so many of them among turns.
-      const isCounted = prepared.cost >= MIN_COUNTED_COST;
       const place = groups.enter(key, checked, context.address, (payers) => ({
         source: field.follow(args, services),
         execute: executor(prepared, name, how.shareable ? NOBODY : context),
         onFirstSent: (event) => measure(field, event),
-        nextShare: isCounted ? () => share.take(payers.first, prepared.cost, payers.latest) : atOnce,
+        nextShare: () => share.take(payers.first, prepared.cost, payers.latest),
         toClientError: (error) => toClientError(error, { log, requestId: ids.uuid() }),
       }));
       if (place === null) return { errors: [TOO_DIFFERENT] };

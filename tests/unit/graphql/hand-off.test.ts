@@ -135,7 +135,7 @@ async function play(steps: readonly Step[], slow: boolean, shares: boolean): Pro
   const source = createCounterSource({ ring: RING, maxReplayed: MAX_REPLAYED });
   const executed = new Map<string, number>();
   const settles: (() => void)[] = [];
-  const share = createTurnShare({ limit: 2, nextTurn: time.nextTurn });
+  const share = createTurnShare({ limit: 2, least: 0, nextTurn: time.nextTurn });
   const group = createGroup<number>({
     source: source.follow(),
     execute(event) {

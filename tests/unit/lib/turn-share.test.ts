@@ -2,9 +2,9 @@ import { expect, it } from 'vitest';
 import { createTurnShare } from '../../../src/lib/turn-share.ts';
 
 /** Turns in the test's hands; `begun` is who has begun something, and how often. */
-function createTurns() {
+function createTurns(least = 0) {
   let due: (() => void)[] = [];
-  const share = createTurnShare({ limit: 100, nextTurn: (callback) => void due.push(callback) });
+  const share = createTurnShare({ limit: 100, least, nextTurn: (callback) => void due.push(callback) });
   const begun: string[] = [];
   return {
     share,
@@ -59,6 +59,13 @@ it('takes of another where that one may begin at once, and lets the caller wait 
   take('a', 10, 'a');
   expect(begun).toEqual(['a 100', 'a 60']);
   expect(await turn()).toEqual(['a 50', 'a 10', 'b 50']);
+});
+
+it('counts nothing that costs less than the least', async () => {
+  const { begun, take, turn } = createTurns(10);
+  for (const cost of [95, 9, 10, 9]) take('a', cost);
+  expect(begun).toEqual(['a 95', 'a 9', 'a 9']);
+  expect(await turn()).toEqual(['a 10']);
 });
 
 it('keeps nothing of who has had all, and needs no turn then', async () => {
