@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { OperationRequest, Prepared } from '../../../src/graphql/prepared.ts';
 import { codeOf, type Refusal } from '../../../src/graphql/errors.ts';
 import { CodedError } from '../../../src/lib/coded-error.ts';
+import { silentLogger } from '../../../src/lib/logger.ts';
 import { createMetrics } from '../../../src/lib/metrics.ts';
 import { createTracing } from '../../../src/lib/tracing.ts';
 import { createListSink, createManualTime, createWorld, type World } from './kit/world.ts';
@@ -330,6 +331,19 @@ describe('execute', () => {
     const nullArgument = { query: 'query($n: String = "x") { hello(name: $n) }', variables: { n: null } };
     for (const request of ['{ hello }', nullArgument, '{ boom }', '{ coded }']) await run(world, request);
     expect(failures).toEqual(['INTERNAL_SERVER_ERROR', 'OVERLOADED']);
+  });
+
+  it('tells the log how long a mutation took and what it failed for, and of no query', async () => {
+    const time = createManualTime();
+    const told: object[] = [];
+    const log = { ...silentLogger, debug: (fields: object) => void told.push(fields) };
+    const world = createWorld({ clock: time.clock, log });
+    world.schema.getMutationType()!.getFields()['add']!.resolve = () => {
+      time.pass(30);
+      throw new CodedError('OVERLOADED', 'Too busy.');
+    };
+    for (const query of ['mutation Add { add }', '{ hello }']) await run(world, query);
+    expect(told).toEqual([{ operation: 'Add', durationMs: 30, codes: ['OVERLOADED'] }]);
   });
 
   it('counts a token that was missing, whatever else went wrong', async () => {
