@@ -2,11 +2,8 @@ import { type AbortWatch, createAbortWatch } from '../lib/abort-watch.js';
 import { CodedError, unavailable } from '../lib/coded-error.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
-import type { LogEntry, LogRecord } from './log-store.js';
+import type { LogRecord, Unnumbered } from './log-store.js';
 import type { LogAppended } from './log.js';
-
-/** What is appended: a record that has no number yet. */
-export type Unnumbered<Record extends LogRecord> = Omit<Record, 'number'> & LogEntry;
 
 /** What the queues of one instance share. */
 export interface QueuesOfInstance {

@@ -28,12 +28,14 @@ export function createFeedInbox<Record extends LogRecord>(maxAhead: number) {
   /** The highest record that is stored though no event announced it; 0: none. */
   let unannounced = 0;
 
+  const lacksSeen = (next: number | null): boolean => next !== null && unannounced >= next;
+
   return {
     /** Whether nothing is missing for all that is known here, to who has everything below `next`. */
-    isWhole: (next: number | null): boolean => waiting.size === 0 && (next === null || unannounced < next),
+    isWhole: (next: number | null): boolean => waiting.size === 0 && !lacksSeen(next),
     /** A record was seen in the store. */
     seen: (number: number): void => void (unannounced = number),
-    lacksSeen: (next: number | null): boolean => next !== null && unannounced >= next,
+    lacksSeen,
     numbers: (): number[] => [...waiting.keys(), unannounced],
     /**
      * Keeps an event of number `next` or above, or of any number while `next` is unknown, if there is room.

@@ -18,6 +18,9 @@ export interface LogRecord extends LogEntry {
   readonly number: number;
 }
 
+/** What is appended: a record that has no number yet. */
+export type Unnumbered<Record extends LogRecord> = Omit<Record, 'number'> & LogEntry;
+
 /** 32 bits that tell apart two records that had the same number before and after a history was rewritten. */
 export type Tag = number;
 export const MAX_TAG: Tag = 0xffff_ffff;

@@ -2,13 +2,13 @@ import { sleep, type Clock } from '../lib/clock.js';
 import { unavailable } from '../lib/coded-error.js';
 import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
-import { createAppendQueue, type QueuesOfInstance, type Unnumbered, type Waiting } from './append-queue.js';
+import { createAppendQueue, type QueuesOfInstance, type Waiting } from './append-queue.js';
 import { createCallLimit } from './call-limit.js';
 import { headOf, momentOf, type Head, type KnownHead } from './known-head.js';
 import type { LogEvent } from './log-bus.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
-import type { LogRecord, LogSession, LogStore } from './log-store.js';
+import type { LogRecord, LogSession, LogStore, Unnumbered } from './log-store.js';
 import type { LogAppended } from './log.js';
 import { createTurns } from './turns.js';
 

@@ -1,5 +1,5 @@
 import type { Followed } from '../lib/followed.js';
-import type { LogEntry, LogPosition, LogRecord } from './log-store.js';
+import type { LogPosition, LogRecord, Unnumbered } from './log-store.js';
 
 /** A page of a log. Records ascend. */
 export interface LogPage<Record extends LogRecord> {
@@ -39,11 +39,7 @@ export interface Log<Record extends LogRecord> {
    *
    * @throws CodedError `OVERLOADED` (queue full) or `UNAVAILABLE` (outcome unknown).
    */
-  append(
-    logId: string,
-    entry: Omit<Record, 'number'> & LogEntry,
-    signal: AbortSignal,
-  ): Promise<LogAppended<Record>>;
+  append(logId: string, entry: Unnumbered<Record>, signal: AbortSignal): Promise<LogAppended<Record>>;
   /** The record stored under this author's key, or null. */
   byKey(logId: string, authorId: string, key: string, signal: AbortSignal): Promise<Record | null>;
   /** Records at positions; those that do not exist are left out. From memory where possible. */
