@@ -15,7 +15,7 @@ export interface Outbox<Item> {
    * later: it must be told again, an attempt failed, the store is away, or `PATIENCE_MS` are over. Never rejects.
    */
   settled(key: string): Promise<void>;
-  /** Sends all that waits; resolves when that is done, or an attempt failed. */
+  /** Sends all that waits; resolves when that is done, an attempt failed, or it was stopped. */
   drain(): Promise<void>;
   /** Ends the timers; what waits is dropped. */
   stop(): void;
@@ -147,6 +147,7 @@ export function createOutbox<Item>({
         releaseAll();
         return;
       }
+      if (stopped) return;
     }
   }
 
@@ -184,7 +185,7 @@ export function createOutbox<Item>({
       await running;
       while (waiting.size > 0) {
         await run();
-        if (away) return;
+        if (away || stopped) return;
       }
     },
     stop() {

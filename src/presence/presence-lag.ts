@@ -15,7 +15,7 @@ const DEADLINE_MS = 5000;
 /** How long after a visit it may be written and still be found by a healing, which looks back twice as far. */
 const LATE_MS = 60_000;
 /** How long all that waits may take at the end, in milliseconds: a stop has 25 s, of which a drain and the writers take 20. */
-const STOP_LIMIT_MS = 2500;
+export const STOP_LIMIT_MS = 2500;
 
 /** What the durable stores learn late and in bulk: how far the rooms are, and who was seen. */
 export interface PresenceLag {

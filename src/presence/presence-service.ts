@@ -5,7 +5,7 @@ import { every } from '../lib/every.js';
 import type { Metrics } from '../lib/metrics.js';
 import type { MessageStore } from '../messages/message-store.js';
 import type { RoomStore } from '../rooms/room-store.js';
-import { createPresenceLag } from './presence-lag.js';
+import { createPresenceLag, STOP_LIMIT_MS } from './presence-lag.js';
 import { createPresenceLoader } from './presence-loader.js';
 import { LOADING_MS, type PresenceStore } from './presence-store.js';
 import { createTouches } from './presence-touches.js';
@@ -232,9 +232,14 @@ export function createPresenceService({
       stopping.abort(new Error('The server stops.'));
       for (const end of endTimers) end();
       for (const sighting of sightings.endAll()) write(sighting);
+      const stopTelling = (): void => {
+        touches.stop();
+        activity.stop();
+      };
+      const cancel = clock.after(STOP_LIMIT_MS, stopTelling);
       await Promise.all([touches.drain(), activity.drain(), lag.stop(), duty]);
-      touches.stop();
-      activity.stop();
+      cancel();
+      stopTelling();
     },
   };
 }

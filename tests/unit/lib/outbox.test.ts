@@ -175,6 +175,19 @@ describe('an outbox', () => {
     expect(sent.flat()).toHaveLength(3 + 20 + 1 - 2);
   });
 
+  it('ends a drain with the batch that is under way when it is stopped', async () => {
+    const { clock, outbox, put, sent, state } = createWorld();
+    let answer = (): void => undefined;
+    state.answer = new Promise((resolve) => (answer = resolve));
+    for (const key of 'abcdefg') put(key, 1);
+    const drained = outbox.drain();
+    await clock.advance(0);
+    outbox.stop();
+    answer();
+    await drained;
+    expect(sent).toHaveLength(1);
+  });
+
   it('sends nothing by itself once it was stopped', async () => {
     const { clock, outbox, put, sent } = createWorld();
     put('a', 1);

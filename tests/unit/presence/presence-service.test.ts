@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createPresenceService } from '../../../src/presence/presence-service.js';
 import { FIRST_HEAL_MS, ONLINE_MS, type Touch } from '../../../src/presence/presence-store.js';
+import { sleep } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { createWorld, WINDOW_MS } from './world.js';
@@ -149,6 +150,26 @@ describe('presence', () => {
     const other = world.start();
     await world.clock.advance(1);
     expect(await countsOf(other)).toEqual([1, 0]);
+  });
+});
+
+describe('presence, while the store is slow', () => {
+  /** Below what a command may take. */
+  const ANSWER_MS = 400;
+
+  it('stops within three seconds, however many are here', async () => {
+    const { world, presence } = await started();
+    for (let visitor = 0; visitor < 10_000; visitor += 1) presence.join('r', `v${visitor}`);
+    await world.clock.advance(SOON_MS);
+    const { touch } = world.store;
+    world.store.touch = async (...args) => {
+      await sleep(world.clock, ANSWER_MS);
+      return touch(...args);
+    };
+    let stopped = false;
+    void presence.stop().then(() => (stopped = true));
+    await world.clock.advance(3000);
+    expect(stopped).toBe(true);
   });
 });
 
