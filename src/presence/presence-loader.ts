@@ -147,8 +147,11 @@ export function createPresenceLoader({
         await catchUp(batch, work);
       }
     }
+    // From before the query, so that a slow answer makes no visit younger than it is; from after the rooms, which take
+    // their time.
+    const { now } = await insist(() => store.counts([]), work.signal);
     const isLong = since === null || startedAt - since > PAUSE_MS;
-    const maxAgeMs = isLong ? windowMs : Math.min(windowMs, startedAt - since);
+    const maxAgeMs = isLong ? windowMs : Math.min(windowMs, now - since);
     const lively = new Set(since === null ? [] : listed());
     for await (const found of journal.recent(maxAgeMs, work.signal)) {
       if (since !== null) for (const { roomId } of found) lively.add(roomId);
@@ -158,8 +161,7 @@ export function createPresenceLoader({
           kind: 'visit' as const,
           roomId,
           visitorId,
-          // `startedAt` is from before the query, so that a slow answer makes no visit younger than it is.
-          at: startedAt - ageMs,
+          at: now - ageMs,
         }));
         await insist(() => store.touch(instance, touches), work.signal);
       }

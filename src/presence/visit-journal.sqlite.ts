@@ -40,14 +40,13 @@ export function createSqliteVisitJournal(deps: {
     },
 
     async *recent(maxAgeMs, signal) {
-      const started = clock.now();
-      const since = started - maxAgeMs;
+      const now = clock.now();
+      const since = now - maxAgeMs;
       // The clock was set back since. A visit of the future would be the youngest of all until the clock is there again.
-      await sqlite.write({ sql: SET_BACK, rows: [[started, started]] }, signal);
+      await sqlite.write({ sql: SET_BACK, rows: [[now, now]] }, signal);
       let [room, visitor] = ['', ''];
       for (;;) {
         const rows = sqlite.read(RECENT, [room, visitor, since, BATCH_VISITS], signal);
-        const now = clock.now();
         const visits = rows.map((row) => ({
           roomId: String(row['room_id']),
           visitorId: String(row['visitor_id']),

@@ -10,6 +10,28 @@ visitJournalSuite('SQLite', async () => {
   return { journal: createSqliteVisitJournal({ sqlite, clock: systemClock, keepMs: KEEP_MS }), stop };
 });
 
+test('a visit is as old as it was at the call, however long its batch took', async () => {
+  const { sqlite, stop } = await newSqlite();
+  let now = KEEP_MS;
+  const journal = createSqliteVisitJournal({ sqlite, clock: { now: () => now }, keepMs: KEEP_MS });
+  try {
+    const visits = Array.from({ length: 1001 }, (_, place) => ({
+      roomId: 'room',
+      visitorId: `visitor${place}`,
+      ageMs: 0,
+    }));
+    await journal.record(visits, soon());
+    const ages = new Set<number>();
+    for await (const batch of journal.recent(KEEP_MS, soon())) {
+      for (const { ageMs } of batch) ages.add(ageMs);
+      now += 1000;
+    }
+    expect([...ages]).toEqual([0]);
+  } finally {
+    await stop();
+  }
+});
+
 test('a visit from before the clock was set back gets older as any other', async () => {
   const { sqlite, stop } = await newSqlite();
   let now = KEEP_MS;

@@ -407,6 +407,30 @@ describe('presence, after the store forgot', () => {
     expect(await countsOf(presence)).toEqual([1, 1]);
   });
 
+  it('RANK-2: counts who has left for exactly the window, however long the rooms take to read', async () => {
+    const { world, presence } = await started();
+    for (const id of 'abcde') world.rooms.add(id, new Date(world.clock.now()));
+    await visit(world, presence);
+    await world.clock.advance(599_999);
+    const { activities } = world.rooms.store;
+    world.rooms.store.activities = async function* (...args) {
+      for await (const rooms of activities(...args)) {
+        for (const room of rooms) {
+          await sleep(world.clock, 4000);
+          yield [room];
+        }
+      }
+    };
+    world.forget();
+    await world.clock.advance(30_000);
+    expect((await world.store.counts(['r'])).loaded).toBe(true);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+    await world.clock.advance(WINDOW_MS - 630_001);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+    await world.clock.advance(1);
+    expect(await countsOf(presence)).toEqual([0, 0]);
+  });
+
   it('keeps counts and rooms over a restart of everything', async () => {
     const { world, presence } = await started();
     world.rooms.add('r', new Date(world.clock.now()));
