@@ -15,9 +15,10 @@ const ROOM_OVERLAP_MS = 3_600_000;
  * the store was away, or its clock was set ahead and took visits away that had time.
  */
 const PAUSE_MS = 240_000;
-/** How long it may take in all, in milliseconds. */
-const STORE_DEADLINE_MS = 60_000;
-/** How long one step may take: who is stuck gives the duty up, for it is kept as long as its holder lives. */
+/**
+ * How long one step may take: who is stuck gives the duty up, for it is kept as long as its holder lives. However many
+ * steps there are: where a store is slow, the next one would get no further.
+ */
 const STEP_DEADLINE_MS = 5000;
 /** A call that fails is repeated: one of thousands must not undo the others. */
 const TRIES = 3;
@@ -34,7 +35,7 @@ interface Work {
 
 function createWork(clock: Clock, stopping: AbortSignal): Work {
   const stuck = new AbortController();
-  const signal = AbortSignal.any([clock.deadline(STORE_DEADLINE_MS), stuck.signal, stopping]);
+  const signal = AbortSignal.any([stuck.signal, stopping]);
   let cancel = (): void => undefined;
 
   function wait(): void {

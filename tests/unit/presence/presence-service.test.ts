@@ -31,6 +31,19 @@ async function visit({ clock }: World, presence: Service): Promise<void> {
   await visited;
 }
 
+/** From now on each room takes so long to read. */
+function readSlowly({ rooms: { store }, clock }: World, ms: number): void {
+  const { activities } = store;
+  store.activities = async function* (...args) {
+    for await (const rooms of activities(...args)) {
+      for (const room of rooms) {
+        await sleep(clock, ms);
+        yield [room];
+      }
+    }
+  };
+}
+
 describe('presence', () => {
   it('counts a visitor with many sockets once, until the last one is gone', async () => {
     const { world, presence } = await started();
@@ -412,15 +425,7 @@ describe('presence, after the store forgot', () => {
     for (const id of 'abcde') world.rooms.add(id, new Date(world.clock.now()));
     await visit(world, presence);
     await world.clock.advance(599_999);
-    const { activities } = world.rooms.store;
-    world.rooms.store.activities = async function* (...args) {
-      for await (const rooms of activities(...args)) {
-        for (const room of rooms) {
-          await sleep(world.clock, 4000);
-          yield [room];
-        }
-      }
-    };
+    readSlowly(world, 4000);
     world.forget();
     await world.clock.advance(30_000);
     expect((await world.store.counts(['r'])).loaded).toBe(true);
@@ -487,6 +492,17 @@ describe('presence, after the store forgot', () => {
     world.journalState.stuck = false;
     expect((await world.store.counts(['r'])).loaded).toBe(false);
     await world.clock.advance(8000);
+    expect((await world.store.counts(['r'])).loaded).toBe(true);
+    expect(await countsOf(presence)).toEqual([1, 0]);
+  });
+
+  it('is filled however many steps that takes, if each of them is done in time', async () => {
+    const { world, presence } = await started();
+    await visit(world, presence);
+    for (let room = 0; room < 100; room += 1) world.rooms.add(`room${room}`, new Date(world.clock.now()));
+    readSlowly(world, 1000);
+    world.forget();
+    await world.clock.advance(110_000);
     expect((await world.store.counts(['r'])).loaded).toBe(true);
     expect(await countsOf(presence)).toEqual([1, 0]);
   });
