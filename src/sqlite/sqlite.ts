@@ -1,5 +1,5 @@
-import { accessSync, constants } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { unavailable } from '../lib/coded-error.js';
 import { makeDataFolder } from '../lib/data-folder.js';
@@ -86,23 +86,31 @@ export function openSqliteReader(dataDir: string): SqliteReader {
   return createReader(openForReading(dataDir), () => undefined);
 }
 
+/** Behind the name of a backup while it is made: a part of one opens, too, as an empty database. */
+const UNFINISHED = '.part';
+
 /**
- * Copies the database of a folder, as of one moment, into a new file, while a server may be running on it.
- * Resolves when the copy is on the disk. Blocks this thread meanwhile.
+ * Copies the database of a folder, as of one moment, into a new file, while a server may be running on it. The file
+ * has its name once it is whole. Resolves when the copy is on the disk. Blocks this thread meanwhile.
  *
  * @throws StartError when there is no database, or `target` exists or cannot be written.
  */
 export async function backupSqlite(dataDir: string, target: string): Promise<void> {
   const source = openForReading(dataDir);
+  const unfinished = `${target}${UNFINISHED}`;
   try {
-    // Made first and exclusively, so that a copy never replaces anything.
-    const copy = await open(target, 'wx');
+    // Looked at before all is copied in vain.
+    if (existsSync(target)) throw new Error('it exists already');
+    const copy = await open(unfinished, 'wx');
     try {
       // Made absolute, it is the name of a file: SQLite takes one that begins with `file:` for a URL.
-      source.prepare('VACUUM INTO ?').run(resolve(target));
+      source.prepare('VACUUM INTO ?').run(resolve(unfinished));
       await copy.sync();
+      // Made exclusively, so that a copy never replaces anything.
+      await (await open(target, 'wx')).close();
+      await rename(unfinished, target);
     } catch (error) {
-      await rm(target);
+      await rm(unfinished);
       throw error;
     } finally {
       await copy.close();

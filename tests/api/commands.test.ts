@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { silentLogger } from '../../src/lib/logger.js';
+import { openSqlite } from '../../src/sqlite/sqlite.js';
 import { type Foundation, foundation, type TestFoundation } from '../testkit/foundation.js';
 import { request } from '../testkit/graphql-client.js';
 import {
@@ -18,6 +21,7 @@ import {
 } from '../testkit/seed.js';
 import { type ServerChild, startServerChild } from '../testkit/server-child.js';
 import { builtEntryPoint, mongoForTests } from '../testkit/services/index.js';
+import { soon } from '../testkit/signals.js';
 import { openSocket } from '../testkit/socket-client.js';
 import { eventually, FOUNDATIONS } from './world.js';
 
@@ -212,6 +216,40 @@ describe('madang backup', () => {
       expect((await madang(['backup', name], ground.env, made)).code).toBe(0);
       expect(await readdir(made)).toEqual([name]);
       expect((await stat(join(made, name))).size).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('madang backup that is killed', () => {
+  const ROWS = 100;
+  const MEGABYTE = 2 ** 20;
+  const COUNT = 'SELECT count(*) AS visitors FROM visitors';
+
+  it('leaves no part of a copy under its name: one opens as an empty chat', async () => {
+    const [dataDir, made] = [await folder(), await folder()];
+    const sqlite = await openSqlite({ dataDir, log: silentLogger });
+    const sql = 'INSERT INTO visitors (id, created_at) VALUES (?, 0)';
+    for (let row = 0; row < ROWS; row += 1) {
+      await sqlite.write({ sql, rows: [[String(row).padEnd(MEGABYTE, 'x')]] }, soon());
+    }
+    await sqlite.stop();
+    for (const round of [1, 2, 3, 4]) {
+      const copy = join(made, String(round));
+      await mkdir(copy);
+      const args = [await builtEntryPoint(), 'backup', join(copy, 'madang.sqlite')];
+      const child = spawn(process.execPath, args, { env: { DATA_DIR: dataDir } });
+      const ended = once(child, 'close');
+      await eventually(
+        () => readdir(copy),
+        (names) => names.length > 0,
+      );
+      child.kill('SIGKILL');
+      await ended;
+      // One that was quicker than its end is whole.
+      if (!(await readdir(copy)).includes('madang.sqlite')) continue;
+      const opened = await openSqlite({ dataDir: copy, log: silentLogger });
+      expect(opened.read(COUNT, [], soon())).toEqual([{ visitors: ROWS }]);
+      await opened.stop();
     }
   });
 });
