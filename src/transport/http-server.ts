@@ -1,6 +1,7 @@
 import { createServer, IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { COMMON_HEADERS } from './security-headers.js';
+import { offersWebSocket } from './upgrade-offer.js';
 
 const HEADERS_TIMEOUT_MS = 5000;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -26,8 +27,8 @@ const STATUS_OF: Readonly<Record<string, string>> = {
 };
 
 /**
- * A request whose offer of another protocol than WebSocket is passed over, as HTTP lets a server do. Java's own client
- * and curl offer HTTP/2 with whatever they ask; Node would take each of those for a socket, and its body for frames.
+ * A request whose offer of another protocol than WebSocket is passed over, as HTTP lets a server do. Node would take
+ * each of those for a socket, and its body for frames.
  */
 class Request extends IncomingMessage {
   /** Set by the constructor of the base: an initial value here would come after it. */
@@ -39,7 +40,7 @@ class Request extends IncomingMessage {
 
   get upgrade(): boolean {
     if (this.offered !== true) return false;
-    return this.method === 'CONNECT' || /\bwebsocket\b/i.test(this.headers.upgrade ?? '');
+    return this.method === 'CONNECT' || offersWebSocket(this);
   }
 }
 

@@ -20,6 +20,7 @@ import { watchSilent } from './silent.js';
 import { createStreamKeeper } from './stream-keeper.js';
 import { createUnanswered } from './unanswered.js';
 import { createUnread } from './unread.js';
+import { offersWebSocket, passOver } from './upgrade-offer.js';
 import { createWebSockets } from './websocket.js';
 
 /** Connections that wait to be accepted, as in a storm of reconnects. */
@@ -95,7 +96,12 @@ export function createTransport(options: TransportOptions) {
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (ownsServer || pathOf(request) === path) void sockets.upgrade(request, socket, head);
+    if (!ownsServer) {
+      // At a host's other addresses it is for who else listens; without anybody it would be kept for ever.
+      if (pathOf(request) !== path && server.listenerCount('upgrade') > 1) return;
+      if (!offersWebSocket(request)) return passOver(server, request, socket, head);
+    }
+    void sockets.upgrade(request, socket, head);
   }
 
   return {

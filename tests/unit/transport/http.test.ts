@@ -10,6 +10,9 @@ import { startServer } from './kit/server.ts';
 
 const patient = { timeout: 20_000 };
 const json = { 'content-type': 'application/json' };
+/** Java's own client offers HTTP/2 with the first request of every connection, and curl does with --http2. */
+const OFFER = 'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk';
+const BODY = JSON.stringify({ query: '{ hello }' });
 const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
   fetch(url, {
     method: 'POST',
@@ -578,9 +581,6 @@ describe('the edge', () => {
     expect(head.toLowerCase()).toContain('x-content-type-options: nosniff');
   });
 
-  // Java's own client offers HTTP/2 with the first request of every connection, and curl does with --http2.
-  const OFFER = 'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk';
-  const BODY = JSON.stringify({ query: '{ hello }' });
   it.each([
     ['GET /livez HTTP/1.1', '', '{"status":"live"}'],
     ['GET /graphql?query=%7Bhello%7D HTTP/1.1', '', '"hello":"hello'],
@@ -734,6 +734,37 @@ describe('the edge', () => {
     await transport.drain({ delayMs: 0, windowMs: 0 });
     transport.stop();
     expect(await (await fetch(`${base}/own`)).text()).toBe('mine');
+  });
+
+  async function startHosted() {
+    const server = createServer((request, response) => {
+      if (request.url === '/own') request.pipe(response);
+    });
+    await startServer({ server, basePath: '/chat' });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    return { server, port: (server.address() as AddressInfo).port };
+  }
+
+  it.each([
+    ['/own', BODY],
+    ['/chat/graphql', '"hello":"hello'],
+  ])('gives its host, and takes, what offers another protocol than WebSocket: %s', async (path, told) => {
+    const { port } = await startHosted();
+    const headers = `Content-Type: application/json\r\nContent-Length: ${BODY.length}\r\n`;
+    const answer = await raw(port, `POST ${path} HTTP/1.1\r\nHost: x\r\n${OFFER}\r\n${headers}\r\n${BODY}`);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toContain(told);
+  });
+
+  it('leaves a socket at the addresses of its host to who else listens, and refuses it where nobody does', async () => {
+    const { server, port } = await startHosted();
+    expect((await refusedUpgrade(port, '/own')).status).toBe(404);
+    server.on('upgrade', ({ url }, socket) => {
+      if (url === '/own') socket.end('HTTP/1.1 418 Mine\r\nConnection: close\r\n\r\n');
+    });
+    expect((await refusedUpgrade(port, '/own')).status).toBe(418);
+    expect((await refusedUpgrade(port, '/chat/graphql')).status).toBe(101);
   });
 });
 
