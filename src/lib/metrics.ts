@@ -86,6 +86,17 @@ const SEND_RESULTS = [
 export const MONGO_COMMANDS = ['find', 'insert', 'update', 'aggregate', 'getMore', 'ping', 'other'];
 const DOCUMENT_RULES = ['depth', 'aliases', 'tokens', 'directives', 'cost', 'size', 'operations'];
 
+/** What is about the process, made once: prom-client has no end for what it measures with. */
+let ofProcess: Registry | undefined;
+
+function registerProcess(registry: Registry): void {
+  if (ofProcess === undefined) collectDefaultMetrics({ register: (ofProcess = new Registry()) });
+  for (const { name } of ofProcess.getMetricsAsArray()) {
+    const metric = ofProcess.getSingleMetric(name);
+    if (metric !== undefined) registry.registerMetric(metric);
+  }
+}
+
 /**
  * Everything that is measured, under names that dashboards rely on. Identifiers, addresses and tokens are never
  * labels. Each call makes its own registry, so that two servers in one process do not mix.
@@ -95,7 +106,7 @@ const DOCUMENT_RULES = ['depth', 'aliases', 'tokens', 'directives', 'cost', 'siz
 export function createMetrics({ version }: { version: string }) {
   const registry = new Registry();
   const { counter, gauge, histogram } = makers(registry);
-  collectDefaultMetrics({ register: registry });
+  registerProcess(registry);
   gauge('chat_build_info', 'Always 1; the version is a label.', { version: [version] }).set({ version }, 1);
   return {
     registry,

@@ -1,5 +1,6 @@
 import { get } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import perfHooks from 'node:perf_hooks';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type MetricsServer, startMetricsServer } from '../../../src/lib/metrics-server.js';
 import { createMetrics } from '../../../src/lib/metrics.js';
 
@@ -46,6 +47,17 @@ describe('createMetrics', () => {
     one.writerConflicts.inc();
     expect(await one.registry.metrics()).toContain('chat_writer_conflicts_total 1');
     expect(await two.registry.metrics()).toContain('chat_writer_conflicts_total 0');
+  });
+
+  it('measures the process once, however many servers it has had', async () => {
+    const first = createMetrics({ version: '1' });
+    const watch = vi.spyOn(perfHooks, 'monitorEventLoopDelay');
+    const second = createMetrics({ version: '2' });
+    expect(watch).not.toHaveBeenCalled();
+    watch.mockRestore();
+    for (const { registry } of [first, second]) {
+      expect(await registry.metrics()).toMatch(/^process_cpu_seconds_total [\d.]+$/m);
+    }
   });
 });
 
