@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
-import type { Config } from './config.js';
+import { parseBasePath, type Config } from './config.js';
 import { type Base, openFoundation } from './foundation.js';
 import { createOperations } from './graphql/operation.js';
 import { showsName } from './graphql/shows-name.js';
@@ -33,7 +33,7 @@ export interface AppOptions {
   readonly log?: Logger;
   /** A host's own server, which it opens and closes itself. */
   readonly server?: Server;
-  /** Replaces `BASE_PATH`. */
+  /** Replaces `BASE_PATH`, and is written like it. */
   readonly basePath?: string;
   /** A host's own idea of who is calling: each subject is one visitor, and no token is issued. */
   readonly identify?: Identify;
@@ -113,7 +113,7 @@ async function serveMetrics({ config, metrics, opened }: Base): Promise<string |
  * Puts the chat together. The signing keys are read at once, or made in embedded mode; nothing else runs before
  * `start`.
  *
- * @throws ConfigError or StartError when there is no usable key.
+ * @throws ConfigError or StartError when there is no usable key, or `basePath` is none.
  * @example
  * const app = createApp(loadConfig(process.env));
  * await app.start();
@@ -122,7 +122,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
   const { clock = systemClock, ids = systemIds, chance = Math.random } = options;
   const { logLevel: level, logFormat } = config;
   const log = options.log ?? createLogger({ level, format: logFormat ?? 'json' });
-  const basePath = options.basePath ?? config.http.basePath;
+  const basePath = parseBasePath('basePath', options.basePath ?? config.http.basePath);
   const opened = createDisposer((name, error) => log.error({ err: error }, `closing ${name} failed`));
   const stopping = new AbortController();
   const authKeys = createAuthKeys(config);

@@ -98,13 +98,14 @@ const list = (value: string): string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
+const basePath = text
+  .transform((value) => value.replace(/\/+$/, ''))
+  .refine((value) => /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*$/.test(value), 'must be a path such as /chat');
+
 const settings = z.object({
   PORT: integer(0, MAX_PORT).default(8000),
   HOST: text.pipe(z.string().min(1, 'must not be empty')).default('127.0.0.1'),
-  BASE_PATH: text
-    .transform((value) => value.replace(/\/+$/, ''))
-    .refine((value) => /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*$/.test(value), 'must be a path such as /chat')
-    .default(''),
+  BASE_PATH: basePath.default(''),
   DATA_DIR: text.pipe(z.string().min(1, 'must not be empty')).default('./data'),
   MONGODB_URL: mongodbUrl.optional(),
   REDIS_URL: text.transform(list).pipe(z.array(redisUrl).min(1, 'must name a URL')).optional(),
@@ -145,6 +146,17 @@ const settings = z.object({
   DRAIN_DELAY_MS: integer(0, 120_000).optional(),
   DRAIN_WINDOW_MS: integer(0, 120_000).optional(),
 });
+
+/**
+ * Reads a path as `BASE_PATH` takes it, with or without its final slash.
+ *
+ * @throws ConfigError that names `variable`.
+ */
+export function parseBasePath(variable: string, value: string): string {
+  const { data, error } = basePath.safeParse(value);
+  if (data === undefined) throw new ConfigError([`${variable} ${error.issues[0]?.message}`]);
+  return data;
+}
 
 /**
  * Reads `kid:base64url` pairs, separated by commas or lines.

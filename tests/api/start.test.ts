@@ -163,6 +163,29 @@ describe('a start that fails within the process of somebody else', () => {
   });
 });
 
+describe('the base path of a chat within the server of somebody else', () => {
+  it.each(['/chat', '/chat/'])('%s is written as BASE_PATH is', async (basePath) => {
+    const server = createServer();
+    cleanups.push(() => server.close());
+    const config = loadConfig({ DATA_DIR: await dataDir() });
+    const app = createApp(config, { log: silentLogger, server, basePath });
+    cleanups.push(() => app.stop({ hurry: true }));
+    await app.start();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    expect(app.url).toBe('/chat');
+    expect((await fetch(`http://127.0.0.1:${port}${app.url}/livez`)).status).toBe(200);
+  });
+
+  it('that is none is refused with words', async () => {
+    const config = loadConfig({ DATA_DIR: await dataDir() });
+    const made = () => createApp(config, { log: silentLogger, server: createServer(), basePath: 'chat' });
+    expect(made).toThrow('basePath must be a path such as /chat');
+  });
+});
+
 describe('a chat that was stopped', () => {
   it('does not start any more, and leaves its folder to the next', async () => {
     const config = loadConfig({ DATA_DIR: await dataDir(), PORT: '0' });
