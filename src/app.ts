@@ -186,12 +186,6 @@ export function createApp(config: Config, options: AppOptions = {}): App {
       health: () => health.current(),
       overload,
     });
-    drain = (hurry) =>
-      transport.drain(
-        hurry
-          ? { delayMs: 0, windowMs: 0 }
-          : { delayMs: config.drainDelayMs, windowMs: config.drainWindowMs },
-      );
     metricsUrl = await serveMetrics(base);
     await Promise.race([services.presence.started, sleep(clock, PRESENCE_PATIENCE_MS)]);
     stopping.signal.throwIfAborted();
@@ -201,6 +195,12 @@ export function createApp(config: Config, options: AppOptions = {}): App {
     const port =
       options.server === undefined ? await transport.listen(config.http.port, config.http.host) : null;
     url = urlOf(config.http.host, port, basePath);
+    drain = (hurry) =>
+      transport.drain(
+        hurry
+          ? { delayMs: 0, windowMs: 0 }
+          : { delayMs: config.drainDelayMs, windowMs: config.drainWindowMs },
+      );
   }
 
   async function undoStart(error: unknown): Promise<never> {

@@ -23,6 +23,10 @@ function refuse(error: unknown): never {
 async function serve(): Promise<void> {
   // Told to read its keys while it is loaded, a server reads them later anyhow; unheard, the signal would end it.
   process.on('SIGHUP', () => undefined);
+  // Told to end meanwhile, it has nothing open; the first process of a container would not hear it.
+  let stop: (reason: string, code: number, hurry: boolean) => void = (_reason, code) => process.exit(code);
+  process.on('SIGTERM', () => stop('SIGTERM', 0, false));
+  process.on('SIGINT', () => stop('SIGINT', 0, true));
   const config = loadConfig(process.env);
   const format = config.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json');
   const log = createLogger({ level: config.logLevel, format });
@@ -35,8 +39,8 @@ async function serve(): Promise<void> {
   // does: the process ends by a decision only.
   setInterval(() => undefined, STOP_LIMIT_MS);
 
-  /** The first call drains, the second one hurries. */
-  function stop(reason: string, code: number, hurry: boolean): void {
+  // The first call drains, the second one hurries.
+  stop = (reason, code, hurry) => {
     log.info({ reason }, stopping ? 'stopping at once' : 'stopping');
     const ended = app.stop({ hurry: hurry || stopping });
     if (stopping) return;
@@ -49,10 +53,8 @@ async function serve(): Promise<void> {
         process.exit(1);
       },
     );
-  }
+  };
 
-  process.on('SIGTERM', () => stop('SIGTERM', 0, false));
-  process.on('SIGINT', () => stop('SIGINT', 0, true));
   process.on('SIGHUP', () => {
     try {
       if (app.reloadKeys()) log.info({}, 'the signing keys were read again');

@@ -186,6 +186,30 @@ describe('the base path of a chat within the server of somebody else', () => {
   });
 });
 
+describe('a chat whose start failed', () => {
+  it('has nobody to send away when it is stopped', async () => {
+    const env = { DATA_DIR: await dataDir(), PORT: await portInUse(), DRAIN_DELAY_MS: '120000' };
+    const info = vi.fn();
+    const app = createApp(loadConfig(env), { log: { ...silentLogger, info } });
+    await expect(app.start()).rejects.toThrow('is in use');
+    await app.stop();
+    expect(
+      info.mock.calls.map(([, words]) => String(words)).filter((words) => words.includes('drain')),
+    ).toEqual([]);
+  });
+});
+
+describe('a server that is told to end while it is loaded', () => {
+  it.each(['SIGTERM', 'SIGINT'])('%s: ends in order', async (signal) => {
+    const tell = `setImmediate(()=>process.kill(process.pid,'${signal}'))`;
+    const preload = `data:text/javascript,process.on('newListener',(name)=>name==='SIGHUP'&&${tell})`;
+    const env = { DATA_DIR: await dataDir(), NODE_OPTIONS: `--import ${preload}` };
+    const server = await spawnServer({ env });
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(server.output()).not.toContain('Madang is ready');
+  });
+});
+
 describe('a chat that was stopped', () => {
   it('does not start any more, and leaves its folder to the next', async () => {
     const config = loadConfig({ DATA_DIR: await dataDir(), PORT: '0' });
