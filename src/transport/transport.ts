@@ -89,6 +89,12 @@ export function createTransport(options: TransportOptions) {
   });
 
   const isAnswered = createUnanswered();
+  if (ownsServer) {
+    // What is answered before it is a request of ours: it waits behind the others as they do.
+    server.on('checkExpectation', isAnswered);
+    // A request is closed once its answer was taken: nobody reads it before.
+    server.on('dropRequest', (request) => isAnswered(request, request));
+  }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     if (!ownsServer && !handler.isOurs(request)) return;

@@ -662,13 +662,20 @@ describe('the edge', () => {
     },
   );
 
-  it('cuts who sends requests ahead when too many of such wait for their answers', async () => {
-    const admit = () => new Promise<never>(() => undefined);
-    const { port } = await startServer({ overload: { active: () => false, admit } });
-    const ahead = 'GET /graphql HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000);
-    const answers = Array.from({ length: 6 }, () => raw(port, ahead).catch(() => ''));
-    expect(await Promise.race(answers)).toBe('');
-  });
+  const ASKED = 'GET /graphql HTTP/1.1\r\nHost: x\r\n\r\n';
+  it.each([
+    ['', ASKED.repeat(1000), 6],
+    [' that expect what nobody gives', ASKED + 'GET / HTTP/1.1\r\nExpect: x\r\n\r\n'.repeat(999), 6],
+    [' behind the last one of a connection', ASKED + 'GET / HTTP/1.1\r\n\r\n'.repeat(2500), 4],
+  ])(
+    'cuts who sends requests%s ahead when too many of such wait for their answers',
+    async (_name, ahead, clients) => {
+      const admit = () => new Promise<never>(() => undefined);
+      const { port } = await startServer({ overload: { active: () => false, admit } });
+      const answers = Array.from({ length: clients }, () => raw(port, ahead).catch(() => ''));
+      expect(await Promise.race(answers)).toBe('');
+    },
+  );
 
   it('closes a client that drips its headers within 10 s', async () => {
     const { port } = await startServer();
