@@ -251,6 +251,33 @@ describe('group commit', () => {
     expect(ids).toEqual(['a', 'b', 'd', 'e']);
   });
 
+  const ALL = 'INSERT INTO visitors (id, created_at) SELECT value, 0 FROM json_each(?)';
+
+  test.each([
+    ['undoes all by itself', ENSURE, (text: string) => [text]],
+    ['undoes its statement alone', ALL, (text: string) => [JSON.stringify([text, `${text}z`])]],
+  ])(
+    'a row for which there is no room ends its group, of which nothing stays: SQLite %s',
+    async (_, sql, row) => {
+      const { sqlite } = await newDatabase();
+      const pages = (count: number) =>
+        sqlite.write({ sql: `PRAGMA max_page_count = ${count}`, rows: [[]] }, soon());
+      await sqlite.write({ sql: ENSURE, rows: [['before']] }, soon());
+      await pages(1);
+      const told = await Promise.allSettled([
+        sqlite.write({ sql: ENSURE, rows: [['a']] }, soon()),
+        sqlite.write({ sql, rows: [row('x'.repeat(2 ** 20))] }, soon()),
+        sqlite.write({ sql: ENSURE, rows: [['b']] }, soon()),
+      ]);
+      for (const each of told) expect(each).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
+      await pages(1_000_000);
+      await sqlite.write({ sql, rows: [row('y')] }, soon());
+      await sqlite.write({ sql: ENSURE, rows: [['after']] }, soon());
+      const ids = sqlite.read('SELECT id FROM visitors ORDER BY id', [], soon()).map((each) => each['id']);
+      expect(ids.slice(0, 3)).toEqual(['after', 'before', 'y']);
+    },
+  );
+
   test('a write that is given up is unavailable, and those beside it land', async () => {
     const { sqlite } = await newDatabase();
     const giveUp = new AbortController();
