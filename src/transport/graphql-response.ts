@@ -40,6 +40,13 @@ function accepted(header: string): ReadonlyMap<string, number> {
 export const wantsEvents = (accept: string | undefined | null): boolean =>
   accept !== undefined && accept !== null && accepted(accept).has('text/event-stream');
 
+/** Whether the client asks for a page, as browsers do, and wants no JSON as much. */
+export function wantsPage(accept: string | undefined): boolean {
+  const types = accepted(accept ?? '');
+  const wish = (type: string): number => types.get(type) ?? 0;
+  return wish('text/html') > Math.max(wish(GRAPHQL_RESPONSE), wish(JSON_RESPONSE));
+}
+
 /** Chooses the form of a JSON answer; null when the client accepts none. */
 export function negotiate(accept: string | undefined | null): Negotiated | null {
   if (accept === undefined || accept === null || accept.trim() === '') return ANY_JSON;

@@ -11,7 +11,7 @@ import type { Callers } from './caller.js';
 import { createClientFiles } from './client-files.js';
 import { createFront, refuse } from './front.js';
 import { badRequest } from './graphql-request.js';
-import { wantsEvents } from './graphql-response.js';
+import { wantsEvents, wantsPage } from './graphql-response.js';
 import { createGraphiql } from './graphiql.js';
 import { createHttpOperations } from './http-operation.js';
 import { corsHeaders } from './origins.js';
@@ -110,11 +110,7 @@ export function createRequestHandler(options: {
     setHeaders(response, before());
     if (method === 'OPTIONS') {
       response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
-    } else if (
-      method === 'GET' &&
-      apiProfile === 'public' &&
-      headers.accept?.includes('text/html') === true
-    ) {
+    } else if (method === 'GET' && apiProfile === 'public' && wantsPage(headers.accept)) {
       await graphiql(request, response);
     } else if (method === 'POST' || method === 'GET') {
       response.setHeader('cache-control', 'no-store');

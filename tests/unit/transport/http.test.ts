@@ -899,6 +899,26 @@ describe('the other addresses', () => {
     ]);
   });
 
+  it('serve GraphiQL to who wants a page more than JSON', async () => {
+    const wishes = {
+      'text/html': 'text/html',
+      'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8': 'text/html',
+      'application/json;q=0.5, text/html': 'text/html',
+      'application/json, text/html;q=0.5': 'application/json',
+      'text/html, application/json': 'application/json',
+      'text/html;q=0.9, application/graphql-response+json': 'application/graphql-response+json',
+      'text/html;q=0, */*': 'application/json',
+    };
+    const { url } = await startServer();
+    const given: Record<string, string | undefined> = {};
+    for (const accept of Object.keys(wishes)) {
+      const answer = await fetch(`${url}?query=${encodeURIComponent('{ hello }')}`, { headers: { accept } });
+      given[accept] = answer.headers.get('content-type')?.split(';')[0];
+      await answer.body?.cancel();
+    }
+    expect(given).toEqual(wishes);
+  });
+
   it('serve GraphiQL from here alone, compressed and to be kept', async () => {
     const { url } = await startServer();
     const page = await fetch(url, { headers: { accept: 'text/html', 'accept-encoding': 'gzip' } });
