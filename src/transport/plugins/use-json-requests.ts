@@ -1,6 +1,6 @@
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import type { OperationRequest } from '../../graphql/prepared.js';
-import { badRequest, contentTypeProblem, requestOfBody, requestOfQueryString } from '../graphql-request.js';
+import { contentTypeProblem, requestOfBody, requestOfQueryString } from '../graphql-request.js';
 
 /** The same request in Yoga's words. */
 const toParams = ({ query, operationName, variables, extensions }: OperationRequest): GraphQLParams => ({
@@ -12,14 +12,11 @@ const toParams = ({ query, operationName, variables, extensions }: OperationRequ
 
 /**
  * Reads requests by the rules of this server rather than Yoga's: GET with a query string, POST with a JSON
- * body, and nothing else. Forms, multipart, plain text and batches are refused, with the remedy.
+ * body. Forms, multipart, plain text and batches are refused, with the remedy; other methods do not come here (http.ts).
  */
 export function useJsonRequests(): Plugin {
   return {
     onRequestParse({ request, setRequestParser }) {
-      if (request.method !== 'GET' && request.method !== 'POST') {
-        throw badRequest('Send a GET or a POST.', 405, { allow: 'GET, POST' });
-      }
       if (request.method === 'POST') {
         const { headers } = request;
         const problem = contentTypeProblem(headers.get('content-type'), headers.get('content-encoding'));
