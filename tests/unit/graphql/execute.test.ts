@@ -10,6 +10,7 @@ import {
   type ExecutionResult,
   type GraphQLFieldResolver,
   type GraphQLSchema,
+  type OperationTypeNode,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import type { Context } from '../../../src/context.ts';
@@ -349,6 +350,37 @@ describe('execute, of what is compiled', () => {
 
   it('reads no fields of what is no object', async () => {
     expect(await answers('{ word { length } }', { word: 'four' })).toEqual({ word: { length: null } });
+  });
+
+  it.each(['query', 'mutation'] as const)(
+    'reads the selection of a %s at its second execution, and not again',
+    async (kind) => {
+      const schema = buildSchema('type Query { word: Int } type Mutation { word: Int }');
+      const given: number[] = [];
+      let looks = 0;
+      const resolve = (...all: readonly unknown[]) => given.push(all.length);
+      const field = schema.getRootType(kind as OperationTypeNode)!.getFields()['word']!;
+      Object.defineProperty(field, 'resolve', {
+        get() {
+          looks += 1;
+          return resolve;
+        },
+      });
+      const prepared = prepare(schema, `${kind} { word }`)!;
+      const execute = createExecute(schema);
+      for (let execution = 0; execution < 2; execution += 1) await execute(prepared, {}, CONTEXT);
+      looks = 0;
+      for (let execution = 0; execution < 2; execution += 1) await execute(prepared, {}, CONTEXT);
+      expect(looks).toBe(0);
+      // graphql-js gives a fourth argument.
+      expect(given).toEqual([4, 3, 3, 3]);
+    },
+  );
+
+  it('needs no mutation in its schema', async () => {
+    const schema = buildSchema('type Query { word: Int }');
+    const prepared = prepare(schema, '{ word }')!;
+    expect(await createExecute(schema)(prepared, { word: 4 }, CONTEXT)).toEqual({ data: { word: 4 } });
   });
 
   it('takes a function that a mutation gives for its result, and calls it no more than graphql-js does', async () => {
