@@ -21,7 +21,7 @@ export const resumingLink = (socket: Client): ApolloLink =>
       new Observable((sink) => {
         const variables = { ...operation.variables };
         const next = (result: FormattedExecutionResult<{ event: { cursor: string } }>) => {
-          variables['after'] = result.data?.event.cursor;
+          variables['after'] = result.data?.event.cursor ?? variables['after'];
           sink.next(result);
         };
         const end = { error: (error: unknown) => sink.error(error), complete: () => sink.complete() };

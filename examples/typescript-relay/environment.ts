@@ -43,7 +43,7 @@ const subscribe: SubscribeFunction = ({ text }, given) =>
       { query: text ?? '', variables },
       {
         next(result) {
-          variables['after'] = result.data?.event.cursor;
+          variables['after'] = result.data?.event.cursor ?? variables['after'];
           sink.next(result as GraphQLResponse);
         },
         error: (error) => sink.error(error as Error),

@@ -20,7 +20,7 @@ const forwardSubscription: SubscriptionForwarder = ({ query = '', variables: giv
   subscribe(sink) {
     const variables: Record<string, unknown> = { ...given };
     const next = (result: { data?: { event?: { cursor: string } } | null }) => {
-      variables['after'] = result.data?.event?.cursor;
+      variables['after'] = result.data?.event?.cursor ?? variables['after'];
       sink.next(result as Parameters<typeof sink.next>[0]);
     };
     return { unsubscribe: socket.subscribe({ query, variables }, { ...sink, next } as never) };
