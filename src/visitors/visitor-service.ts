@@ -4,21 +4,15 @@ import { CodedError } from '../lib/coded-error.js';
 import type { Ids } from '../lib/ids.js';
 import { refuse, type Result, succeed } from '../lib/problem.js';
 import { normalizeText, textProblems } from '../lib/text.js';
-import { throughCache } from '../lib/through-cache.js';
 import type { PubSub } from '../pubsub/pubsub.js';
 import type { Payload } from '../pubsub/topics.js';
 import { callProblem } from '../limits/call-problem.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { createViewer, nameFromId, timeOfId, type Viewer, type Visitor } from './visitor.js';
+import { createKnownNames } from './known-names.js';
 import type { VisitorStore } from './visitor-store.js';
 import { idFromSubject, type IssuedToken, type TokenTerm, type VisitorTokens } from './visitor-token.js';
 
-/** How many names an instance remembers. */
-const NAMES_KEPT = 20_000;
-/** A lost announcement of a rename shows the old name for this long at most, or for as long after the store is back. */
-const NAME_TTL_MS = 10_000;
-/** A name that was announced, as one that was read long ago: it is asked for, unless the store is away. */
-const ANNOUNCED = { ttl: 1, start: 1 };
 /** How many visitors an instance remembers to have stored; forgetting one costs one more write. */
 const STORED_KEPT = 50_000;
 
@@ -63,11 +57,7 @@ export function createVisitorService({
   /** Whether a host says who is who: then nobody is given a token. */
   hostIdentifies: boolean;
 }) {
-  const names = new LRUCache<string, Visitor>({
-    max: NAMES_KEPT,
-    ttl: NAME_TTL_MS,
-    noDeleteOnStaleGet: true,
-  });
+  const names = createKnownNames();
   const stored = new LRUCache<string, true>({ max: STORED_KEPT });
   const renameListeners = new Set<(visitorId: string) => void>();
 
@@ -85,8 +75,7 @@ export function createVisitorService({
   });
 
   function renamed({ visitorId, displayName }: Payload<'visitorRenamed'>): void {
-    const known = names.peek(visitorId, { allowStale: true });
-    if (known !== undefined) names.set(visitorId, { ...known, displayName }, ANNOUNCED);
+    names.announced(visitorId, displayName);
     for (const listener of renameListeners) listener(visitorId);
   }
 
@@ -102,14 +91,14 @@ export function createVisitorService({
       });
     } catch (error) {
       if (!(error instanceof CodedError) || error.code !== 'UNAVAILABLE') throw error;
-      const old = visitorIds.flatMap((id) => names.get(id, { allowStale: true }) ?? []);
+      const old = visitorIds.flatMap((id) => names.last(id) ?? []);
       if (old.length < visitorIds.length) throw error;
       return old;
     }
   }
 
   const byIds = (visitorIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Visitor>> =>
-    throughCache(names, visitorIds, async (missing) => {
+    names.byIds(visitorIds, async (missing) => {
       const visitors = await read(missing, signal);
       for (const { id } of visitors) stored.set(id, true);
       return visitors;
@@ -131,7 +120,7 @@ export function createVisitorService({
     stored.set(viewer.id, true);
     renamed({ visitorId: viewer.id, displayName });
     pubsub.publish('visitorRenamed', 'all', { visitorId: viewer.id, displayName });
-    names.set(viewer.id, visitor);
+    names.set(visitor);
     return visitor;
   }
 

@@ -27,17 +27,17 @@ async function later(): Promise<void> {
 }
 
 function world() {
-  const state = { away: false, displayName: 'Ada' };
+  const state = { away: false, displayName: 'Ada', answered: Promise.resolve() };
   const refuse = (): Promise<never> => Promise.reject(new Error('not used'));
   const pubsub = createMemoryPubSub({ log: silentLogger });
   const visitors = createVisitorService({
     store: {
-      byIds: (ids) =>
-        state.away
-          ? Promise.reject(unavailable())
-          : Promise.resolve(
-              ids.map((id) => ({ id, createdAt: new Date(0), displayName: state.displayName })),
-            ),
+      async byIds(ids) {
+        if (state.away) throw unavailable();
+        const { displayName, answered } = state;
+        await answered;
+        return ids.map((id) => ({ id, createdAt: new Date(0), displayName }));
+      },
       ensure: refuse,
       rename: refuse,
     },
@@ -84,6 +84,19 @@ describe('names, while the store is away', () => {
     await later();
     expect(await names('a')).toEqual(['Countess']);
   });
+});
+
+it('VISITOR-4: asks again for a name that was announced while it was read', async () => {
+  const { state, names, pubsub } = world();
+  let answer = (): void => undefined;
+  state.answered = new Promise((resolve) => (answer = resolve));
+  const reading = names('a');
+  state.displayName = 'Lovelace';
+  pubsub.publish('visitorRenamed', 'all', { visitorId: 'a', displayName: 'Lovelace' });
+  await wait(20);
+  answer();
+  await reading;
+  expect(await names('a')).toEqual(['Lovelace']);
 });
 
 it('asks for a name that was announced: two at once may have been stored in another order', async () => {
