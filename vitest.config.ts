@@ -29,8 +29,10 @@ const suite = (
     hookTimeout: 120_000,
     fileParallelism: options.fileParallelism ?? true,
     pool: 'forks' as const,
-    // Worker threads of the embedded store inherit this, so that they run from sources too.
-    execArgv: ['--import', fileURLToPath(new URL('./scripts/run-typescript.js', import.meta.url))],
+    execArgv: [
+      '--import',
+      fileURLToPath(new URL('./tests/testkit/typescript-in-threads.js', import.meta.url)),
+    ],
   },
 });
 
