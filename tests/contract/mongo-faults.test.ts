@@ -149,10 +149,11 @@ describe('MongoDB away', () => {
   test('kill -9 loses nothing acknowledged', async () => {
     const store = createMongoMessageStore({ mongo: await open() });
     const acknowledged: string[] = [];
+    const killed = new AbortController();
     const writing = Promise.all(
       ['one', 'two', 'three', 'four'].map(async (logId) => {
         for (let number = 1; ; number += 1) {
-          const { outcome } = await append(store, [message(logId, number)], shortly());
+          const { outcome } = await append(store, [message(logId, number)], killed.signal);
           if (outcome !== 'landed') return;
           acknowledged.push(`${logId} ${number}`);
         }
@@ -160,6 +161,7 @@ describe('MongoDB away', () => {
     );
     await expect.poll(() => acknowledged.length, { timeout: RECOVERY_MS }).toBeGreaterThan(200);
     await server.kill();
+    killed.abort();
     await writing;
     await server.start();
     const stored = new Set<string>();
