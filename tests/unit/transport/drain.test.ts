@@ -72,12 +72,10 @@ describe('a drain', () => {
     expect((await late.closed()).code).toBe(1012);
   });
 
-  it('refuses upgrades with 503 while it closes sockets one after the other over the window', async () => {
+  it('closes sockets one after the other over the window', async () => {
     const server = await startServer();
     const sockets = Array.from({ length: 6 }, () => openSocket(server.url));
     for (const socket of sockets) await socket.init();
-    const keptAlive = await fetch(`${server.base}/livez`);
-    await keptAlive.text();
     const closings: number[] = [];
     for (const socket of sockets) socket.ws.once('close', () => closings.push(performance.now()));
     const startedAt = performance.now();
