@@ -49,6 +49,6 @@ it('keeps nothing of the messages that a room followed for long has let go', asy
     collectGarbage();
     return oldest.deref() !== undefined;
   };
-  await expect.poll(isKept).toBe(false);
+  await expect.poll(isKept, { timeout: 20_000 }).toBe(false);
   expect(elementOf(newest, { ...AROUND, timeBefore: null })).toBeDefined();
 });

@@ -26,7 +26,7 @@ function world() {
   return {
     reads,
     ask: (id: string) => nameOf(createViewer(id, 0)).then(({ displayName }) => displayName),
-    read: (index: number) => vi.waitUntil(() => reads[index]),
+    read: (index: number) => vi.waitUntil(() => reads[index], { timeout: 20_000 }),
   };
 }
 

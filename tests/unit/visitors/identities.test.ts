@@ -18,6 +18,7 @@ const TIMED_ID = `${BORN.toString(16)
 const PLAIN_ID = 'ann';
 const LIFE_MS = 1000;
 const MAX_NAME_LENGTH = 40;
+const patient = { timeout: 20_000 };
 const { signal } = new AbortController();
 
 function world({ hostIdentifies = false } = {}) {
@@ -176,10 +177,13 @@ it('tells of a rename here and on other instances, until it is stopped', async (
   const leave = visitors.onRenamed((id) => left.push(id));
   await visitors.rename(viewer, 'Ada', signal);
   expect(heard).toContain(PLAIN_ID);
-  await vi.waitFor(() => expect(announced).toHaveBeenCalledWith({ visitorId: PLAIN_ID, displayName: 'Ada' }));
+  await vi.waitFor(
+    () => expect(announced).toHaveBeenCalledWith({ visitorId: PLAIN_ID, displayName: 'Ada' }),
+    patient,
+  );
   leave();
   pubsub.publish('visitorRenamed', 'all', { visitorId: 'other', displayName: 'Kim' });
-  await vi.waitFor(() => expect(heard).toContain('other'));
+  await vi.waitFor(() => expect(heard).toContain('other'), patient);
   expect(left).not.toContain('other');
   // Also while nothing is carried to other instances, nor back.
   const publish = vi.spyOn(pubsub, 'publish').mockImplementation(() => undefined);
@@ -188,7 +192,10 @@ it('tells of a rename here and on other instances, until it is stopped', async (
   publish.mockRestore();
   visitors.stop();
   pubsub.publish('visitorRenamed', 'all', { visitorId: 'late', displayName: 'Kim' });
-  await vi.waitFor(() => expect(announced).toHaveBeenCalledWith({ visitorId: 'late', displayName: 'Kim' }));
+  await vi.waitFor(
+    () => expect(announced).toHaveBeenCalledWith({ visitorId: 'late', displayName: 'Kim' }),
+    patient,
+  );
   expect(heard).not.toContain('late');
 });
 
