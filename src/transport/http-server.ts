@@ -63,7 +63,7 @@ export function createHttpServer(): Server {
     response.writeHead(EXPECTATION_FAILED, COMMON_HEADERS).end(),
   );
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
+    if (!socket.writable) {
       socket.destroy();
       return;
     }
