@@ -92,11 +92,7 @@ const origin = text.refine(
   (value) => URL.canParse(value) && new URL(value).origin === value,
   'must be * or exact origins such as https://chat.example.com, separated by commas',
 );
-const list = (value: string): string[] =>
-  value
-    .split(/[,\n]/)
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
+const list = (value: string): string[] => value.split(/[,\n]/).flatMap((part) => part.trim() || []);
 
 const basePath = text
   .transform((value) => value.replace(/\/+$/, ''))
@@ -147,11 +143,7 @@ const settings = z.object({
   DRAIN_WINDOW_MS: integer(0, 120_000).optional(),
 });
 
-/**
- * Reads a path as `BASE_PATH` takes it, with or without its final slash.
- *
- * @throws ConfigError that names `variable`.
- */
+/** A path as `BASE_PATH` takes it, with or without its final slash. Throws ConfigError that names `variable`. */
 export function parseBasePath(variable: string, value: string): string {
   const { data, error } = basePath.safeParse(value);
   if (data === undefined) throw new ConfigError([`${variable} ${error.issues[0]?.message}`]);
