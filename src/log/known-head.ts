@@ -28,7 +28,7 @@ export const momentOf = (clock: Clock): Moment => ({ now: clock.now(), monotonic
  */
 export interface KnownHead<Record extends LogRecord> {
   get(): Head<Record> | null;
-  /** From an own acknowledgement or a majority read that began at `at`. */
+  /** From an own insert that landed, or a majority read, either begun at `at`. */
   proven(head: Head<Record>, at: Moment): void;
   /** Released by the feed from an event: raises a head that is known, and never revives one that is not. */
   extend(head: Head<Record>): void;

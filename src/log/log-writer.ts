@@ -4,7 +4,7 @@ import type { Chance } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { createAppendQueue, type QueuesOfInstance, type Waiting } from './append-queue.js';
 import { createCallLimit } from './call-limit.js';
-import { headOf, momentOf, type Head, type KnownHead } from './known-head.js';
+import { headOf, momentOf, type Head, type KnownHead, type Moment } from './known-head.js';
 import type { LogEvent } from './log-bus.js';
 import type { LogLimits } from './log-limits.js';
 import type { LogMetrics } from './log-metrics.js';
@@ -100,20 +100,23 @@ export function createLogWriter<Record extends LogRecord>(
   /** One insert. `failed`: nothing is known any more. */
   async function attempt(session: LogSession): Promise<'known' | 'failed'> {
     try {
-      const base = head.get() ?? (await call(queue.open(), (signal) => readHead(session, 0, signal)));
+      if (head.get() === null) await call(queue.open(), (signal) => readHead(session, 0, signal));
+      const base = head.get();
+      // This instance stood still since it asked, for so long that the answer says nothing any more.
+      if (base === null) return 'known';
       const batch = queue.batch();
       const records = batch.map((item, index) => parts.numbered(item.entry, base.number + 1 + index));
       if (records.length === 0) return 'known';
       metrics.writerBatch(records.length);
-      const startedAt = clock.monotonic();
+      const at = momentOf(clock);
       const result = await call(batch, (signal) => store.append(records, session, signal));
       if (result.outcome === 'unknown') {
         metrics.writerUnknownOutcome();
         return failed(result.cause);
       }
       failures = 0;
-      if (result.landed > 0) turns.stored(clock.monotonic() - startedAt);
-      landed(base, batch, result.landed === records.length ? records : records.slice(0, result.landed));
+      if (result.landed > 0) turns.stored(clock.monotonic() - at.monotonic);
+      landed(at, base, batch, result.landed === records.length ? records : records.slice(0, result.landed));
       const next = batch[result.landed];
       if (result.outcome === 'duplicate' && next !== undefined) await settleDuplicate(next, session);
       if (result.outcome === 'conflict') await afterConflict(base.number + result.landed, session);
@@ -144,17 +147,20 @@ export function createLogWriter<Record extends LogRecord>(
     }
   }
 
-  async function readHead(session: LogSession, from: number, signal: AbortSignal): Promise<Head<Record>> {
+  async function readHead(session: LogSession, from: number, signal: AbortSignal): Promise<void> {
     const at = momentOf(clock);
-    const read = headOf(await store.newest(logId, session, signal, from));
-    head.proven(read, at);
-    return head.get() ?? read;
+    head.proven(headOf(await store.newest(logId, session, signal, from)), at);
   }
 
-  function landed(base: Head<Record>, batch: readonly Waiting<Record>[], records: readonly Record[]): void {
+  function landed(
+    at: Moment,
+    base: Head<Record>,
+    batch: readonly Waiting<Record>[],
+    records: readonly Record[],
+  ): void {
     if (records.length === 0) return;
     queue.removeFirst(records.length);
-    head.proven(headOf(records.at(-1) ?? null), momentOf(clock));
+    head.proven(headOf(records.at(-1) ?? null), at);
     for (const [index, record] of records.entries()) {
       const item = batch[index];
       if (item !== undefined) queue.settle(item).resolve({ outcome: 'stored', record, duplicate: false });
@@ -169,14 +175,12 @@ export function createLogWriter<Record extends LogRecord>(
 
   async function settleDuplicate(item: Waiting<Record>, session: LogSession): Promise<void> {
     const { authorId, key } = item.entry;
-    const at = momentOf(clock);
     const stored = await call([item], (signal) => store.byKey(logId, authorId, key, session, signal));
     if (stored === null) {
       // The record that was in the way has been rolled back, and perhaps more with it.
       head.forget();
       return sleep(clock, chance() * limits.maxConflictPauseMs);
     }
-    head.proven(headOf(stored), at);
     queue.remove(item);
     if (!parts.sameInput(stored, item.entry)) return queue.settle(item).resolve({ outcome: 'conflict' });
     const own = stored.call === item.entry.call;

@@ -87,8 +87,8 @@ export const SOURCE_VARIANTS: readonly Variant[] = [
       },
       {
         file: 'log/log-writer.ts',
-        from: 'head.proven(headOf(records.at(-1) ?? null), momentOf(clock));',
-        to: 'head.proven({ ...headOf(records.at(-1) ?? null), number: (head.get() ?? base).number + records.length }, momentOf(clock));',
+        from: 'head.proven(headOf(records.at(-1) ?? null), at);',
+        to: 'head.proven({ ...headOf(records.at(-1) ?? null), number: (head.get() ?? base).number + records.length }, at);',
       },
     ],
   },

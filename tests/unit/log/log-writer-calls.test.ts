@@ -173,3 +173,84 @@ describe('a writer', () => {
     expect(await refused).toMatchObject({ code: 'UNAVAILABLE' });
   });
 });
+
+describe('an instance that stood still for longer than a head lives, while older records went', () => {
+  const STILL_MS = 2500;
+
+  /** A writer that hears some answers late, and records that come meanwhile: all but the newest are then removed. */
+  function createLate() {
+    const world = createLogWorld({ headLifetimeMs: 1000 });
+    let late: 'append' | 'newest' | null = null;
+    const answered = async <Value>(call: typeof late, answer: Promise<Value>): Promise<Value> => {
+      const value = await answer;
+      if (late === call) await new Promise<void>((resolve) => world.clock.after(STILL_MS, resolve));
+      return value;
+    };
+    const { log } = withStore(world, {
+      append: (...args) => answered('append', world.store.append(...args)),
+      newest: (...args) => answered('newest', world.store.newest(...args)),
+    });
+    const append = (entry: Omit<Note, 'number'>) => log.append(LOG_ID, entry, patient());
+    return {
+      append,
+      async pass(ms: number) {
+        await world.clock.pass(ms);
+      },
+      async others(count: number) {
+        for (let one = 0; one < count; one += 1) void world.log.append(LOG_ID, note('other'), patient());
+        await world.clock.pass(10);
+      },
+      retain() {
+        const numbers = world.store.all(LOG_ID).map(({ number }) => number);
+        world.store.setFirst(LOG_ID, numbers.at(-1) ?? 1);
+        for (const number of numbers.slice(0, -1)) world.store.remove(LOG_ID, number);
+      },
+      late: (call: typeof late) => void (late = call),
+      numbers: () => world.store.all(LOG_ID).map(({ number }) => number),
+    };
+  }
+
+  test('does not number from its own insert that was answered then', async () => {
+    const { append, late, numbers, others, pass, retain } = createLate();
+    late('append');
+    void append(note('a'));
+    await pass(10);
+    await others(3);
+    retain();
+    await pass(STILL_MS);
+    late(null);
+    void append(note('b'));
+    await pass(10);
+    expect(numbers()).toEqual([4, 5]);
+  });
+
+  test('does not number from a head that was told then', async () => {
+    const { append, late, numbers, others, pass, retain } = createLate();
+    await others(1);
+    late('newest');
+    void append(note('a'));
+    await pass(10);
+    await others(3);
+    retain();
+    late(null);
+    await pass(STILL_MS);
+    expect(numbers()).toEqual([4, 5]);
+  });
+
+  test('does not number from a record that had its key before', async () => {
+    const { append, late, numbers, others, pass, retain } = createLate();
+    const entry = note('a', { key: 'c:a' });
+    void append(entry);
+    await pass(10);
+    await others(3);
+    late('append');
+    void append(note('a', { key: 'c:a' }));
+    await pass(2 * STILL_MS);
+    late(null);
+    await others(1);
+    retain();
+    void append(note('b'));
+    await pass(10);
+    expect(numbers()).toEqual([5, 6]);
+  });
+});
