@@ -51,7 +51,7 @@ export default defineConfig({
       suite('faults', { testTimeout: 240_000, fileParallelism: false }),
       suite('security', { testTimeout: 120_000 }),
       suite('client', { testTimeout: 60_000, beside: ['client/kit/exchanges/*.test.ts'] }),
-      suite('e2e', { testTimeout: 120_000, fileParallelism: false }),
+      suite('e2e', { testTimeout: 120_000 }),
       suite('docs', { testTimeout: 120_000 }),
       suite('examples', { testTimeout: 400_000, fileParallelism: false }),
       suite('bench', { testTimeout: 240_000, fileParallelism: false }),

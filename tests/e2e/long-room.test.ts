@@ -5,6 +5,8 @@ import { openChat, type ChatWindow } from './support/chat.js';
 import { useStage } from './support/stage.js';
 
 const SOON = { timeout: 30_000 };
+/** So long may thousands of messages take that are sent and read through, up and down, on a busy machine. */
+const LONG = { timeout: 400_000 };
 const MESSAGES = 400;
 const AT_ONCE = 20;
 /** A turn of the wheel, in CSS pixels; less than a view, so that what is at its top stays in view. */
@@ -44,7 +46,7 @@ const movements = (page: Page, { move, frames }: { move: boolean; frames: number
     [move, frames] as const,
   );
 
-describe('a long room', () => {
+describe('a long room', LONG, () => {
   // A turn of the wheel is one step, so that every other movement is a jump.
   const stage = useStage('describe', { switches: ['--disable-smooth-scrolling'] });
   let visitor: TestVisitor;
@@ -151,7 +153,7 @@ describe('a long room', () => {
             tallest = Math.max(tallest, await height());
             return done();
           },
-          { timeout: 100_000, interval: 50 },
+          { timeout: 150_000, interval: 50 },
         )
         .toBe(true);
       return tallest;

@@ -42,7 +42,7 @@ export async function openBrowser(switches: readonly string[] = []) {
     return { page, trouble };
   }
 
-  return { openWindow, close: () => browser.close() };
+  return { openWindow, contexts: () => browser.contexts(), close: () => browser.close() };
 }
 
 export type Browser = Awaited<ReturnType<typeof openBrowser>>;

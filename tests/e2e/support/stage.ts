@@ -1,3 +1,4 @@
+import type { BrowserContext } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { foundation, type TestFoundation } from '../../testkit/foundation.js';
 import { startServerChild, type ServerChild } from '../../testkit/server-child.js';
@@ -31,6 +32,15 @@ export function useStage(
       startServerChild({ env: { ...base.env, ...env } }),
     ]);
     stage = { browser, server };
+  });
+  // A window that nobody looks at any more follows its room all the same, and takes the machine from the next test.
+  let before: ReadonlySet<BrowserContext>;
+  beforeEach(() => {
+    before = new Set(stage.browser?.contexts());
+  });
+  afterEach(async () => {
+    const opened = stage.browser?.contexts().filter((context) => !before.has(context)) ?? [];
+    await Promise.all(opened.map((context) => context.close()));
   });
   close(async () => {
     await stage.browser?.close();
