@@ -182,6 +182,18 @@ describe('POST /graphql', () => {
     },
   );
 
+  it.each(['application/graphql-response+json', 'application/json'])(
+    'refuses what is no request at all in the form that is accepted: %s',
+    async (accept) => {
+      const { url } = await startServer();
+      const response = await post(url, [], { accept });
+      expect([response.status, response.headers.get('content-type')]).toEqual([
+        400,
+        `${accept}; charset=utf-8`,
+      ]);
+    },
+  );
+
   it('tells the time to wait of a whole request in its headers too', async () => {
     const { url, limits } = await startServer();
     limits.refuse.set('queryPerCaller', 1200);
