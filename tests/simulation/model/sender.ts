@@ -100,7 +100,11 @@ export async function runSender(
     }
     if (world.epoch() !== epoch) continue;
     if (twin !== undefined && (twin.outcome !== 'stored' || twin.record.call !== answer.record.call)) {
-      if (answer.record.number >= history.first(logId)) history.violate('LOG-5', `${key} was stored twice`);
+      const older =
+        twin.outcome === 'stored'
+          ? Math.min(answer.record.number, twin.record.number)
+          : Number.POSITIVE_INFINITY;
+      if (older >= history.first(logId)) history.violate('LOG-5', `${key} was stored twice`);
     }
     history.acknowledge(answer.record, true);
     if (dice.happens(0.08)) await repeat(key, answer.record);
