@@ -10,7 +10,7 @@ import {
   type ExecutionResult,
   type GraphQLFieldResolver,
   type GraphQLSchema,
-  type OperationTypeNode,
+  OperationTypeNode,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import type { Context } from '../../../src/context.ts';
@@ -352,14 +352,14 @@ describe('execute, of what is compiled', () => {
     expect(await answers('{ word { length } }', { word: 'four' })).toEqual({ word: { length: null } });
   });
 
-  it.each(['query', 'mutation'] as const)(
+  it.each([OperationTypeNode.QUERY, OperationTypeNode.MUTATION])(
     'reads the selection of a %s at its second execution, and not again',
     async (kind) => {
       const schema = buildSchema('type Query { word: Int } type Mutation { word: Int }');
       const given: number[] = [];
       let looks = 0;
       const resolve = (...all: readonly unknown[]) => given.push(all.length);
-      const field = schema.getRootType(kind as OperationTypeNode)!.getFields()['word']!;
+      const field = schema.getRootType(kind)!.getFields()['word']!;
       Object.defineProperty(field, 'resolve', {
         get() {
           looks += 1;
