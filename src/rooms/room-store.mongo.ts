@@ -68,8 +68,9 @@ export function createMongoRoomStore({ mongo }: { mongo: Mongo }): RoomStore {
     async byIds(ids, signal) {
       if (ids.length === 0) return [];
       const filter = { _id: { $in: [...ids] } };
+      // A batch that is not full ends the cursor: no second command asks for what is not there.
       const found = await within(signal, () =>
-        rooms.find(filter, { batchSize: ids.length, signal }).toArray(),
+        rooms.find(filter, { batchSize: ids.length + 1, signal }).toArray(),
       );
       return found.map(toRoom);
     },
