@@ -60,7 +60,10 @@ const withoutQuery = (extensions: unknown): GraphQLError =>
     ? badRequest('PersistedQueryNotSupported')
     : badRequest('The "query" is missing: send the text of a GraphQL document.');
 
-const kindOf = (value: unknown): string => (Array.isArray(value) ? 'an array' : `a ${typeof value}`);
+function kindOf(value: unknown): string {
+  const kind = Array.isArray(value) ? 'array' : typeof value;
+  return kind === 'array' || kind === 'object' ? `an ${kind}` : `a ${kind}`;
+}
 
 /**
  * Checks the parameters of a request, wherever they come from.

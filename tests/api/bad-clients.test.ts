@@ -124,7 +124,15 @@ const HTTP: readonly Wrong[] = [
     body: JSON.stringify({ query: '{ viewer { id } }', variables: '{}' }),
     status: 400,
     code: 'BAD_REQUEST',
-    remedy: /"variables" must be an object/,
+    remedy: /"variables" must be an object, not a string/,
+  },
+  {
+    wrong: 'a query as JSON',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ query: { kind: 'Document' } }),
+    status: 400,
+    code: 'BAD_REQUEST',
+    remedy: /"query" must be a text, not an object/,
   },
   {
     wrong: 'a subscription without an event stream',
