@@ -64,14 +64,24 @@ export class NewerSchemaError extends Error {
 }
 
 /**
+ * The version of a database.
+ *
+ * @throws NewerSchemaError when it is ahead of `steps`.
+ */
+export function versionOf(connection: Connection, steps: readonly string[]): number {
+  const found = Number(connection.prepare('PRAGMA user_version').get()?.['user_version']);
+  if (found > steps.length) throw new NewerSchemaError(found);
+  return found;
+}
+
+/**
  * Brings a database to the version `steps.length`, each step in a transaction of its own together with the
  * version it leads to, so that a crash between two steps is taken up again. Repeats do nothing.
  *
  * @throws NewerSchemaError when the database is ahead of `steps`; it is not touched then.
  */
 export function migrate(connection: Connection, steps: readonly string[]): void {
-  const found = Number(connection.prepare('PRAGMA user_version').get()?.['user_version']);
-  if (found > steps.length) throw new NewerSchemaError(found);
+  const found = versionOf(connection, steps);
   for (const [index, step] of steps.entries()) {
     if (index < found) continue;
     connection.exec('BEGIN IMMEDIATE');

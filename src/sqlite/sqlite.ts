@@ -19,7 +19,7 @@ import {
 } from './database.js';
 import { lockFolder } from './folder-lock.js';
 import { startGroupWriter, type GroupWriter } from './group-writer.js';
-import { migrate, NewerSchemaError, schemaSteps } from './schema.js';
+import { migrate, NewerSchemaError, schemaSteps, versionOf } from './schema.js';
 
 /** The embedded database of one data folder: read here and now, written by a thread of its own. */
 export interface Sqlite {
@@ -80,10 +80,17 @@ export async function openSqlite(deps: { dataDir: string; log: Logger }): Promis
 /**
  * Opens the database of a folder for reading, beside a server that may be running on it.
  *
- * @throws StartError when there is none.
+ * @throws StartError when there is none, or it is newer than this release.
  */
 export function openSqliteReader(dataDir: string): SqliteReader {
-  return createReader(openForReading(dataDir), () => undefined);
+  const connection = openForReading(dataDir);
+  try {
+    versionOf(connection, schemaSteps);
+    return createReader(connection, () => undefined);
+  } catch (error) {
+    connection.close();
+    throw notOpened(join(resolve(dataDir), DATABASE_FILE), error);
+  }
 }
 
 /** Behind the name of a backup while it is made: a part of one opens, too, as an empty database. */
@@ -146,6 +153,14 @@ function prepareFolder(folder: string): void {
   }
 }
 
+function notOpened(file: string, error: unknown): StartError {
+  const why =
+    error instanceof NewerSchemaError
+      ? `was written by a newer release (schema ${error.found}, this one knows ${schemaSteps.length}); run that release, or set DATA_DIR to another folder`
+      : `cannot be opened: ${firstLine(error)}`;
+  return new StartError(`DATA_DIR: ${file} ${why}`, { cause: error });
+}
+
 function prepareFile(file: string): void {
   let connection: Connection | undefined;
   try {
@@ -154,11 +169,7 @@ function prepareFile(file: string): void {
     connection.exec('PRAGMA journal_mode = WAL');
     migrate(connection, schemaSteps);
   } catch (error) {
-    const why =
-      error instanceof NewerSchemaError
-        ? `was written by a newer release (schema ${error.found}, this one knows ${schemaSteps.length}); run that release, or set DATA_DIR to another folder`
-        : `cannot be opened: ${firstLine(error)}`;
-    throw new StartError(`DATA_DIR: ${file} ${why}`, { cause: error });
+    throw notOpened(file, error);
   } finally {
     connection?.close();
   }

@@ -425,6 +425,17 @@ describe('the data folder', () => {
     expect(file.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()).toEqual({ tables: 0 });
     file.close();
   });
+
+  test('written by a newer release is not read by a tool that would not understand it, and is backed up all the same', async () => {
+    const dataDir = await newFolder();
+    await (await openSqlite({ dataDir, log: silentLogger })).stop();
+    const file = openConnection(join(dataDir, DATABASE_FILE));
+    file.exec('PRAGMA user_version = 99');
+    file.close();
+    expect(() => openSqliteReader(dataDir)).toThrow(/newer release \(schema 99/);
+    await backupSqlite(dataDir, join(dataDir, 'copy.db'));
+    expect((await stat(join(dataDir, 'copy.db'))).size).toBeGreaterThan(0);
+  });
 });
 
 describe('schema', () => {
