@@ -6,7 +6,7 @@ import {
   type ReadConcernLevel,
 } from 'mongodb';
 import type { Appended, LogSession } from '../log/log-store.js';
-import { DUPLICATE_KEY, duplicateIndex, isDuplicate, withSignal, within } from '../mongo/answers.js';
+import { byIds, DUPLICATE_KEY, duplicateIndex, isDuplicate, withSignal, within } from '../mongo/answers.js';
 import type { Mongo } from '../mongo/mongo.js';
 import { MESSAGES_KEY } from '../mongo/schema.js';
 import type { RoomDocument } from '../rooms/room-store.mongo.js';
@@ -87,10 +87,8 @@ export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageSto
   ): Promise<readonly Message[]> {
     // Point reads: a range costs some servers of this protocol the more the longer the room is.
     const ids = Array.from({ length: through - after }, (_, index) => idOf(roomId, after + 1 + index));
-    // A batch that is not full ends the cursor: no second command asks for what is not there.
-    const documents = await messages
-      .find({ _id: { $in: ids } }, { batchSize: ids.length + 1, signal, ...inSession(session) })
-      .toArray();
+    const [filter, options] = byIds(ids, signal);
+    const documents = await messages.find(filter, { ...options, ...inSession(session) }).toArray();
     return documents.map(toMessage).toSorted((one, other) => one.number - other.number);
   }
 
@@ -177,7 +175,7 @@ export function createMongoMessageStore({ mongo }: { mongo: Mongo }): MessageSto
       const documents = await within(signal, () =>
         level === 'linearizable'
           ? surely(ids, (id, sure) => messages.findOne({ _id: { $eq: id } }, { ...sure, signal }))
-          : messages.find({ _id: { $in: ids } }, { batchSize: ids.length + 1, signal }).toArray(),
+          : messages.find(...byIds(ids, signal)).toArray(),
       );
       return documents.map(toMessage);
     },

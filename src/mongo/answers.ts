@@ -75,6 +75,13 @@ export function withSignal<Options extends object>(signal: AbortSignal, options:
   return limited;
 }
 
+/**
+ * What `find` takes to read documents by their ids with one command, however many are found: a batch that is not full
+ * ends the cursor, and no second command asks for what is not there.
+ */
+export const byIds = (ids: readonly string[], signal: AbortSignal) =>
+  [{ _id: { $in: [...ids] } }, { batchSize: ids.length + 1, signal }] as const;
+
 /** Whether a unique index refused what was written. */
 export const isDuplicate = (error: unknown): error is MongoServerError =>
   error instanceof MongoServerError && error.code === DUPLICATE_KEY;

@@ -1,6 +1,6 @@
 import type { Collection, UpdateFilter } from 'mongodb';
 import { unavailable } from '../lib/coded-error.js';
-import { isDuplicate, withSignal, within } from '../mongo/answers.js';
+import { byIds, isDuplicate, withSignal, within } from '../mongo/answers.js';
 import type { Mongo } from '../mongo/mongo.js';
 import type { VisitorRecord, VisitorStore } from './visitor-store.js';
 
@@ -52,11 +52,7 @@ export function createMongoVisitorStore({ mongo }: { mongo: Mongo }): VisitorSto
 
     async byIds(ids, signal) {
       if (ids.length === 0) return [];
-      const filter = { _id: { $in: [...ids] } };
-      // A batch that is not full ends the cursor: no second command asks for what is not there.
-      const found = await within(signal, () =>
-        visitors.find(filter, { batchSize: ids.length + 1, signal }).toArray(),
-      );
+      const found = await within(signal, () => visitors.find(...byIds(ids, signal)).toArray());
       return found.map(toVisitor);
     },
   };

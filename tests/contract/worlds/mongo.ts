@@ -31,3 +31,12 @@ export async function newMongo(): Promise<{ mongo: Mongo; url: string; stop: () 
     },
   };
 }
+
+/** The commands that read documents, as they are sent from now on. */
+export function readsOf({ client }: Mongo): readonly string[] {
+  const reads: string[] = [];
+  client.on('commandStarted', ({ commandName }) => {
+    if (commandName === 'find' || commandName === 'getMore') reads.push(commandName);
+  });
+  return reads;
+}
