@@ -1,27 +1,44 @@
 import type { Result } from 'ioredis';
+import { slices } from '../lib/slices.js';
 import type { RedisConnection } from '../redis/connection.js';
 
 /**
- * KEYS: windows of one caller, the narrowest first. ARGV: points, seconds and limit of each. Answers with what each
- * holds then and how many milliseconds it lasts, up to the first that is over its limit; those behind it are not
- * touched. A window that is not there begins; one that would last longer than it can is from before Redis' clock was set
- * back, and ends in time.
+ * KEYS: windows, those of one caller together, the narrowest first. ARGV: how many callers; then for each of them how
+ * many windows it asks, and points, seconds and limit of each. Answers with what each window holds then and how many
+ * milliseconds it lasts; those of a caller behind the first that is over its limit are not touched, and answer with
+ * two zeros. A window that is not there begins; one that would last longer than it can is from before Redis' clock was
+ * set back, and ends in time.
  */
 const SCRIPT = `
 local answers = {}
-for index, key in ipairs(KEYS) do
-  local points, seconds, limit = ARGV[index * 3 - 2], ARGV[index * 3 - 1], ARGV[index * 3]
-  local consumed = redis.call('INCRBY', key, points)
-  local ttl = redis.call('PTTL', key)
-  if ttl < 0 or ttl > seconds * 1000 then
-    redis.call('EXPIRE', key, seconds)
-    ttl = seconds * 1000
+local at = 2
+for _ = 1, tonumber(ARGV[1]) do
+  local isOver = false
+  local windows = tonumber(ARGV[at])
+  at = at + 1
+  for _ = 1, windows do
+    local index = #answers + 1
+    local points, seconds, limit = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+    at = at + 3
+    if isOver then
+      answers[index] = { 0, 0 }
+    else
+      local consumed = redis.call('INCRBY', KEYS[index], points)
+      local ttl = redis.call('PTTL', KEYS[index])
+      if ttl < 0 or ttl > seconds * 1000 then
+        redis.call('EXPIRE', KEYS[index], seconds)
+        ttl = seconds * 1000
+      end
+      answers[index] = { consumed, ttl }
+      isOver = consumed > tonumber(limit)
+    end
   end
-  answers[index] = { consumed, ttl }
-  if consumed > tonumber(limit) then break end
 end
 return answers
 `;
+
+/** How many callers one command asks for at most: Redis serves nobody else meanwhile. */
+const MAX_CALLERS = 100;
 
 /** Points in a window, and for how many milliseconds it lasts. */
 type Answer = readonly [consumed: number, ttl: number];
@@ -39,16 +56,19 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
-/** What a window answers that was not reached: nothing was taken from it. */
+/** What a window answers of which Redis says nothing. */
 const UNTOUCHED: Answer = [0, 0];
 
-/** Several windows in one command: each of them alone is a round trip, and a send asks four. */
+/**
+ * Several windows in one command, and those of all callers of one turn of the event loop: each of them alone is a round
+ * trip, and a send asks four.
+ */
 export interface WindowScript {
   /** What rate-limiter-flexible takes for its connection to Redis, with as much of one as it uses. */
   readonly client: unknown;
   /**
-   * Asks one after the other, up to one that has its answer without asking Redis, and sends what they ask for in one
-   * command. Behind one that is refused by Redis nothing is taken, though it looks as if it were allowed.
+   * Asks one after the other, up to one that has its answer without asking Redis; what they ask for goes in one
+   * command when the input of this turn was handled. Behind one that is refused by Redis nothing is taken, though it looks as if it were allowed.
    */
   inOneTrip<Value>(asks: readonly (() => Promise<Value>)[]): readonly Promise<Value>[];
 }
@@ -56,13 +76,20 @@ export interface WindowScript {
 export function createWindowScript({ commands }: RedisConnection): WindowScript {
   commands.defineCommand('madangLimits', { lua: SCRIPT });
   let collected: Call[] = [];
+  /** What the callers of this turn ask for. */
+  let callers: Call[][] = [];
 
   function send(): void {
-    const calls = collected;
-    collected = [];
-    if (calls.length === 0) return;
+    const waiting = callers;
+    callers = [];
+    for (const some of slices(waiting, MAX_CALLERS)) sendSome(some);
+  }
+
+  function sendSome(some: readonly (readonly Call[])[]): void {
+    const calls = some.flat();
     const keys = calls.map(({ key }) => key);
-    commands.madangLimits(keys.length, ...keys, ...calls.flatMap(({ args }) => args)).then(
+    const args = some.flatMap((own) => [own.length, ...own.flatMap((call) => call.args)]);
+    commands.madangLimits(keys.length, ...keys, some.length, ...args).then(
       (answers) => calls.forEach(({ resolve }, index) => resolve(answers[index] ?? UNTOUCHED)),
       (error: unknown) => calls.forEach(({ reject }) => reject(error)),
     );
@@ -86,7 +113,11 @@ export function createWindowScript({ commands }: RedisConnection): WindowScript 
         answers.push(ask());
         if (collected.length === before) break;
       }
-      send();
+      if (collected.length > 0) {
+        if (callers.length === 0) setImmediate(send);
+        callers.push(collected);
+        collected = [];
+      }
       return answers;
     },
   };

@@ -82,6 +82,29 @@ describe('limits over several instances', () => {
     for (const key of keys) expect(await admin.pttl(key)).toBeGreaterThan(0);
   });
 
+  it('of all callers of one turn are asked together, and who is over one takes nothing of what lies behind it', async () => {
+    const { admin, redis, limits } = await openWatched();
+    const consumeBoth = (visitor: string) =>
+      limits.consumeAll([
+        { limit: 'createRoomPerVisitor', key: visitor },
+        { limit: 'createVisitorPerAddress', key: 'address' },
+      ]);
+    await admin.set(redis.key('limit:createRoomPerVisitor-0:second'), '1000', 'PX', 30_000);
+    const sent = vi.spyOn(redis.commands, 'sendCommand');
+    const [first, second, third] = await Promise.all(['first', 'second', 'third'].map(consumeBoth));
+    expect([first, third, sent.mock.calls.length]).toEqual([null, null, 1]);
+    expect(second).toBeGreaterThan(0);
+    expect(await admin.get(redis.key('limit:createVisitorPerAddress-0:address'))).toBe('2');
+  });
+
+  it('are asked for 100 callers with one command', async () => {
+    const { redis, limits } = await openWatched();
+    const sent = vi.spyOn(redis.commands, 'sendCommand');
+    const visitors = Array.from({ length: 101 }, (_, index) => `visitor ${index}`);
+    const waits = await Promise.all(visitors.map((key) => limits.consume('createRoomPerVisitor', key)));
+    expect([waits.every((wait) => wait === null), sent.mock.calls.length]).toEqual([true, 2]);
+  });
+
   it('end when their window does, however often they are asked, and who is refused costs Redis nothing until then', async () => {
     const { admin, redis, limits } = await openWatched();
     const key = redis.key('limit:createRoomPerVisitor-0:visitor');
