@@ -18,11 +18,27 @@ interface Fan<T extends Topic> {
 }
 type Fans = { readonly [T in Topic]: Map<string, Fan<T>> };
 
+/** Ends each event but the last one of a message of the carrier: JSON has none of them. */
+const NEWLINE = '\n';
+
+/** The events of a message. One that is too long was not made by this program, and is not looked into. */
+function* linesOf(message: Buffer): Generator<Buffer> {
+  let from = 0;
+  if (message.byteLength <= MAX_EVENT_BYTES) {
+    for (let end = message.indexOf(NEWLINE); end !== -1; end = message.indexOf(NEWLINE, from)) {
+      yield message.subarray(from, end);
+      from = end + NEWLINE.length;
+    }
+  }
+  yield message.subarray(from);
+}
+
 /** Bytes that are no UTF-8 are not ours: no replacement characters in somebody's message. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * The port over Redis, by graphql-redis-subscriptions. Channels are `<prefix>:<topic>:<id>`. Nobody ever waits
+ * The port over Redis, by graphql-redis-subscriptions. Channels are `<prefix>:<topic>:<id>`; what is published on one of
+ * them at a time, such as a batch of messages, goes in one `PUBLISH`, an event to a line. Nobody ever waits
  * for Redis and nothing here rejects: what cannot be published is lost (the store has it), and a subscription is
  * in force when Redis can be had.
  */
@@ -37,6 +53,8 @@ export function createRedisPubSub(deps: {
   const failed = (error: unknown): void => log.error({ err: error }, 'a listener of the bus failed');
   const modeListeners = createListeners<BusMode>(failed);
   const fans: Fans = { message: new Map(), roomRanking: new Map(), visitorRenamed: new Map() };
+  /** What was published since the last microtask, by channel. */
+  const unsent = new Map<string, { texts: string[]; bytes: number }>();
   let stopped = false;
 
   const channels = createChannels({ connection: redis.subscriber, clock, log });
@@ -77,6 +95,24 @@ export function createRedisPubSub(deps: {
     engine.publish(channel, text).catch(() => health.failed());
   }
 
+  function collect(channel: string, text: string): void {
+    const bytes = Buffer.byteLength(text) + NEWLINE.length;
+    if (unsent.size === 0) queueMicrotask(sendCollected);
+    const lines = unsent.get(channel);
+    if (lines !== undefined && lines.bytes + bytes <= MAX_EVENT_BYTES) {
+      lines.texts.push(text);
+      lines.bytes += bytes;
+      return;
+    }
+    if (lines !== undefined) send(channel, lines.texts.join(NEWLINE));
+    unsent.set(channel, { texts: [text], bytes });
+  }
+
+  function sendCollected(): void {
+    for (const [channel, { texts }] of unsent) send(channel, texts.join(NEWLINE));
+    unsent.clear();
+  }
+
   function listen(name: string, deliver: (bytes: Buffer) => void): BusSubscription {
     // The package's handle comes when Redis acknowledged the channel; see `channels` for why it never rejects.
     const handle = engine.subscribe<Buffer>(name, (bytes) => {
@@ -96,8 +132,10 @@ export function createRedisPubSub(deps: {
   function openFan<T extends Topic>(topic: T, id: string): Fan<T> {
     const listeners = createListeners<Payload<T>>(failed);
     const channel = listen(`${redis.prefix}:${topic}:${id}`, (bytes) => {
-      const payload = decode(topic, id, bytes);
-      if (payload !== null) listeners.tell(payload);
+      for (const line of linesOf(bytes)) {
+        const payload = decode(topic, id, line);
+        if (payload !== null) listeners.tell(payload);
+      }
     });
     return { listeners, channel };
   }
@@ -139,7 +177,7 @@ export function createRedisPubSub(deps: {
   return {
     publish<T extends Topic>(topic: T, id: string, payload: Payload<T>) {
       const codec: Codec<T> = codecs[topic];
-      if (!stopped) send(`${redis.prefix}:${topic}:${id}`, codec.encode(payload));
+      if (!stopped) collect(`${redis.prefix}:${topic}:${id}`, codec.encode(payload));
     },
     subscribe<T extends Topic>(topic: T, id: string, listener: (payload: Payload<T>) => void) {
       const byId: Map<string, Fan<T>> = fans[topic];
