@@ -9,6 +9,7 @@ const SENDERS = 8;
 /** Messages under way in a closed loop. */
 const WINDOW = 20;
 const SINGLE_PER_SECOND = 40;
+const MEASURED_MS = 2000;
 /** Few enough subscribers that what an instance pays is the message itself. */
 const LISTENERS_PER_INSTANCE = 1;
 const PUBLISHES_PER_SECOND = 200;
@@ -23,7 +24,7 @@ const CONTENDERS: Readonly<Record<string, { instances: number; on: 'all' | 'last
   'yoga, Redis between': { instances: 2, on: 'last' },
 };
 
-const closed = (size: Size): string => `closed:closed:${WINDOW}:1:${size.ms(1000)}:${size.ms(3000)}`;
+const closed = (size: Size): string => `closed:closed:${WINDOW}:1:${size.ms(1000)}:${size.ms(MEASURED_MS)}`;
 
 /** Runs phases with a `hold` before and after each, and gives what each instance paid meanwhile. */
 async function measured(cluster: Cluster, ports: readonly string[], subscribers: number, phase: string) {
@@ -58,7 +59,7 @@ async function cluster(name: string, size: Size): Promise<Metrics> {
   try {
     const ports = on === 'all' ? started.ports : started.ports.slice(-1);
     const all = await measured(started, ports, subscribers, closed(size));
-    const quiet = `rate:single:${SINGLE_PER_SECOND}:1:0:${size.ms(3000)}`;
+    const quiet = `rate:single:${SINGLE_PER_SECOND}:1:0:${size.ms(MEASURED_MS)}`;
     const alone = await measured(started, ports, subscribers, quiet);
     const last = (paid: readonly number[]): number => paid.at(-1) ?? Number.NaN;
     const here = alone.deliveries / ports.length;
@@ -69,7 +70,7 @@ async function cluster(name: string, size: Size): Promise<Metrics> {
     };
     if (instances === 1 || on === 'last') return metrics;
     const few = LISTENERS_PER_INSTANCE * ports.length;
-    const publishes = `rate:publishes:${PUBLISHES_PER_SECOND}:1:0:${size.ms(3000)}`;
+    const publishes = `rate:publishes:${PUBLISHES_PER_SECOND}:1:0:${size.ms(MEASURED_MS)}`;
     const published = await measured(started, ports, few, publishes);
     return { ...metrics, cpuUsPerForeignMessage: last(published.paid) / published.sent };
   } finally {
