@@ -116,7 +116,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
   }
 
   function knownHead(logId: string): Head<Record> | null {
-    const written = held.get(logId)?.head.get() ?? null;
+    const written = held.get(logId)?.head.highest() ?? null;
     const released = feeds.get(logId)?.ring.newest() ?? null;
     if (released === null) return written;
     return written !== null && written.number > released.number ? written : headOf(released);

@@ -28,6 +28,8 @@ export const momentOf = (clock: Clock): Moment => ({ now: clock.now(), monotonic
  */
 export interface KnownHead<Record extends LogRecord> {
   get(): Head<Record> | null;
+  /** The highest that was ever known here, though it may not be numbered from any more; null: none was. */
+  highest(): Head<Record> | null;
   /** From an own insert that landed, or a majority read, either begun at `at`. */
   proven(head: Head<Record>, at: Moment): void;
   /** Released by the feed from an event: raises a head that is known, and never revives one that is not. */
@@ -40,6 +42,7 @@ export function createKnownHead<Record extends LogRecord>(
   lifetimeMs: number,
 ): KnownHead<Record> {
   let head: Head<Record> | null = null;
+  let highest: Head<Record> | null = null;
   let confirmed: Moment = { now: 0, monotonic: 0 };
 
   function get(): Head<Record> | null {
@@ -55,10 +58,12 @@ export function createKnownHead<Record extends LogRecord>(
     if (known !== null && candidate.number < known.number) return;
     if (known === null || candidate.number > known.number) head = candidate;
     if (known === null || at.monotonic > confirmed.monotonic) confirmed = at;
+    if (highest === null || candidate.number > highest.number) highest = candidate;
   }
 
   return {
     get,
+    highest: () => highest,
     proven,
     extend(candidate) {
       const known = get();

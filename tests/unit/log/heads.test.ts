@@ -70,6 +70,19 @@ describe('a known head', () => {
     head.extend(headOf(record(5)));
     expect(head.get()).toBeNull();
   });
+
+  test('that may not be numbered from any more is still the highest that was known', async () => {
+    const { clock, head } = known();
+    expect(head.highest()).toBeNull();
+    for (const number of [3, 7, 5]) head.proven(headOf(record(number)), momentOf(clock));
+    head.forget();
+    expect(head.highest()?.number).toBe(7);
+    head.proven(headOf(record(6)), momentOf(clock));
+    expect([head.get()?.number, head.highest()?.number]).toEqual([6, 7]);
+    head.extend(headOf(record(8)));
+    await clock.pass(LIFETIME_MS + 1);
+    expect([head.get(), head.highest()?.number]).toEqual([null, 8]);
+  });
 });
 
 describe('reading a head', () => {

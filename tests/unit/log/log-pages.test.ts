@@ -91,6 +91,28 @@ describe('a page', () => {
     expect((await instance.log.newest(LOG_ID, patient()))?.number).toBe(3);
   });
 
+  test('never ends before what this instance has acknowledged, though it may not number from there any more', async () => {
+    const world = createLogWorld();
+    let isReplaced = false;
+    const instance = withStore(world, {
+      append: (batch, session, signal) =>
+        isReplaced
+          ? Promise.resolve({ outcome: 'unknown', landed: 0, cause: unavailable() })
+          : world.store.append(batch, session, signal),
+      newest: async (...args) =>
+        isReplaced ? (world.store.all(LOG_ID)[0] ?? null) : world.store.newest(...args),
+    });
+    for (const text of ['a', 'b', 'c']) void instance.log.append(LOG_ID, note(text), patient());
+    await world.clock.pass(10);
+    isReplaced = true;
+    const refused = instance.log.append(LOG_ID, note('never'), world.clock.deadline(50)).catch(() => null);
+    await world.clock.pass(1000);
+    expect(await refused).toBeNull();
+    const page = await read(world, newestPage(5), instance.log);
+    expect(page.records.map(({ number }) => number)).toEqual([1, 2, 3]);
+    expect((await instance.log.newest(LOG_ID, patient()))?.number).toBe(3);
+  });
+
   test('that a replaced primary gives short is filled by reads that exclude it', async () => {
     const world = createLogWorld();
     fill(world, 1, 20);

@@ -20,6 +20,7 @@ function createWriter({
   const turns = createTurns<Note>({
     head: {
       get: () => (state.number === null ? null : headOf({ ...note('head'), number: state.number })),
+      highest: () => null,
       proven: () => undefined,
       extend: () => undefined,
       forget: () => undefined,
