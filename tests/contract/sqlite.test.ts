@@ -340,6 +340,22 @@ describe('group commit', () => {
     expect(await numbersOf(sqlite, 'log')).toHaveLength(6000);
   });
 
+  test('who was told and comes again in the next turn is in one group with who came again at once', async () => {
+    const dataDir = await newFolder();
+    const made = once(process, 'worker');
+    const sqlite = await open(dataDir);
+    const [thread] = (await made) as [Worker];
+    const posted = vi.spyOn(thread, 'postMessage');
+    const write = (id: string) => sqlite.write({ sql: ENSURE, rows: [[id]] }, soon());
+    await Promise.all([
+      write('one').then(() => write('one again')),
+      write('other')
+        .then(() => new Promise(setImmediate))
+        .then(() => write('other again')),
+    ]);
+    expect(posted.mock.calls.map(([message]) => message.writes.length)).toEqual([2, 2]);
+  });
+
   test('those behind as many rows as a group holds are another group: who came first is told first', async () => {
     const { sqlite } = await newDatabase();
     const sql = 'INSERT INTO visitors (id, created_at) VALUES (?, 0)';
