@@ -11,7 +11,13 @@ import type { RateLimits } from '../limits/rate-limits.js';
 import { createViewer, nameFromId, timeOfId, type Viewer, type Visitor } from './visitor.js';
 import { createKnownNames } from './known-names.js';
 import type { VisitorStore } from './visitor-store.js';
-import { idFromSubject, type IssuedToken, type TokenTerm, type VisitorTokens } from './visitor-token.js';
+import {
+  idFromSubject,
+  idOfSubject,
+  type IssuedToken,
+  type TokenTerm,
+  type VisitorTokens,
+} from './visitor-token.js';
 
 /** How many visitors an instance remembers to have stored; forgetting one costs one more write. */
 const STORED_KEPT = 50_000;
@@ -172,7 +178,7 @@ export function createVisitorService({
     async authenticate(token: string): Promise<Identity> {
       const term = await tokens.verify(token);
       const { subject, issuedAt, expiresAt } = term;
-      const viewer = createViewer(subject, timeOfId(subject) ?? issuedAt.getTime());
+      const viewer = createViewer(idOfSubject(subject), timeOfId(subject) ?? issuedAt.getTime());
       const halfLife = issuedAt.getTime() + (expiresAt.getTime() - issuedAt.getTime()) / 2;
       return { viewer, term, renewed: clock.now() >= halfLife ? await tokens.sign(subject) : null };
     },

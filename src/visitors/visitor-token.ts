@@ -140,6 +140,13 @@ export function createVisitorTokens({
   };
 }
 
+/** What may be part of keys and of global identifiers as it is. */
+const PLAIN_SUBJECT = /^[^\s:\p{Cc}\p{Cs}]{1,128}$/u;
+
+/** The visitor that the subject of a token stands for: ours are ids, others, such as "Jane Doe", have one made from them. */
+export const idOfSubject = (subject: string): string =>
+  PLAIN_SUBJECT.test(subject) ? subject : idFromSubject(subject);
+
 /** A version 8 UUID (RFC 9562, 5.8) made from a host's own subject, so that each subject is one visitor for ever. */
 export function idFromSubject(subject: string): string {
   const bytes = createHash('sha256').update(`madang subject ${subject}`).digest().subarray(0, 16);

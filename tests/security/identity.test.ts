@@ -167,6 +167,25 @@ describe('S9 tokens', () => {
     forged = all.length;
   });
 
+  it('VISITOR-1: are of one visitor for each subject, whatever that is, which may be asked for by its id', async () => {
+    const { url } = server;
+    const ids = new Set<string>();
+    for (const sub of ['Jane Doe', 'Jane', 'Jane:Doe', ' ', 'Jane\nDoe']) {
+      const visitors = [signed(HEADER, claims({ sub })), signed(HEADER, claims({ sub, jti: 'another' }))];
+      const [id, ...others] = await Promise.all(
+        visitors.map(async (token) => {
+          const { viewer } = await ask<{ viewer: { id: string } }>(url, '{ viewer { id } }', {}, { token });
+          await createRoom(url, { id: viewer.id, token });
+          return viewer.id;
+        }),
+      );
+      expect(others).toEqual([id]);
+      ids.add(id!);
+      expect(await ask(url, 'query ($id: ID!) { node(id: $id) { id } }', { id })).toEqual({ node: { id } });
+    }
+    expect(ids.size).toBe(5);
+  });
+
   it('of two visitors in one connection_init are refused, and one in two spellings is not', async () => {
     const { url } = server;
     const [mine, other] = [await createVisitor(url), await createVisitor(url)];

@@ -2,7 +2,7 @@ import { SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import type { AuthKey } from '../../../src/config.js';
 import { systemClock } from '../../../src/lib/clock.js';
-import { createVisitorTokens, idFromSubject } from '../../../src/visitors/visitor-token.js';
+import { createVisitorTokens, idFromSubject, idOfSubject } from '../../../src/visitors/visitor-token.js';
 
 const key = (kid: string, byte: number): AuthKey => ({ kid, secret: new Uint8Array(32).fill(byte) });
 const NOW_MS = Date.UTC(2026, 0, 31);
@@ -105,4 +105,16 @@ describe('idFromSubject', () => {
       /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
     );
   });
+});
+
+describe('idOfSubject', () => {
+  it.each(['01890000-0000-7000-8000-000000000001', 'ann', 'auth0|42', 'ann@example.org', '한국'])(
+    'is the subject where that may be an id: %s',
+    (subject) => expect(idOfSubject(subject)).toBe(subject),
+  );
+
+  it.each(['Jane Doe', ' ', 'a:b', 'a\nb', 'a\u00a0b', '\0', '\ud800', 'x'.repeat(129)])(
+    'is made from another one: %j',
+    (subject) => expect(idOfSubject(subject)).toBe(idFromSubject(subject)),
+  );
 });
