@@ -9,6 +9,7 @@ import { showsName } from './graphql/shows-name.js';
 import { subscriptionFields } from './graphql/resolvers.js';
 import { buildChatSchema } from './graphql/schema.js';
 import { createHealth } from './health.js';
+import { hostInUrl } from './lib/address.js';
 import { type Clock, sleep, systemClock } from './lib/clock.js';
 import { createDisposer } from './lib/disposer.js';
 import { type Chance, type Ids, systemIds } from './lib/ids.js';
@@ -81,7 +82,7 @@ function readVersion(): string {
 function urlOf(host: string, port: number | null, basePath: string): string {
   if (port === null) return basePath;
   const name = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host) ? 'localhost' : host;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}${basePath}`;
+  return `http://${hostInUrl(name)}:${port}${basePath}`;
 }
 
 /** Watches how busy this process is. */

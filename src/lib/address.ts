@@ -71,6 +71,9 @@ export function clientAddress(
   return normalise(entry.trim()) ?? socket ?? UNKNOWN_ADDRESS;
 }
 
+/** A host as an URL has it: IPv6 within brackets. */
+export const hostInUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
 /**
  * An address fit for a log: IPv4 by /24, IPv6 by /64. Anything else becomes `UNKNOWN_ADDRESS`. Truncating twice
  * changes nothing.

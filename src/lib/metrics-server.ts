@@ -1,5 +1,6 @@
 import { type Server, createServer } from 'node:http';
 import type { Registry } from 'prom-client';
+import { hostInUrl } from './address.js';
 import { StartError } from './start-error.js';
 
 const HEADERS_TIMEOUT_MS = 5000;
@@ -38,7 +39,7 @@ export async function startMetricsServer(options: {
   const bound = server.address();
   const taken = typeof bound === 'object' && bound !== null ? bound.port : port;
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}/metrics`,
+    url: `http://${hostInUrl(host)}:${taken}/metrics`,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

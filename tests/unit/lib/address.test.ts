@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UNKNOWN_ADDRESS, clientAddress, truncateAddress } from '../../../src/lib/address.js';
+import { UNKNOWN_ADDRESS, clientAddress, hostInUrl, truncateAddress } from '../../../src/lib/address.js';
 
 describe('clientAddress', () => {
   it.each([
@@ -64,4 +64,12 @@ describe('truncateAddress', () => {
     expect(truncateAddress(address)).toBe(expected);
     expect(truncateAddress(expected)).toBe(expected);
   });
+});
+
+it.each([
+  ['127.0.0.1', '127.0.0.1'],
+  ['chat.example', 'chat.example'],
+  ['fd00::7', '[fd00::7]'],
+])('a URL has the host %s as %s', (host, written) => {
+  expect(hostInUrl(host)).toBe(written);
 });
