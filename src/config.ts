@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ApiProfile } from './graphql/document.js';
 import { isReadByDriver } from './lib/redis-url.js';
 import { LONGEST_ROOM_NAME } from './rooms/room-store.js';
 
@@ -32,7 +33,7 @@ export interface Config {
   readonly maxSockets: number;
   readonly maxSocketsPerAddress: number;
   readonly maxOperationsPerSocket: number;
-  readonly apiProfile: 'public' | 'hardened';
+  readonly apiProfile: ApiProfile;
   readonly metricsPort: number | null;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** Null: pretty on a terminal, else JSON. */

@@ -37,6 +37,9 @@ const REMEMBERED = 1 / 16;
 const TOKEN_BYTES = 768;
 const CHARACTER_BYTES = 2;
 
+/** `hardened` tells strangers less of the schema, and takes no request that a page of another site can make. */
+export type ApiProfile = 'public' | 'hardened';
+
 /** All that depends on the text of a document alone; made once per text. */
 export interface CheckedDocument {
   readonly text: string;
@@ -126,7 +129,7 @@ export function createDocuments({
   heapBytes,
 }: {
   schema: GraphQLSchema;
-  apiProfile: 'public' | 'hardened';
+  apiProfile: ApiProfile;
   heapBytes: number;
 }) {
   const suggestions = apiProfile === 'public';

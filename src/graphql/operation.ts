@@ -18,7 +18,7 @@ import type { Metrics } from '../lib/metrics.js';
 import type { Tracing } from '../lib/tracing.js';
 import { createTurnShare } from '../lib/turn-share.js';
 import { MAX_COST, MIN_COUNTED_COST } from './cost.js';
-import { createDocuments } from './document.js';
+import { createDocuments, type ApiProfile } from './document.js';
 import { createDocumentTurns } from './document-turns.js';
 import { codedGraphQLError, codeOf, toClientError, withCode, type Refusal } from './errors.js';
 import { createExecute } from './execute.js';
@@ -44,7 +44,7 @@ export interface OperationsOptions {
   readonly schema: GraphQLSchema;
   readonly subscriptionFields: Readonly<Record<string, AnySubscriptionField>>;
   readonly services: Services;
-  readonly apiProfile: 'public' | 'hardened';
+  readonly apiProfile: ApiProfile;
   readonly log: Logger;
   readonly clock: Clock;
   readonly ids: Ids;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { OperationTypeNode, type ExecutionResult } from 'graphql';
+import type { ApiProfile } from '../graphql/document.js';
 import { codedGraphQLError, toClientError, type Refusal } from '../graphql/errors.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Caller, OperationRequest, Prepared } from '../graphql/prepared.js';
@@ -46,7 +47,7 @@ export function createHttpOperations({
   clock: Clock;
   log: Logger;
   ids: Ids;
-  apiProfile: 'public' | 'hardened';
+  apiProfile: ApiProfile;
 }) {
   const refused = createRefusedCallers({ limits, clock });
 

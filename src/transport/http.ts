@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { printSchema } from 'graphql';
+import type { ApiProfile } from '../graphql/document.js';
 import { codedGraphQLError } from '../graphql/errors.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Clock } from '../lib/clock.js';
@@ -71,7 +72,7 @@ export function createRequestHandler(options: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly ids: Ids;
-  readonly apiProfile: 'public' | 'hardened';
+  readonly apiProfile: ApiProfile;
   readonly basePath: string;
   readonly allowedOrigins: readonly string[] | null;
   readonly clientFolder: string;

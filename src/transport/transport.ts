@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Services } from '../context.js';
+import type { ApiProfile } from '../graphql/document.js';
 import type { Operations } from '../graphql/operation.js';
 import type { Clock } from '../lib/clock.js';
 import { openAnything, watchDescriptors } from '../lib/descriptors.js';
@@ -39,7 +40,7 @@ export interface TransportOptions {
   readonly identify?: Identify | undefined;
   /** Empty, or a path that begins with a slash and ends without one. */
   readonly basePath: string;
-  readonly apiProfile: 'public' | 'hardened';
+  readonly apiProfile: ApiProfile;
   readonly allowedOrigins: readonly string[] | null;
   readonly trustProxyHops: number;
   readonly maxSockets: number;
