@@ -24,8 +24,6 @@ export interface TurnShare {
    * @param costNow - asked when it is next in line: nothing, where nobody waits for it any more.
    */
   wait(caller: string, costNow: () => number): Promise<void>;
-  /** The two in one: null when the caller may begin at once. */
-  take(caller: string, cost: number, instead?: string): Promise<void> | null;
 }
 
 /**
@@ -96,9 +94,5 @@ export function createTurnShare({
     return new Promise((begin) => shareOf(caller).waiting.push({ costNow, begin }));
   }
 
-  return {
-    takes,
-    wait,
-    take: (caller, cost, instead) => (takes(caller, cost, instead) ? null : wait(caller, () => cost)),
-  };
+  return { takes, wait };
 }

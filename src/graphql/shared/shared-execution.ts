@@ -141,7 +141,10 @@ export function createSharedExecution(options: {
         source: field.follow(args, services),
         execute: executor(prepared, name, how.shareable ? NOBODY : context),
         onFirstSent: (event) => measure(field, event),
-        nextShare: () => share.take(payers.first, prepared.cost, payers.latest),
+        nextShare: () =>
+          share.takes(payers.first, prepared.cost, payers.latest)
+            ? null
+            : share.wait(payers.first, () => prepared.cost),
         toClientError: (error) => toClientError(error, { log, requestId: ids.uuid() }),
       }));
       if (place === null) return { errors: [TOO_DIFFERENT] };

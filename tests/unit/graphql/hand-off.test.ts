@@ -146,7 +146,7 @@ async function play(steps: readonly Step[], slow: boolean, shares: boolean): Pro
       return new Promise((resolve) => settles.push(() => resolve(result)));
     },
     onFirstSent: () => undefined,
-    nextShare: () => (shares ? share.take('somebody', 1) : null),
+    nextShare: () => (!shares || share.takes('somebody', 1) ? null : share.wait('somebody', () => 1)),
     toClientError: () => {
       throw new Error('no subscriber fails here');
     },

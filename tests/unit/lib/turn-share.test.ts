@@ -11,10 +11,9 @@ function createTurns(least = 0) {
     begun,
     pending: () => due.length,
     take(caller: string, cost: number, instead?: string) {
-      const turn = share.take(caller, cost, instead);
       const begin = () => void begun.push(`${caller} ${cost}`);
-      if (turn === null) begin();
-      else void turn.then(begin);
+      if (share.takes(caller, cost, instead)) begin();
+      else void share.wait(caller, () => cost).then(begin);
     },
     /** The next turn; gives what began in it. */
     async turn() {
