@@ -57,16 +57,17 @@ export function createServices(
   },
 ): Services {
   const { config, keys, clock, ids, chance, log, metrics, tracing, opened, pubsub, limits } = parts;
+  const { maxDisplayNameLength, maxRoomNameLength, maxMessageLength } = config;
   const lifetimeSeconds = config.auth.tokenLifetimeSeconds;
   const tokens = createVisitorTokens({ keys, clock, lifetimeSeconds });
   const visitors = createVisitorService({
-    ...config,
     store: parts.visitors,
     tokens,
     pubsub,
     limits,
     clock,
     ids,
+    maxDisplayNameLength,
     hostIdentifies: parts.hostIdentifies,
   });
   opened.add('visitors', () => visitors.stop());
@@ -87,7 +88,15 @@ export function createServices(
   });
   opened.add('presence', () => presence.stop());
 
-  const rooms = createRoomService({ ...config, store: parts.rooms, visitors, presence, limits, clock, ids });
+  const rooms = createRoomService({
+    store: parts.rooms,
+    visitors,
+    presence,
+    limits,
+    clock,
+    ids,
+    maxRoomNameLength,
+  });
   const traces = createMessageTraces({ tracing });
   const roomLog = createLog<Message>({
     store: traces.traced(parts.messages),
@@ -110,7 +119,6 @@ export function createServices(
   });
   opened.add('logs', () => roomLog.stop(WRITERS_STOP_MS));
   const messages = createMessageService({
-    ...config,
     log: traces.noted(roomLog),
     rooms,
     visitors,
@@ -118,6 +126,7 @@ export function createServices(
     metrics,
     clock,
     ids,
+    maxMessageLength,
   });
   return { messages, rooms, visitors, presence, ranking, limits, settings: config };
 }
