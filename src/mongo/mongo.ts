@@ -15,6 +15,12 @@ export interface Mongo {
   readonly surest: ReadConcernLevel;
   /** @throws CodedError `UNAVAILABLE` when the primary does not answer before `signal` aborts. */
   readonly ping: (signal: AbortSignal) => Promise<void>;
+  /**
+   * What MongoDB's clock shows, in ms since the epoch.
+   *
+   * @throws CodedError `UNAVAILABLE` when it does not answer before `signal` aborts.
+   */
+  readonly now: (signal: AbortSignal) => Promise<number>;
   /** Closes all connections. Twice is fine. */
   readonly stop: () => Promise<void>;
 }
@@ -97,6 +103,12 @@ async function start(
     surest: isReplicated ? 'linearizable' : 'local',
     async ping(signal) {
       await within(signal, () => db.command({ ping: 1 }, { signal }));
+    },
+    async now(signal) {
+      const hello = await within(signal, () => db.command({ hello: 1 }, { signal }));
+      const { localTime }: { localTime?: unknown } = hello;
+      if (!(localTime instanceof Date)) throw new Error('MongoDB did not tell its time');
+      return localTime.getTime();
     },
     stop: () => client.close(),
   };

@@ -39,10 +39,7 @@ export async function claimAlone(deps: {
 
   async function claim(): Promise<boolean> {
     const signal = clock.deadline(CALL_LIMIT_MS);
-    const { localTime }: { localTime?: unknown } = await within(signal, () =>
-      mongo.db.command({ hello: 1 }, { signal }),
-    );
-    const now = localTime instanceof Date ? localTime.getTime() : clock.now();
+    const now = await mongo.now(signal);
     const free = { _id: 'instance', $or: [{ owner: { $eq: owner } }, { until: { $lt: new Date(now) } }] };
     const renewed = { $set: { owner, until: new Date(now + CLAIM_MS) } };
     try {

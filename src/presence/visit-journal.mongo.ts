@@ -33,14 +33,6 @@ function youngest(visits: readonly Visit[]): ReadonlyMap<string, number> {
 export function createMongoVisitJournal({ mongo }: { mongo: Mongo }): VisitJournal {
   const visits: Collection<VisitDocument> = mongo.db.collection('visits');
 
-  /** What MongoDB's clock shows, in ms since the epoch. */
-  async function databaseNow(signal: AbortSignal): Promise<number> {
-    const hello = await within(signal, () => mongo.db.command({ hello: 1 }, { signal }));
-    const { localTime }: { localTime?: unknown } = hello;
-    if (!(localTime instanceof Date)) throw new Error('MongoDB did not tell its time');
-    return localTime.getTime();
-  }
-
   /**
    * The clock was set back since, or a member took over whose clock is behind: a visit of the future would be the
    * youngest of all until the clock is there again.
@@ -53,7 +45,7 @@ export function createMongoVisitJournal({ mongo }: { mongo: Mongo }): VisitJourn
   return {
     async record(seen, signal) {
       if (seen.length === 0) return;
-      const now = await databaseNow(signal);
+      const now = await mongo.now(signal);
       const updates = [...youngest(seen)].map(([id, ageMs]) => ({
         updateOne: {
           filter: { _id: { $eq: id } },
@@ -67,7 +59,7 @@ export function createMongoVisitJournal({ mongo }: { mongo: Mongo }): VisitJourn
     },
 
     async *recent(maxAgeMs, signal) {
-      const now = await databaseNow(signal);
+      const now = await mongo.now(signal);
       const cursor = visits.find(
         { at: { $gt: new Date(now - maxAgeMs) } },
         { batchSize: BATCH_VISITS, signal },
