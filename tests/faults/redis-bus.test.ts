@@ -5,6 +5,7 @@ import { systemIds } from '../../src/lib/ids.js';
 import { silentLogger, type Logger } from '../../src/lib/logger.js';
 import { createMetrics } from '../../src/lib/metrics.js';
 import { createRedisPubSub } from '../../src/pubsub/pubsub.redis.js';
+import { MAX_EVENT_BYTES } from '../../src/pubsub/topics.js';
 import { messageEvent } from '../contract/pubsub.suite.js';
 import { openRedis } from '../testkit/redis-connection.js';
 import { startFaultProxy } from '../testkit/faults/proxy.js';
@@ -220,6 +221,8 @@ describe('the bus over a Redis in trouble', () => {
       Buffer.from([0xff, 0xfe, 0x00]),
       JSON.stringify({ record: messageEvent('room', 2).record, previousTag: null }),
       ...[0, -1, 2 ** 53, 1.5, '1', null].map((number) => wire({ number })),
+      // As long as no event is, and well formed: it is dropped before it is parsed.
+      wire({}) + ' '.repeat(MAX_EVENT_BYTES),
       wire({ logId: 'other' }),
       wire({ call: 'no' }),
     ];
