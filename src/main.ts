@@ -49,7 +49,7 @@ async function serve(): Promise<void> {
     ended.then(
       () => process.exit(code),
       (error: unknown) => {
-        log.error({ error }, 'could not stop in order');
+        log.error({ err: error }, 'could not stop in order');
         process.exit(1);
       },
     );
@@ -70,13 +70,13 @@ async function serve(): Promise<void> {
   process.on('unhandledRejection', (error) => {
     // Where one item of a list fails at once, graphql-js 16 leaves the answers about the items before it to nobody.
     if (error instanceof Error && error.name === 'GraphQLError') {
-      return log.error({ error }, 'an error of an operation was told to nobody');
+      return log.error({ err: error }, 'an error of an operation was told to nobody');
     }
-    log.error({ error }, 'unhandled rejection');
+    log.error({ err: error }, 'unhandled rejection');
     stop('unhandled rejection', 1, false);
   });
   process.on('uncaughtException', (error) => {
-    log.error({ error }, 'uncaught exception');
+    log.error({ err: error }, 'uncaught exception');
     stop('uncaught exception', 1, false);
   });
 
