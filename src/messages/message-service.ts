@@ -8,7 +8,7 @@ import type { Metrics } from '../lib/metrics.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import type { Log, LogDelivery, LogPage, LogRange } from '../log/log.js';
 import type { LogPosition } from '../log/log-store.js';
-import type { RoomService } from '../rooms/room-service.js';
+import { NO_SUCH_ROOM, type RoomService } from '../rooms/room-service.js';
 import type { Viewer } from '../visitors/visitor.js';
 import type { VisitorService } from '../visitors/visitor-service.js';
 import { cursorOf, idempotencyKeyProblems, type Message, sameInput, storedKey } from './message.js';
@@ -85,7 +85,7 @@ export function createMessageService({
     const [problem, ...others] = [...textProblems(text, rules), ...idempotencyKeyProblems(idempotencyKey)];
     if (problem !== undefined) return refuse(problem, ...others);
     if (roomId === null || (await rooms.byId(roomId, signal)) === null) {
-      return refuse({ code: 'ROOM_NOT_FOUND', message: 'There is no such room.', field: 'roomId' });
+      return refuse(NO_SUCH_ROOM);
     }
     const call = ids.random64();
     const key = storedKey(idempotencyKey, clock.now(), call);
@@ -145,7 +145,7 @@ export function createMessageService({
     /** @throws CodedError `ROOM_NOT_FOUND`. */
     async authorizeFollow(roomId: string | null, signal: AbortSignal): Promise<void> {
       if (roomId === null || (await rooms.byId(roomId, signal)) === null) {
-        throw new CodedError('ROOM_NOT_FOUND', 'There is no such room.');
+        throw new CodedError(NO_SUCH_ROOM.code, NO_SUCH_ROOM.message);
       }
     },
   };

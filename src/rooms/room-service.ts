@@ -13,6 +13,11 @@ import { LONGEST_ROOM_NAME, type RoomRecord, type RoomStore } from './room-store
 
 /** A room's record never changes, so an instance may remember it for as long as it likes. */
 const ROOMS_KEPT = 20_000;
+export const NO_SUCH_ROOM = {
+  code: 'ROOM_NOT_FOUND',
+  message: 'There is no such room.',
+  field: 'roomId',
+} as const;
 
 export type RoomService = ReturnType<typeof createRoomService>;
 
@@ -92,7 +97,7 @@ export function createRoomService({
       if (tooMany !== null) return refuse(tooMany);
       const room = roomId === null ? null : await byId(roomId, signal);
       if (room === null) {
-        return refuse({ code: 'ROOM_NOT_FOUND', message: 'There is no such room.', field: 'roomId' });
+        return refuse(NO_SUCH_ROOM);
       }
       await visitors.ensure(viewer, signal);
       await presence.visit(room.id, viewer.id);
