@@ -12,7 +12,7 @@ export function createPageMarks() {
   /** In the order of their numbers. */
   let marks: readonly Mark[] = [];
   return {
-    /** Of a page that was read: its first message. */
+    /** Of a page that was read: its first message, or its last one on the way down. */
     add(number: number, cursor: string | null): void {
       if (cursor !== null) marks = [...marks, { number, cursor }].sort((a, b) => a.number - b.number);
     },
