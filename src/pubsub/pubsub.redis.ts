@@ -17,6 +17,8 @@ interface Fan<T extends Topic> {
   readonly channel: BusSubscription;
 }
 type Fans = { readonly [T in Topic]: Map<string, Fan<T>> };
+/** What this instance published and has not heard yet, by its text: that needs no decoding. */
+type Echoes = { readonly [T in Topic]: Map<string, Payload<T>> };
 
 /** Ends each event but the last one of a message of the carrier: JSON has none of them. */
 const NEWLINE = '\n';
@@ -32,6 +34,9 @@ function* linesOf(message: Buffer): Generator<Buffer> {
   }
   yield message.subarray(from);
 }
+
+/** So many events may be on their way back to this instance until all of them are decoded like those of others. */
+const MAX_ECHOES = 256;
 
 /** Bytes that are no UTF-8 are not ours: no replacement characters in somebody's message. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -53,6 +58,7 @@ export function createRedisPubSub(deps: {
   const failed = (error: unknown): void => log.error({ err: error }, 'a listener of the bus failed');
   const modeListeners = createListeners<BusMode>(failed);
   const fans: Fans = { message: new Map(), roomRanking: new Map(), visitorRenamed: new Map() };
+  const echoes: Echoes = { message: new Map(), roomRanking: new Map(), visitorRenamed: new Map() };
   /** What was published since the last microtask, by channel. */
   const unsent = new Map<string, { texts: string[]; bytes: number }>();
   let stopped = false;
@@ -144,12 +150,20 @@ export function createRedisPubSub(deps: {
     const codec: Codec<T> = codecs[topic];
     try {
       if (bytes.byteLength > MAX_EVENT_BYTES) throw new Error('The event is too long.');
-      return codec.decode(utf8.decode(bytes), id);
+      const text = utf8.decode(bytes);
+      return echoOf(topic, text) ?? codec.decode(text, id);
     } catch {
       metrics.busEventsDropped.inc({ topic });
       log.debug({ topic, bytes: bytes.byteLength }, 'dropped an event that this program did not make');
       return null;
     }
+  }
+
+  function echoOf<T extends Topic>(topic: T, text: string): Payload<T> | null {
+    const sent: Map<string, Payload<T>> = echoes[topic];
+    const payload = sent.get(text) ?? null;
+    sent.delete(text);
+    return payload;
   }
 
   const onReady = (): void => health.connected();
@@ -176,8 +190,13 @@ export function createRedisPubSub(deps: {
 
   return {
     publish<T extends Topic>(topic: T, id: string, payload: Payload<T>) {
+      if (stopped) return;
       const codec: Codec<T> = codecs[topic];
-      if (!stopped) collect(`${redis.prefix}:${topic}:${id}`, codec.encode(payload));
+      const text = codec.encode(payload);
+      const sent: Map<string, Payload<T>> = echoes[topic];
+      if (sent.size === MAX_ECHOES) sent.clear();
+      if (fans[topic].has(id)) sent.set(text, payload);
+      collect(`${redis.prefix}:${topic}:${id}`, text);
     },
     subscribe<T extends Topic>(topic: T, id: string, listener: (payload: Payload<T>) => void) {
       const byId: Map<string, Fan<T>> = fans[topic];

@@ -130,3 +130,22 @@ it('drops of a message only the events that this program did not make', async ()
   await vi.waitFor(() => expect(numbers).toEqual([1, 1, 1, 1, 2]), PATIENCE);
   expect(await dropped()).toContainEqual({ labels: { topic: 'message' }, value: 5 });
 });
+
+it('gives what an instance published to its own listeners as it was, however much of it got lost', async () => {
+  const { pubsub, messages, channel, admin } = await watched();
+  const heard: unknown[] = [];
+  const subscription = pubsub.subscribe('message', 'a', (event) => heard.push(event));
+  onTestFinished(() => subscription.close());
+  const event = messageEvent('a', 1);
+  pubsub.publish('message', 'a', event);
+  await vi.waitFor(() => expect(heard).toHaveLength(1), PATIENCE);
+  expect(heard[0]).toBe(event);
+  const [text = ''] = messages;
+  await admin.publish(channel, text);
+  await vi.waitFor(() => expect(heard).toHaveLength(2), PATIENCE);
+  expect(heard[1]).not.toBe(event);
+  expect(heard[1]).toEqual(event);
+  const many = Array.from({ length: 300 }, (_, index) => messageEvent('a', index + 2));
+  for (const one of many) pubsub.publish('message', 'a', one);
+  await vi.waitFor(() => expect(heard.slice(2)).toEqual(many), PATIENCE);
+});
