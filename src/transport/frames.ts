@@ -31,6 +31,9 @@ function frameHeader(length: number): string {
   return TEXT + byte(127) + bytes.map(byte).join('');
 }
 
+/** How many bytes a frame takes that carries `length` bytes. */
+export const framedLength = (length: number): number => frameHeader(length).length + length;
+
 /** UTF-8 as one character per byte, the form that a socket writes without another copy. */
 export const toLatin1 = (text: string): string => Buffer.from(text).toString('latin1');
 

@@ -17,6 +17,7 @@ import { clientMessage } from './client-message.js';
 import { ClosingSocket } from './closing-socket.js';
 import { closeConnection, createConnection, isOpen, isWritable, type Connection } from './connection.js';
 import { createFrameCount } from './frame-count.js';
+import { framedLength } from './frames.js';
 import { createOperationTurns } from './operation-turns.js';
 import type { Places } from './places.js';
 import type { Unread } from './unread.js';
@@ -160,6 +161,11 @@ export function createWebSockets(options: {
   /** One socket. Listeners would be several functions and a list of them for each, so its events are taken as they come. */
   class ChatSocket extends ClosingSocket {
     connection: Connection | null = null;
+
+    override send(text: string): void {
+      metrics.wsOutboundBytes.inc(framedLength(Buffer.byteLength(text)));
+      super.send(text);
+    }
 
     override emit(event: string | symbol, ...args: readonly unknown[]): boolean {
       const { connection } = this;

@@ -4,7 +4,7 @@ import type { ServerChild } from '../testkit/server-child.js';
 export type Figures = (name: string, label?: string) => number;
 
 /** What an instance counts of itself, as Prometheus reads it. It must have been started with `METRICS_PORT`. */
-export async function readFigures(server: ServerChild): Promise<Figures> {
+export async function readFigures(server: Pick<ServerChild, 'output'>): Promise<Figures> {
   const url = [...server.output().matchAll(/metrics (http:\S+?\/metrics)/g)].at(-1)?.[1];
   if (url === undefined) throw new Error('The instance says nowhere where its figures are.');
   const lines = (await (await fetch(url)).text()).split('\n');
