@@ -323,7 +323,7 @@ let stops = 0;
 report('O6', () => ({
   tried: stops,
   of: 'ways to be stopped',
-  result: 'exit 0, also twice, while starting and with Redis hung',
+  result: 'exit 0, also twice, while starting and with Redis hung; 1 after a defect',
 }));
 
 describe('O6 being stopped', () => {
@@ -380,6 +380,33 @@ describe('O6 being stopped', () => {
         stops += 1;
       }),
     );
+  });
+
+  it.each([
+    ['a rejection that nobody handles', 'Promise.reject(new Error("broken"))'],
+    ['an exception that nobody catches', 'setImmediate(() => { throw new Error("broken") })'],
+  ])('by %s: in order, told, and with exit code 1', async (_name, fault) => {
+    const faulty = encodeURIComponent(`process.on('SIGUSR2', () => { ${fault} });`);
+    const server = await start('embedded', { NODE_OPTIONS: `--import=data:text/javascript,${faulty}` });
+    const socket = openSocket(`${server.url()}/graphql`);
+    await socket.init();
+    expect(await server.stop('SIGUSR2')).toEqual({ code: 1, signal: null });
+    expect((await socket.closed()).code).toBe(1012);
+    expect(server.output()).toMatch(/"level":"error".*broken/);
+    stops += 1;
+  });
+
+  it("not by one operation's error that nobody is left to be told", async () => {
+    const fault = `Promise.reject(Object.assign(new Error('untold'), { name: 'GraphQLError' }))`;
+    const faulty = encodeURIComponent(`process.on('SIGUSR2', () => { ${fault} });`);
+    const server = await start('embedded', { NODE_OPTIONS: `--import=data:text/javascript,${faulty}` });
+    process.kill(server.pid(), 'SIGUSR2');
+    await eventually(
+      () => server.output(),
+      (output) => /"level":"error".*untold/.test(output),
+    );
+    expect((await probe(server.url(), '/readyz')).status).toBe(200);
+    stops += 1;
   });
 
   it('by SIGTERM while Redis hangs', async () => {
