@@ -10,7 +10,8 @@ export function originAllowed(origin: string | undefined, allowed: readonly stri
   return allowed === null || allowed.includes(origin);
 }
 
-const HEADER_NAMES = /^[A-Za-z0-9-]+( *, *[A-Za-z0-9-]+)*$/;
+/** Names of headers as RFC 9110 has them. */
+const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+( *, *[\w!#$%&'*+.^`|~-]+)*$/;
 const PREFLIGHT_SECONDS = 7200;
 
 /**

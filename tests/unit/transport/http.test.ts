@@ -706,7 +706,7 @@ describe('the edge', () => {
       const { url } = await startServer({ allowedOrigins });
       const headers = {
         ...(origin === undefined ? {} : { origin }),
-        'access-control-request-headers': 'authorization,content-type',
+        'access-control-request-headers': 'authorization,content-type,x_tenant.id',
         'access-control-request-method': 'POST',
       };
       const preflight = await fetch(url, { method: 'OPTIONS', headers });
@@ -715,7 +715,7 @@ describe('the edge', () => {
         allowed,
       ]);
       expect(preflight.headers.get('access-control-allow-credentials')).toBeNull();
-      const expected = allowed === null ? null : 'authorization,content-type';
+      const expected = allowed === null ? null : 'authorization,content-type,x_tenant.id';
       expect(preflight.headers.get('access-control-allow-headers')).toBe(expected);
       const answer = await post(url, { query: '{ hello }' }, origin === undefined ? {} : { origin });
       expect(answer.headers.get('access-control-allow-origin')).toBe(allowed);
