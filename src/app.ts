@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
-import { parseBasePath, type Config } from './config.js';
-import { type Base, openFoundation } from './foundation.js';
+import { type AuthKey, type Config, parseBasePath } from './config.js';
+import { type Base, type Foundation, openFoundation } from './foundation.js';
 import { createOperations } from './graphql/operation.js';
 import { showsName } from './graphql/shows-name.js';
 import { subscriptionFields } from './graphql/resolvers.js';
@@ -86,7 +86,7 @@ function urlOf(host: string, port: number | null, basePath: string): string {
 }
 
 /** Watches how busy this process is. */
-function openOverload({ clock, log, metrics, opened }: Base, chance: Chance): Overload {
+function openOverload({ clock, chance, log, metrics, opened }: Base): Overload {
   const load = watchProcessLoad();
   opened.add('load', () => load.stop());
   const overload = createOverload({
@@ -108,6 +108,54 @@ async function serveMetrics({ config, metrics, opened }: Base): Promise<string |
   const served = await startMetricsServer({ host, port: config.metricsPort, registry: metrics.registry });
   opened.add('metrics', () => served.stop());
   return served.url;
+}
+
+/** Puts the chat together on its stores, each part from those below it; what it holds is closed by `opened`. */
+function assemble(
+  base: Base,
+  foundation: Foundation,
+  parts: {
+    readonly keys: () => readonly AuthKey[];
+    readonly server: Server | undefined;
+    readonly identify: Identify | undefined;
+    readonly basePath: string;
+  },
+) {
+  const { config, clock, ids, log, metrics, opened } = base;
+  const { heap_size_limit: heapBytes } = getHeapStatistics();
+  const hostIdentifies = parts.identify !== undefined;
+  const services = createServices({ ...base, ...foundation, keys: parts.keys, hostIdentifies });
+  const operations = createOperations({
+    schema: buildChatSchema(),
+    subscriptionFields,
+    services,
+    apiProfile: config.apiProfile,
+    log,
+    clock,
+    ids,
+    metrics,
+    tracing: base.tracing,
+    nextTurn: setImmediate,
+    heapBytes,
+  });
+  services.visitors.onRenamed((visitorId) => operations.forget(showsName(visitorId)));
+  const health = createHealth({ ...foundation, clock, log });
+  opened.add('health', () => health.stop());
+  const transport = createTransport({
+    ...config,
+    ...parts,
+    operations,
+    services,
+    clock,
+    ids,
+    log,
+    metrics,
+    heapBytes,
+    clientFolder: CLIENT_FOLDER,
+    health: () => health.current(),
+    overload: openOverload(base),
+  });
+  return { presence: services.presence, transport };
 }
 
 /**
@@ -136,59 +184,31 @@ export function createApp(config: Config, options: AppOptions = {}): App {
     // What is opened after a stop, nobody would close.
     stopping.signal.throwIfAborted();
     const version = readVersion();
-    const metrics = createMetrics({ version });
-    const tracing = createTracing({ version });
-    const base: Base = { config, clock, ids, log, metrics, opened, stopping: stopping.signal };
+    const base: Base = {
+      config,
+      clock,
+      ids,
+      chance,
+      log,
+      metrics: createMetrics({ version }),
+      tracing: createTracing({ version }),
+      opened,
+      stopping: stopping.signal,
+    };
     const giveBackPort =
       options.server === undefined
         ? answerWhileStarting({ ...config.http, allowedOrigins: config.allowedOrigins, basePath, clock })
         : null;
     if (giveBackPort !== null) opened.add('answers while starting', giveBackPort);
     const foundation = await openFoundation(base);
-    const { heap_size_limit: heapBytes } = getHeapStatistics();
-    const services = createServices({
-      ...base,
-      ...foundation,
-      tracing,
+    const { presence, transport } = assemble(base, foundation, {
       keys: authKeys.current,
-      hostIdentifies: options.identify !== undefined,
-      chance,
-    });
-    const operations = createOperations({
-      schema: buildChatSchema(),
-      subscriptionFields,
-      services,
-      apiProfile: config.apiProfile,
-      log,
-      clock,
-      ids,
-      metrics,
-      tracing,
-      nextTurn: setImmediate,
-      heapBytes,
-    });
-    services.visitors.onRenamed((visitorId) => operations.forget(showsName(visitorId)));
-    const health = createHealth({ ...foundation, clock, log });
-    opened.add('health', () => health.stop());
-    const overload = openOverload(base, chance);
-    const transport = createTransport({
-      ...config,
-      operations,
-      services,
-      clock,
-      ids,
-      log,
-      metrics,
       server: options.server,
       identify: options.identify,
       basePath,
-      heapBytes,
-      clientFolder: CLIENT_FOLDER,
-      health: () => health.current(),
-      overload,
     });
     metricsUrl = await serveMetrics(base);
-    await Promise.race([services.presence.started, sleep(clock, PRESENCE_PATIENCE_MS)]);
+    await Promise.race([presence.started, sleep(clock, PRESENCE_PATIENCE_MS)]);
     stopping.signal.throwIfAborted();
     opened.add('transport', () => transport.stop());
     transport.start();

@@ -1,10 +1,11 @@
 import type { Config } from './config.js';
 import { MS_PER_SECOND, type Clock, sleep } from './lib/clock.js';
 import type { Disposer } from './lib/disposer.js';
-import type { Ids } from './lib/ids.js';
+import type { Chance, Ids } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
 import type { Metrics } from './lib/metrics.js';
 import { StartError } from './lib/start-error.js';
+import type { Tracing } from './lib/tracing.js';
 import { createMemoryRateLimits } from './limits/rate-limits.memory.js';
 import { createRedisRateLimits } from './limits/rate-limits.redis.js';
 import { createMongoMessageStore } from './messages/message-store.mongo.js';
@@ -39,8 +40,10 @@ export interface Base {
   readonly config: Config;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly chance: Chance;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   readonly opened: Disposer;
   /** Aborts when the app is stopped while it starts. */
   readonly stopping: AbortSignal;
