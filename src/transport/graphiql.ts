@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gunzip, gzip } from 'node:zlib';
+import { openAnything } from '../lib/descriptors.js';
 import { acceptsCoding } from './accept-coding.js';
 import { etagOf } from './etag.js';
 import { DEFAULT_TABS, FETCHER_SCRIPT } from './graphiql-script.js';
@@ -27,6 +28,8 @@ interface Page {
 const inScript = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c');
 
 async function makePage(): Promise<Page> {
+  // Node remembers for ever what it could not load: without a file descriptor it is not to be tried.
+  openAnything();
   // 9 MB of text, loaded when somebody first asks for it; its compressed forms are kept.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const html = renderGraphiQL({ title: 'Madang' }).replace('</head>', `${STYLE}</head>`);
@@ -53,10 +56,15 @@ async function makePage(): Promise<Page> {
 
 /** Serves GraphiQL from this origin alone: no request leaves it, and no other origin learns who reads. */
 export function createGraphiql() {
-  let made: Promise<Page> | undefined;
+  let made: Promise<Page> | null = null;
+
+  function tryAgain(error: unknown): never {
+    made = null;
+    throw error;
+  }
 
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const page = await (made ??= makePage());
+    const page = await (made ??= makePage().catch(tryAgain));
     const headers = {
       ...PAGE_HEADERS,
       'content-security-policy': graphiqlPolicy(request.headers.host ?? 'localhost', page.scriptHash),

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
+import { Agent, get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../api/world.ts';
@@ -259,6 +260,28 @@ describe('O4 no file descriptor left', () => {
     );
     expect(server.output()).not.toMatch(/uncaught|unhandled/);
     connects = greedy.length;
+  });
+
+  it('leaves no GraphiQL that cannot be had any more: who asked first was refused, who asks then is not', async () => {
+    const server = await start('embedded');
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    const statusOf = (path: string): Promise<number | string> =>
+      new Promise((resolve) => {
+        get(`${server.url()}${path}`, { agent, headers: { accept: 'text/html' } }, (response) => {
+          response.resume().once('end', () => resolve(response.statusCode ?? 0));
+        }).once('error', ({ message }) => resolve(message));
+      });
+    const limitTo = (files: number): void => {
+      const { status } = spawnSync('prlimit', ['--pid', String(server.pid()), `--nofile=${files}:4096`]);
+      expect(status).toBe(0);
+    };
+    // Connected before, since nobody else can be then.
+    expect(await statusOf('/livez')).toBe(200);
+    limitTo(8);
+    expect(await statusOf('/graphql')).toBe('socket hang up');
+    limitTo(4096);
+    expect(await statusOf('/graphql')).toBe(200);
   });
 });
 
