@@ -75,7 +75,6 @@ export async function startGroupWriter(deps: { file: string; log: Logger }): Pro
 
   function sendGroup(): void {
     scheduled = false;
-    if (!state.alive || sent.length > 0) return;
     sent = takeGroup();
     if (sent.length === 0) onIdle?.();
     else tell({ kind: 'group', writes: sent.map((waiting) => waiting.write) });
