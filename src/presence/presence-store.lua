@@ -10,6 +10,7 @@
 --                    takenAt, dirty, loaded, loader, loaderUntil, healed, healAt
 --   7, 8 rev   STRING the snapshot after the one that the caller knows, and the one it knows (tick only):
 --                    a line with the number of rooms, then "<room> <visitors> <online> <number>" in order
+--   7 told     STRING place of an instance's newest touch among those that say who is online (touch only)
 --
 -- ARGV: command, window ms, then what the command says. Every answer begins with now (ms) and the epoch.
 --
@@ -118,13 +119,17 @@ end
 
 local commands = {}
 
--- instance, then kind, room, visitor, at (ms) of each -> indexes (from 0) of joins that were late
+-- instance, place (0: all are visits), then kind, room, visitor, at (ms) of each
+--   -> indexes (from 0) of joins that were late
 function commands.touch()
   local epoch = epochOf()
   sweep()
-  local instance, late = ARGV[3], {}
-  for i = 4, #ARGV, 4 do
-    local kind, room, visitor = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local instance, place, late = ARGV[3], tonumber(ARGV[4]), {}
+  -- One that was held up on its way knows less than the newer one of who is here.
+  local overtaken = place < tonumber(redis.call('GET', KEYS[7]) or 0)
+  if not overtaken then redis.call('SET', KEYS[7], int(place), 'PX', ONLINE_MS) end
+  for i = 5, #ARGV, 4 do
+    local kind, room, visitor = overtaken and 'visit' or ARGV[i], ARGV[i + 1], ARGV[i + 2]
     local at = math.min(tonumber(ARGV[i + 3]), now)
     local pair = room .. ' ' .. visitor
     if at + windowMs > now then
@@ -140,7 +145,7 @@ function commands.touch()
       if redis.call('ZREM', ONLINE, member) == 1 then leaveOnline(room, pair) end
     elseif kind == 'join' then
       if now - at > LATE_JOIN_MS then
-        late[#late + 1] = (i - 4) / 4
+        late[#late + 1] = (i - 5) / 4
       elseif redis.call('ZADD', ONLINE, 'GT', int(at + ONLINE_MS), member) == 1 then
         if redis.call('HINCRBY', PRESENT, pair, 1) == 1 then
           redis.call('HINCRBY', PRESENT, room, 1)

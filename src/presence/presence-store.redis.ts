@@ -64,6 +64,9 @@ export function createRedisPresenceStore({
   const channel = `${redis.prefix}:roomRanking:all`;
   const snapshotKey = (epoch: string, revision: number): string => redis.key(`rev:${epoch}:${revision}`);
 
+  /** How many touches were sent that say who is online. */
+  let touched = 0;
+
   async function run(command: string, args: readonly (string | number)[], more: readonly string[] = []) {
     const declared = [...keys, ...more];
     const reply = await commands.madangPresence(declared.length, ...declared, command, windowMs, ...args);
@@ -79,7 +82,9 @@ export function createRedisPresenceStore({
   return {
     async touch(instance, touches) {
       const args = touches.flatMap(({ kind, roomId, visitorId, at }) => [kind, roomId, visitorId, at]);
-      const { now, epoch, rest } = await run('touch', [instance, ...args]);
+      const place = touches.every(({ kind }) => kind === 'visit') ? 0 : (touched += 1);
+      const told = redis.key(`told:${instance}`);
+      const { now, epoch, rest } = await run('touch', [instance, place, ...args], [told]);
       return { now, epoch, late: Array.isArray(rest[0]) ? rest[0].map(Number) : [] };
     },
     async raise(raises) {

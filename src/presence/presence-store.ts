@@ -111,7 +111,10 @@ export const FIRST_HEAL_MS = 5000;
  * away: whether it took place is then unknown, and it may be repeated.
  */
 export interface PresenceStore {
-  /** At most `MAX_STORE_BATCH`. Times only rise; a leave ends only what the same instance joined. */
+  /**
+   * At most `MAX_STORE_BATCH`. Times only rise; a leave ends only what the same instance joined. An instance
+   * has one call with joins or leaves under way; one that failed, and takes place behind a later one, counts as visits.
+   */
   touch(instance: string, touches: readonly Touch[]): Promise<Touched>;
   /** At most `MAX_STORE_BATCH`. Lists the rooms that are new; numbers and times only rise. */
   raise(raises: readonly Raise[]): Promise<Answer>;

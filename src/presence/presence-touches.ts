@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import { createOutbox, type Outbox } from '../lib/outbox.js';
-import { LATE_JOIN_MS, MAX_STORE_BATCH, type Touch, type Touched } from './presence-store.js';
+import { MAX_STORE_BATCH, type Touch, type Touched } from './presence-store.js';
 import type { Sighting, Sightings } from './sightings.js';
 
 const RETRY_MS = 500;
@@ -38,32 +38,18 @@ export function createTouches({
     return { kind, roomId, visitorId, at: Math.floor(timeAt(sighting.seenAt)) };
   }
 
-  /** A join whose answer never came may still take effect for a while: then it is left once more. */
-  function left(sighting: Sighting): void {
-    const unsureMs = sighting.unsureUntil - clock.monotonic();
-    sighting.online = unsureMs > 0;
-    if (sighting.online) clock.after(unsureMs, () => sighting.online && outbox.put(sighting.key, sighting));
-  }
-
   async function send(batch: readonly Sighting[]): Promise<readonly Sighting[]> {
     const timeAt = await storeTime();
     const sent = batch.map((sighting) => ({ sighting, touch: touchOf(sighting, timeAt) }));
-    try {
-      const { late } = await tell(sent.map(({ touch }) => touch));
-      for (const { sighting, touch } of sent) {
-        if (touch.kind === 'leave' && sighting.holds === 0) left(sighting);
-        sightings.release(sighting);
-      }
-      return late.flatMap((index) => batch[index] ?? []);
-    } catch (error) {
-      for (const { sighting, touch } of sent) {
-        if (touch.kind === 'join') sighting.unsureUntil = clock.monotonic() + LATE_JOIN_MS;
-      }
-      throw error;
+    const { late } = await tell(sent.map(({ touch }) => touch));
+    for (const { sighting, touch } of sent) {
+      if (touch.kind === 'leave' && sighting.holds === 0) sighting.online = false;
+      sightings.release(sighting);
     }
+    return late.flatMap((index) => batch[index] ?? []);
   }
 
-  const outbox = createOutbox<Sighting>({
+  return createOutbox<Sighting>({
     name: 'touches',
     clock,
     log,
@@ -82,5 +68,4 @@ export function createTouches({
       },
     },
   });
-  return outbox;
 }

@@ -12,8 +12,6 @@ export interface Sighting {
   seenAt: number;
   /** Whether the store may count it as online through this instance. */
   online: boolean;
-  /** Until when, on the monotonic clock, a join that was not acknowledged may still take effect. */
-  unsureUntil: number;
   /** In which slice of a round it is renewed. */
   readonly slice: number;
   /** When it was last written to the journal, on the monotonic clock. */
@@ -85,7 +83,6 @@ export function createSightings({
       holds: 0,
       seenAt: clock.monotonic(),
       online: false,
-      unsureUntil: Number.NEGATIVE_INFINITY,
       slice: Math.floor(chance() * slices),
       journaledAt: Number.NEGATIVE_INFINITY,
     };

@@ -1,4 +1,4 @@
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { silentLogger } from '../../src/lib/logger.js';
 import {
   type Beat,
@@ -6,6 +6,7 @@ import {
   HEAL_MS,
   ONLINE_MS,
   SNAPSHOT_MS,
+  type Touch,
 } from '../../src/presence/presence-store.js';
 import { createRedisPresenceStore } from '../../src/presence/presence-store.redis.js';
 import { redisForTests, startRedis } from '../testkit/services/index.js';
@@ -154,6 +155,32 @@ it('RANK-3: visits stay when the clock is set by less than a minute', async () =
   expect(await store.beat('instance')).toMatchObject({ epoch, loaded: true, duty: null });
   expect((await store.counts(['r'])).rooms.get('r')?.onlineCount).toBe(1);
 });
+
+it.each([
+  { late: 'leave', next: 'join', online: 1, why: 'somebody who has come back stays online' },
+  { late: 'join', next: 'leave', online: 0, why: 'somebody who has left does not come online' },
+] as const)(
+  'RANK-3: a $late that was held up on its way and comes behind the $next is a visit: $why',
+  async ({ late, next, online }) => {
+    const { store, redis, now, advance, close } = await open();
+    onTestFinished(close);
+    const touch = (kind: Touch['kind']) =>
+      store.touch('instance', [{ kind, roomId: 'r', visitorId: 'v', at: now() }]);
+    await touch(next);
+    const script = vi.spyOn(redis.commands, 'madangPresence');
+    script.mockImplementationOnce(() => Promise.reject(new Error('Command timed out')));
+    await expect(touch(late)).rejects.toThrow('Command timed out');
+    const [heldUp = []] = script.mock.calls;
+    await advance(1000);
+    await touch(next);
+    await redis.commands.madangPresence(...heldUp);
+    const room = { roomId: 'r', recentVisitorCount: 1, onlineCount: online, messageCount: 0 };
+    expect((await store.counts(['r'])).rooms.get('r')).toEqual(room);
+    // One that knows nothing of it goes on.
+    await store.touch('other', [{ kind: 'join', roomId: 'r', visitorId: 'w', at: now() }]);
+    expect((await store.counts(['r'])).rooms.get('r')?.onlineCount).toBe(online + 1);
+  },
+);
 
 /** Counts one more key as evicted, as under this policy. Only keys that have an end are evicted, and it alone has one. */
 async function evict({ commands }: RedisConnection, policy: string): Promise<void> {

@@ -3,7 +3,7 @@ import { systemIds } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { createPresenceService } from '../../../src/presence/presence-service.js';
 import { createMemoryPresenceStore } from '../../../src/presence/presence-store.memory.js';
-import type { PresenceStore, Touch } from '../../../src/presence/presence-store.js';
+import type { PresenceStore } from '../../../src/presence/presence-store.js';
 import type { Visit, VisitJournal } from '../../../src/presence/visit-journal.js';
 import type { Message } from '../../../src/messages/message.js';
 import type { MessageStore } from '../../../src/messages/message-store.js';
@@ -124,9 +124,6 @@ export function breakable(inner: PresenceStore) {
     away: false,
     touches: 0,
     calls: 0,
-    /** Who told the last touches. */
-    instance: '',
-    onTouch: (_touches: readonly Touch[]): unknown => undefined,
   };
   const guard = <Result>(call: () => Promise<Result>): Promise<Result> => {
     state.calls += 1;
@@ -135,8 +132,6 @@ export function breakable(inner: PresenceStore) {
   const store: PresenceStore = {
     touch(instance, touches) {
       state.touches += touches.length;
-      state.instance = instance;
-      state.onTouch(touches);
       return guard(() => inner.touch(instance, touches));
     },
     raise: (raises) => guard(() => inner.raise(raises)),
