@@ -192,3 +192,50 @@ describe('S7 long answers that nobody reads', () => {
     expect((await request(server.url, query)).errors).toEqual([]);
   });
 });
+
+describe('S7 subscriptions that are all different, and that nobody reads', () => {
+  const server = useServer('embedded', {
+    NODE_OPTIONS: '--max-old-space-size=256',
+    RATE_LIMITS: '1000',
+  });
+  const [SOCKETS, EACH, MESSAGES, AT_ONCE] = [12, 50, 500, 25];
+
+  it('hold no more than a write each: what was read for them was made ahead, and ended the server', async () => {
+    const visitor = await createVisitor(server.url);
+    const roomId = await createRoom(server.url, visitor);
+    const text = '\uac00'.repeat(2000);
+    const cursors: string[] = [];
+    for (let sent = 0; sent < MESSAGES; sent += AT_ONCE) {
+      const some = Array.from({ length: AT_ONCE }, () => sendMessage(server.url, visitor, { roomId, text }));
+      for (const { cursor } of await Promise.all(some)) cursors.push(cursor ?? '');
+    }
+    const query = `subscription ($room: ID!, $after: String, $before: String) {
+      messageAdded(roomId: $room, after: $after) {
+        message { text room { messages(last: 1, before: $before) { totalCount } } }
+      }
+    }`;
+    const sockets = await Promise.all(
+      Array.from({ length: SOCKETS }, async () => {
+        const socket = openSocket(`${server.url}/graphql`);
+        await socket.init({ token: visitor.token });
+        socket.ws.pause();
+        return socket;
+      }),
+    );
+    for (const [place, socket] of sockets.entries()) {
+      for (let id = 0; id < EACH; id += 1) {
+        const before = cursors[(place * EACH + id) % cursors.length];
+        socket.subscribe(String(id), query, { room: roomId, after: cursors[0], before });
+        tried += 1;
+      }
+    }
+    for (let probe = 0; probe < 25; probe += 1) {
+      const response = await fetch(`${server.url}/livez`);
+      await response.arrayBuffer();
+      expect(response.status).toBe(200);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    for (const socket of sockets) socket.ws.terminate();
+    expect(server.output).not.toMatch(/heap out of memory/);
+  });
+});

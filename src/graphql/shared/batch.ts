@@ -45,9 +45,9 @@ export function createBatches<Position extends string | number>(
         (entry.waiting ??= []).push(() => wake(member));
       }
       blocked ||= entry.payload === null;
+      bytes += payloads.sizeOf(entry) + overhead;
+      if (bytes > MAX_WRITE_BYTES && (blocked || made.length > 0)) break;
       if (blocked || entry.payload === null) continue;
-      bytes += entry.payload.bytes + overhead;
-      if (made.length > 0 && bytes > MAX_WRITE_BYTES) break;
       made.push(entry.payload);
       last = position;
     }
@@ -57,8 +57,21 @@ export function createBatches<Position extends string | number>(
   }
 
   return {
+    /** Begins what one write may carry. Whether all of it is made. */
+    prepare(deliveries: Deliveries<Position>): boolean {
+      let isMade = true;
+      let bytes = 0;
+      for (const { identity, event } of deliveries) {
+        const entry = payloads.get(identity, event);
+        isMade &&= entry.payload !== null;
+        bytes += payloads.sizeOf(entry);
+        if (bytes > MAX_WRITE_BYTES) break;
+      }
+      return isMade;
+    },
     /**
-     * The results that can be sent to a member now, in order. Those that are not made yet are begun, all of them.
+     * The results that can be sent to a member now, in order. Those that are not made yet are begun, as many as one write
+     * may carry: all that was read, of thousands of groups, was more than a heap.
      * Is the first one among them, the batch is empty, and the member holds on to it.
      */
     for(member: Member<Position>, deliveries: Deliveries<Position>): Batch<Position> {

@@ -41,7 +41,6 @@ export function createGroup<Position extends string | number>(options: GroupOpti
   type M = Member<Position>;
   const payloads = createPayloads(options.execute, clock, options.onFirstSent, options.nextShare, rest);
   const waiting = new Set<M>();
-  let members = 0;
   /** Woken by the source, for the flush to come. */
   let next: M[] = [];
   /** In line now; `head` of them are served. */
@@ -171,24 +170,20 @@ export function createGroup<Position extends string | number>(options: GroupOpti
     primed = true;
     try {
       const answer = reads.read(member);
-      return answer instanceof Promise || payloads.prepare(answer);
+      return answer instanceof Promise || batches.prepare(answer);
     } catch {
       // The member itself meets the same failure when it is served.
       return true;
     }
   }
 
-  /** Nobody is in line or parked, so that what was read and made is needed by nobody here. */
-  function rest(): boolean {
-    if (waiting.size < members) return false;
+  function rest(): void {
     reads.clear();
     batches.clear();
-    return true;
   }
 
   function leave(member: M): void {
     if (member.gone) return;
-    members -= 1;
     member.gone = true;
     member.held = null;
     waiting.delete(member);
@@ -228,7 +223,6 @@ export function createGroup<Position extends string | number>(options: GroupOpti
      */
     join(sink: Sink, position: Position, subscription: Leavable): M {
       const member = createMember(sink, position, subscription);
-      members += 1;
       putInLine(member);
       return member;
     },

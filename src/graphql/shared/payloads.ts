@@ -1,7 +1,6 @@
 import { isPromise } from '../../lib/is-promise.js';
 import type { ExecutionResult } from 'graphql';
 import type { Clock } from '../../lib/clock.js';
-import type { Delivery } from '../../lib/followed.js';
 import { codeOf } from '../errors.js';
 import { retryPauseMs } from './retry-pause.js';
 import type { Payload } from './sink.js';
@@ -10,6 +9,9 @@ import type { Payload } from './sink.js';
 const MAX_PAYLOADS = 1024;
 /** And no more than this, in bytes. */
 const MAX_PAYLOAD_BYTES = 1_048_576;
+
+/** What the first result of a group is taken for before it is made, in bytes. */
+const UNKNOWN_BYTES = 6000;
 
 /** And for so long after the last use, in milliseconds: in a storm of reconnects the next one comes sooner. */
 const REST_MS = 500;
@@ -77,17 +79,19 @@ function createRecent() {
  * @param execute - gives the result of an event; never throws or rejects.
  * @param onFirstSent - hears when the result of an event was sent for the first time.
  * @param nextShare - see `GroupOptions`.
- * @param rest - whether all subscribers have all there is: then the results are let go. They are most of what a quiet
- *   group holds.
+ * @param onRest - hears that all results were let go, since nobody asked for any and none is being made: they are most of
+ *   what a group holds. Subscribers whose connections are full do not keep them: there may be thousands of such groups.
  */
 export function createPayloads(
   execute: (event: unknown) => ExecutionResult | Promise<ExecutionResult>,
   clock: Clock,
   onFirstSent: (event: unknown) => void,
   nextShare: () => Promise<void> | null,
-  rest: () => boolean,
+  onRest: () => void,
 ) {
   let entries = createRecent();
+  /** Size of the largest result since the last rest; 0: there was none. */
+  let largest = 0;
   let used = false;
   let cancelLook: (() => void) | null = null;
   /** What is being made stays reachable however small the memory is, or it would be made again and again. */
@@ -118,7 +122,10 @@ export function createPayloads(
       return;
     }
     entry.payload = toPayload(entry.event, result);
+    largest = Math.max(largest, entry.payload.bytes);
     entry.generation = generation;
+    // It is about to be asked for.
+    used = true;
     making.delete(identity);
     entries.set(identity, entry);
     const { waiting } = entry;
@@ -131,8 +138,10 @@ export function createPayloads(
     used = false;
     cancelLook = clock.after(REST_MS, () => {
       cancelLook = null;
-      if (used || !rest()) lookLater();
-      else entries = createRecent();
+      if (used || making.size > 0) return lookLater();
+      entries = createRecent();
+      largest = 0;
+      onRest();
     });
   }
 
@@ -150,12 +159,8 @@ export function createPayloads(
   return {
     /** The entry of an event, which starts to be made if it is not there. */
     get,
-    /** Starts to make what is not there. Whether all is. */
-    prepare(deliveries: readonly Delivery<string | number, unknown>[]): boolean {
-      let made = true;
-      for (const { identity, event } of deliveries) made = get(identity, event).payload !== null && made;
-      return made;
-    },
+    /** Size of a result in bytes; what is not made yet may be as large as the largest. */
+    sizeOf: ({ payload }: Entry): number => payload?.bytes ?? (largest === 0 ? UNKNOWN_BYTES : largest),
     /** It was handed to a connection; the first time is told. */
     sent(payload: Payload): void {
       if (payload.sent) return;

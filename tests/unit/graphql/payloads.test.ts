@@ -6,8 +6,8 @@ const ENVELOPE_BYTES = Buffer.byteLength(JSON.stringify({ data: '' }));
 const QUARTER = 262_144;
 const MAX_BYTES = 4 * QUARTER;
 
-/** Results of events, each of which is a number, in so many bytes. Nobody rests unless `rest` says so. */
-function world(bytesOf: (event: number) => number, rest = () => false) {
+/** Results of events, each of which is a number, in so many bytes. */
+function world(bytesOf: (event: number) => number) {
   const clock = createFakeClock();
   let executed: number[] = [];
   const payloads = createPayloads(
@@ -18,10 +18,11 @@ function world(bytesOf: (event: number) => number, rest = () => false) {
     clock,
     () => undefined,
     () => null,
-    rest,
+    () => undefined,
   );
   return {
     clock,
+    payloads,
     forget: (...events: number[]) => payloads.forget((event) => events.includes(event as number)),
     /** Asks for these; which of them had to be made. */
     made(...events: number[]): number[] {
@@ -67,53 +68,52 @@ it('a result of 1 MiB takes the place of all others, and a larger one of none', 
   expect(made(0, 1)).toEqual([0, 1]);
 });
 
-it('a group lets its results go each time that nobody asked for any in 500 ms and all rest, and not before', async () => {
-  let resting = true;
-  const { clock, made } = world(
-    () => 20,
-    () => resting,
-  );
-  for (let round = 0; round < 2; round += 1) {
+it('a group lets its results go each time that nobody asked for any in 500 ms, and not before', async () => {
+  const { clock, made } = world(() => 20);
+  for (let round = 0; round < 3; round += 1) {
     expect(made(0, 1)).toEqual([0, 1]);
     // Those who ask again and again have them for as long as they do.
     for (let turn = 0; turn < 4; turn += 1) {
       await clock.pass(400);
       expect(made(1)).toEqual([]);
     }
-    resting = false;
-    await clock.pass(5000);
-    expect(made(0, 1)).toEqual([]);
-    resting = true;
     await clock.pass(1500);
   }
-  expect(made(0, 1)).toEqual([0, 1]);
 });
 
-it('a group that is to send several results begins all of them, and knows whether all are there', async () => {
-  let answer: (() => void)[] = [];
-  const begun: unknown[] = [];
+it('a group keeps its results while it makes one, and for a while after', async () => {
+  let answer = (): void => undefined;
+  const executed: unknown[] = [];
+  const rests: number[] = [];
+  const clock = createFakeClock();
   const payloads = createPayloads(
     (event) => {
-      begun.push(event);
-      const data = { event } as never;
-      return event === 0 ? { data } : new Promise((resolve) => answer.push(() => resolve({ data })));
+      executed.push(event);
+      return event === 0 ? { data: {} } : new Promise((resolve) => (answer = () => resolve({ data: {} })));
     },
-    createFakeClock(),
+    clock,
     () => undefined,
     () => null,
-    () => false,
+    () => rests.push(clock.monotonic()),
   );
-  const deliveries = numbers(0, 3).map((event) => ({ identity: String(event), event, position: event }));
-  const prepared = (...events: number[]) => payloads.prepare(events.map((event) => deliveries[event]!));
-  expect(prepared(0)).toBe(true);
-  expect(prepared(1, 0)).toBe(false);
-  expect(prepared(0, 1, 2)).toBe(false);
-  expect(begun).toEqual([0, 1, 2]);
-  for (const each of answer) each();
-  answer = [];
-  await new Promise(setImmediate);
-  expect(prepared(0, 1, 2)).toBe(true);
-  expect(begun).toEqual([0, 1, 2]);
+  for (const event of [0, 1]) payloads.get(String(event), event);
+  await clock.pass(5200);
+  answer();
+  await clock.pass(600);
+  for (const event of [0, 1]) payloads.get(String(event), event);
+  expect([executed, rests]).toEqual([[0, 1], []]);
+  await clock.pass(1500);
+  expect(rests).toHaveLength(1);
+});
+
+it('what is not made yet counts as the largest result so far, and as some 6 kB at first', () => {
+  const { payloads } = world((event) => event);
+  const unmade = { event: 0, payload: null, stale: false, generation: 0, waiting: null };
+  const sizes = [payloads.sizeOf(unmade)];
+  for (const bytes of [300, 700, 500]) {
+    sizes.push(payloads.sizeOf(payloads.get(String(bytes), bytes)), payloads.sizeOf(unmade));
+  }
+  expect(sizes).toEqual([6000, 300, 300, 700, 700, 500, 700]);
 });
 
 it('a group that has had its share executes in the turn in which it may, what changed until then at once, and nothing once it is closed', async () => {
@@ -127,7 +127,7 @@ it('a group that has had its share executes in the turn in which it may, what ch
     createFakeClock(),
     () => undefined,
     () => new Promise((resolve) => due.push(resolve)),
-    () => false,
+    () => undefined,
   );
   const woken: number[] = [];
   for (const event of numbers(0, 3)) {
