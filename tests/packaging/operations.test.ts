@@ -64,6 +64,12 @@ describe('alerts and dashboard', () => {
     expect({ missing, some: asked.length > 0 }).toEqual({ missing: [], some: true });
   });
 
+  it('tell of tokens that were refused, not of callers who sent none', () => {
+    const [, , sign = '', reasons = ''] =
+      /(chat_auth_failures_total)\{reason(=~|!=|=)"([^"]+)"/.exec(alerts) ?? [];
+    expect([sign, reasons.split('|').toSorted()]).toEqual(['=~', ['invalid', 'malformed']]);
+  });
+
   it('show every metric of the chat on the dashboard, under titles of their own', async () => {
     const shown = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)).join('\n');
     const names = Array.from((await served()).keys(), (name) => name.replace(/_(bucket|sum|count)$/, ''));
