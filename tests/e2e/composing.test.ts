@@ -96,4 +96,33 @@ describe('the field for a message', () => {
     await expect.poll(() => window.texts(), SOON).toEqual(['日本語']);
     expect(await window.composer.inputValue()).toBe('');
   });
+
+  it.each([
+    ['in Latin letters', 'hello', 'world'],
+    ['in Hangul', '안녕', '하세요'],
+  ])(
+    'sends with the Enter of a keyboard on the screen, which composes each word %s',
+    async (_how, first, second) => {
+      const window = await openChat(stage.browser, stage.server.url(), { hasTouch: true, isMobile: true });
+      await window.createRoom(`On the screen ${first}`);
+      await window.page.getByRole('heading', { name: `On the screen ${first}` }).waitFor();
+      await window.composer.tap();
+      const devtools = await window.page.context().newCDPSession(window.page);
+      const key = { key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 13, nativeVirtualKeyCode: 13 };
+      for (const text of [first, second]) {
+        await devtools.send('Input.imeSetComposition', {
+          text,
+          selectionStart: text.length,
+          selectionEnd: text.length,
+        });
+        // The key is not the input method's, and the composition goes on.
+        await devtools.send('Input.dispatchKeyEvent', { type: 'keyDown', text: '\r', ...key });
+        await devtools.send('Input.dispatchKeyEvent', { type: 'keyUp', ...key });
+        await window.message(text).waitFor();
+        expect(await window.composer.inputValue()).toBe('');
+      }
+      expect(await window.texts()).toEqual([first, second]);
+      expect(window.trouble).toEqual([]);
+    },
+  );
 });

@@ -8,6 +8,8 @@ import { fitHeight } from './fit-height.js';
 
 /** From this share of the longest text on, the length is shown. */
 const SHOW_LENGTH_FROM = 0.8;
+/** A composition that has not ended so long after its Enter, in milliseconds, is one that no Enter ends. */
+const HOLD_MS = 100;
 
 /** Writes a message: Enter sends, Shift+Enter breaks the line. What is typed survives another room and a reload. */
 export function MessageComposer({ roomId }: { roomId: string }) {
@@ -52,8 +54,8 @@ export function MessageComposer({ roomId }: { roomId: string }) {
     element.focus();
   }, [outbox, roomId, most, keep]);
 
-  const [rule] = useState(createEnterRule);
-  /** The timer of a text that an Enter has sent off, and whose composition has only just ended. */
+  const [rule] = useState(() => createEnterRule({ onScreen: !hasKeyboard() }));
+  /** The timer of a text that an Enter has sent off, and whose composition has only just ended, or is to. */
   const leaving = useRef<number>(undefined);
 
   /** Sends such a text now: what is typed next is no part of it. */
@@ -61,7 +63,13 @@ export function MessageComposer({ roomId }: { roomId: string }) {
     if (leaving.current === undefined) return;
     window.clearTimeout(leaving.current);
     leaving.current = undefined;
+    rule.sent();
     send();
+  }
+
+  function leaveIn(ms: number): void {
+    window.clearTimeout(leaving.current);
+    leaving.current = window.setTimeout(sendLeaving, ms);
   }
 
   function onKeyDown(event: KeyboardEvent): void {
@@ -70,6 +78,7 @@ export function MessageComposer({ roomId }: { roomId: string }) {
     const verdict = rule.keyDown({ key, shiftKey, timeStamp, keyCode, isComposing: nativeEvent.isComposing });
     if (verdict !== 'pass') event.preventDefault();
     if (verdict === 'send') send();
+    if (verdict === 'hold') leaveIn(HOLD_MS);
   }
 
   return (
@@ -100,7 +109,7 @@ export function MessageComposer({ roomId }: { roomId: string }) {
         onCompositionUpdate={({ data: composed }) => rule.compositionUpdate(composed)}
         onCompositionEnd={({ data: composed, timeStamp }) => {
           // Some browsers put the last syllable into the field only after this event.
-          if (rule.compositionEnd(composed, timeStamp)) leaving.current = window.setTimeout(sendLeaving, 0);
+          if (rule.compositionEnd(composed, timeStamp)) leaveIn(0);
         }}
       />
       {showsLength && (

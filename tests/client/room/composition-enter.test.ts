@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { createEnterRule, type Verdict } from '../../../client/src/room/composition-enter.js';
 
 /** Plays what a browser reports and counts how often the text is sent. */
-function play() {
-  const rule = createEnterRule();
+function play({ onScreen = false } = {}) {
+  const rule = createEnterRule({ onScreen });
   let sent = 0;
   let time = 0;
   const count = (verdict: Verdict) => {
@@ -16,7 +16,14 @@ function play() {
       rule.compositionUpdate(text);
     },
     end: (text: string) => {
-      if (rule.compositionEnd(text, time)) sent++;
+      if (!rule.compositionEnd(text, time)) return;
+      sent++;
+      rule.sent();
+    },
+    /** The field waited long enough for the end of a composition. */
+    giveUp: () => {
+      sent++;
+      rule.sent();
     },
     /** An Enter; `composing` is what the browser says of it. */
     enter: ({ composing = false, keyCode = 13, shiftKey = false } = {}) =>
@@ -147,5 +154,42 @@ describe('Enter and composition', () => {
     field.end('日本');
     field.key('!');
     expect(field.enter()).toBe('send');
+  });
+
+  it.each(['hello', 'việt', '안녕'])(
+    'a keyboard on the screen composes %s, and its Enter sends once, whether it ends the composition before, after or never',
+    (text) => {
+      const before = play({ onScreen: true });
+      before.compose(text);
+      before.end(text);
+      expect(before.enter()).toBe('send');
+      const after = play({ onScreen: true });
+      after.compose(text);
+      expect(after.enter({ composing: true })).toBe('hold');
+      after.end(text);
+      const never = play({ onScreen: true });
+      never.compose(text);
+      expect(never.enter({ composing: true })).toBe('hold');
+      never.giveUp();
+      for (const field of [before, after, never]) {
+        expect(field.sent()).toBe(1);
+        field.end('');
+        field.up();
+        expect(field.sent()).toBe(1);
+        expect(field.enter()).toBe('send');
+      }
+    },
+  );
+
+  it.each([
+    ['にほん', 13],
+    ['zhong wen', 229],
+  ])('a keyboard on the screen confirms %s with its Enter, key code %i, as others do', (text, keyCode) => {
+    const field = play({ onScreen: true });
+    field.compose(text);
+    expect(field.enter({ composing: true, keyCode })).toBe('pass');
+    field.end(text);
+    field.up();
+    expect(field.sent()).toBe(0);
   });
 });
