@@ -185,6 +185,25 @@ describe('the list of rooms', () => {
     expect(other.trouble).toEqual([]);
   });
 
+  it('leaves the arrows to the input method while something is composed in the search', async () => {
+    await createRoom(stage.server.url(), visitor, 'みち');
+    const { page, roomLink } = await openChat(stage.browser, stage.server.url());
+    await roomLink('みち').waitFor();
+    const search = page.getByRole('searchbox', { name: 'Search rooms' });
+    await search.focus();
+    const isFocused = () => search.evaluate((field) => field === document.activeElement);
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('Input.imeSetComposition', { text: 'み', selectionStart: 1, selectionEnd: 1 });
+    // As browsers on a Mac tell it.
+    const key = { key: 'ArrowDown', code: 'ArrowDown', windowsVirtualKeyCode: 229 };
+    await devtools.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', ...key });
+    await devtools.send('Input.dispatchKeyEvent', { type: 'keyUp', ...key });
+    expect(await isFocused()).toBe(true);
+    await devtools.send('Input.insertText', { text: 'み' });
+    await page.keyboard.press('ArrowDown');
+    await expect.poll(isFocused, SOON).toBe(false);
+  });
+
   it('says when it cannot be followed, and not that there is no room', async () => {
     await createRoom(stage.server.url(), visitor, 'There all the same');
     const { page } = await stage.browser.openWindow(`${stage.server.url()}/livez`);

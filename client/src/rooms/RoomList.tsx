@@ -45,7 +45,9 @@ export function RoomList() {
   const scrolled = useLookingAgain(list, order, (inView) => void readAgain(inView));
 
   function onKeyDown(event: KeyboardEvent): void {
-    if (nav.current !== null && moveFocus(nav.current, event.key)) event.preventDefault();
+    // While something is composed in the search, the arrows choose among candidates.
+    if (event.nativeEvent.isComposing || nav.current === null) return;
+    if (moveFocus(nav.current, event.key)) event.preventDefault();
   }
 
   return (
