@@ -7,8 +7,6 @@ export type NodeRef =
   | { readonly type: 'Message'; readonly roomId: string; readonly number: number };
 
 const MAX_ID_LENGTH = 1024;
-/** What a visitor is called is its token's to say: it may hold anything. */
-const GLOBAL_ID = /^(\w+):(.+)$/s;
 const NUMBER = /^[1-9]\d{0,15}$/;
 
 /** Makes the identifier of an object: opaque outside, unique across types. */
@@ -22,18 +20,17 @@ export const messageGlobalId = (roomId: string, number: number): string =>
 export function fromGlobalId(globalId: string): NodeRef | null {
   if (globalId.length > MAX_ID_LENGTH) return null;
   const text = Buffer.from(globalId, 'base64url').toString();
-  const [, type = '', id = ''] = GLOBAL_ID.exec(text) ?? [];
-  const ref = refOf(type, id);
+  const [type = '', ...parts] = text.split(':');
+  const ref = refOf(type, parts);
   // A second spelling of the same id would be a second identity in a normalised cache.
   return ref !== null && Buffer.from(text).toString('base64url') === globalId ? ref : null;
 }
 
-function refOf(type: string, id: string): NodeRef | null {
-  if (type === 'Room' || type === 'Visitor') return { type, id };
-  const [roomId = '', number = '', ...rest] = id.split(':');
-  const isPosition = type === 'Message' && roomId !== '' && rest.length === 0;
-  if (!isPosition || !NUMBER.test(number) || !Number.isSafeInteger(Number(number))) return null;
-  return { type, roomId, number: Number(number) };
+function refOf(type: string, [id = '', number, ...rest]: readonly string[]): NodeRef | null {
+  if (id === '' || rest.length > 0) return null;
+  if (type === 'Room' || type === 'Visitor') return number === undefined ? { type, id } : null;
+  if (type !== 'Message' || number === undefined || !NUMBER.test(number)) return null;
+  return Number.isSafeInteger(Number(number)) ? { type, roomId: id, number: Number(number) } : null;
 }
 
 /** The room behind an identifier, or null when it is not one of a room. */
