@@ -1,4 +1,5 @@
 import type { Config } from '../config.js';
+import { systemIds } from '../lib/ids.js';
 import { StartError } from '../lib/start-error.js';
 import { backupSqlite } from '../sqlite/sqlite.js';
 
@@ -9,7 +10,7 @@ export async function backup(config: Config, file: string, print: (line: string)
       'backup copies the embedded database; with MONGODB_URL use mongodump (docs/OPERATIONS.md)',
     );
   }
-  await backupSqlite(config.dataDir, file);
+  await backupSqlite(config.dataDir, file, systemIds);
   print(`copied the database of ${config.dataDir} to ${file}`);
   return 0;
 }

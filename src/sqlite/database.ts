@@ -27,6 +27,7 @@ const CHECKPOINT_PAGES = 16_000;
 /** Primary result codes of SQLite (https://sqlite.org/rescode.html). */
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
+const SQLITE_CANTOPEN = 14;
 const SQLITE_TOOBIG = 18;
 const SQLITE_CONSTRAINT = 19;
 const SQLITE_MISMATCH = 20;
@@ -105,6 +106,9 @@ export function isStatementError(error: unknown): boolean {
 
 /** Whether another connection holds the lock that was asked for. */
 export const isBusyError = (error: unknown): boolean => primaryCode(error) === SQLITE_BUSY;
+
+/** Whether a file could not be opened: that of the database, or one beside it. */
+export const isCannotOpenError = (error: unknown): boolean => primaryCode(error) === SQLITE_CANTOPEN;
 
 /** Undoes a transaction in which something has failed. */
 export function endTransaction(connection: Connection): void {

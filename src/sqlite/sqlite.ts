@@ -1,14 +1,17 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { unavailable } from '../lib/coded-error.js';
 import { makeDataFolder } from '../lib/data-folder.js';
 import { createDisposer } from '../lib/disposer.js';
+import type { Ids } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { firstLine, StartError } from '../lib/start-error.js';
 import {
   createStatementCache,
   DATABASE_FILE,
+  isCannotOpenError,
   isStatementError,
   makeDurable,
   openConnection,
@@ -93,18 +96,21 @@ export function openSqliteReader(dataDir: string): SqliteReader {
   }
 }
 
-/** Behind the name of a backup while it is made: a part of one opens, too, as an empty database. */
-const UNFINISHED = '.part';
-
 /**
  * Copies the database of a folder, as of one moment, into a new file, while a server may be running on it. The file
- * has its name once it is whole. Resolves when the copy is on the disk. Blocks this thread meanwhile.
+ * has its name once it is whole: a part of one opens, too, as an empty database. Resolves when the copy is on the disk.
+ * Blocks this thread meanwhile.
  *
+ * @param ids - name the unfinished file, so that what a killed backup left is in nobody's way.
  * @throws StartError when there is no database, or `target` exists or cannot be written.
  */
-export async function backupSqlite(dataDir: string, target: string): Promise<void> {
+export async function backupSqlite(
+  dataDir: string,
+  target: string,
+  ids: Pick<Ids, 'random64'>,
+): Promise<void> {
   const source = openForReading(dataDir);
-  const unfinished = `${target}${UNFINISHED}`;
+  const unfinished = `${target}.${ids.random64()}.part`;
   try {
     // Looked at before all is copied in vain.
     if (existsSync(target)) throw new Error('it exists already');
@@ -131,16 +137,35 @@ export async function backupSqlite(dataDir: string, target: string): Promise<voi
 
 function openForReading(dataDir: string): Connection {
   const folder = resolve(dataDir);
-  let connection: Connection | undefined;
+  const file = join(folder, DATABASE_FILE);
   try {
-    connection = openConnection(join(folder, DATABASE_FILE), { readOnly: true });
-    connection.exec('SELECT 1 FROM messages LIMIT 0');
-    return connection;
+    try {
+      return openReader(file);
+    } catch (error) {
+      // Where nothing can be written, as in a snapshot, SQLite lacks the file that it makes beside an open database. One
+      // that was closed in order can do without.
+      if (!isCannotOpenError(error) || !isClosed(file)) throw error;
+      return openReader(`${pathToFileURL(file).href}?immutable=1`);
+    }
   } catch (error) {
-    connection?.close();
     throw new StartError(`DATA_DIR ${folder} holds no database that can be read: ${firstLine(error)}`, {
       cause: error,
     });
+  }
+}
+
+/** Whether all of a database is in its file. Of one that is open, or was killed, some may be in its log. */
+const isClosed = (file: string): boolean =>
+  existsSync(file) && (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0;
+
+function openReader(file: string): Connection {
+  const connection = openConnection(file, { readOnly: true });
+  try {
+    connection.exec('SELECT 1 FROM messages LIMIT 0');
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
   }
 }
 

@@ -1,12 +1,22 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, open as openFile, readdir, rename, stat, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  mkdir,
+  open as openFile,
+  readdir,
+  rename,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { silentLogger } from '../../src/lib/logger.js';
+import { systemIds } from '../../src/lib/ids.js';
 import { StartError } from '../../src/lib/start-error.js';
 import { createSqliteMessageStore } from '../../src/messages/message-store.sqlite.js';
 import { createSqliteVisitorStore } from '../../src/visitors/visitor-store.sqlite.js';
@@ -449,7 +459,7 @@ describe('the data folder', () => {
     file.exec('PRAGMA user_version = 99');
     file.close();
     expect(() => openSqliteReader(dataDir)).toThrow(/newer release \(schema 99/);
-    await backupSqlite(dataDir, join(dataDir, 'copy.db'));
+    await backupSqlite(dataDir, join(dataDir, 'copy.db'), systemIds);
     expect((await stat(join(dataDir, 'copy.db'))).size).toBeGreaterThan(0);
   });
 });
@@ -518,9 +528,9 @@ describe('beside a running server', () => {
     await sqlite.write({ sql: ENSURE, rows: [['a'], ['b']] }, soon());
     const target = await newFolder();
     const file = join(target, DATABASE_FILE);
-    await backupSqlite(dataDir, file);
+    await backupSqlite(dataDir, file, systemIds);
     await sqlite.write({ sql: ENSURE, rows: [['c']] }, soon());
-    await expect(backupSqlite(dataDir, file)).rejects.toThrow(StartError);
+    await expect(backupSqlite(dataDir, file, systemIds)).rejects.toThrow(StartError);
     const restored = await open(target);
     expect(restored.read('SELECT id FROM visitors ORDER BY id', [], soon())).toEqual([
       { id: 'a' },
@@ -528,10 +538,32 @@ describe('beside a running server', () => {
     ]);
   });
 
+  test('a copy that was closed in order is read and backed up where nothing can be written, and no other one is', async () => {
+    const { sqlite, dataDir } = await newDatabase();
+    await sqlite.write({ sql: ENSURE, rows: [['a']] }, soon());
+    const [killed, closed] = [await newFolder(), await newFolder()];
+    for (const name of [DATABASE_FILE, `${DATABASE_FILE}-wal`]) {
+      await copyFile(join(dataDir, name), join(killed, name));
+    }
+    await sqlite.stop();
+    await copyFile(join(dataDir, DATABASE_FILE), join(closed, DATABASE_FILE));
+    // What SQLite would make beside an open database: there is no place for it.
+    for (const folder of [killed, closed]) {
+      await symlink(join(folder, 'none', 'none'), join(folder, `${DATABASE_FILE}-shm`));
+    }
+    expect(() => openSqliteReader(killed)).toThrow(`DATA_DIR ${killed} holds no database that can be read`);
+    const reader = openSqliteReader(closed);
+    cleanups.push(reader.close);
+    expect(reader.read('SELECT id FROM visitors', [], soon())).toEqual([{ id: 'a' }]);
+    const target = await newFolder();
+    await backupSqlite(closed, join(target, DATABASE_FILE), systemIds);
+    expect((await open(target)).read('SELECT id FROM visitors', [], soon())).toEqual([{ id: 'a' }]);
+  });
+
   test('a folder without a database has nothing to read or to back up', async () => {
     const dataDir = await newFolder();
     expect(() => openSqliteReader(dataDir)).toThrow(`DATA_DIR ${dataDir} holds no database`);
-    await expect(backupSqlite(dataDir, join(dataDir, 'copy'))).rejects.toThrow(StartError);
+    await expect(backupSqlite(dataDir, join(dataDir, 'copy'), systemIds)).rejects.toThrow(StartError);
     expect(await readdir(dataDir)).toEqual([]);
   });
 });
