@@ -68,6 +68,13 @@ describe('loadConfig', () => {
     expect(problems.join()).not.toContain('canary');
   });
 
+  it.each(['https://*.example.com', 'https://chat.example.com,http://*:3000', '*,https://chat.example.com'])(
+    'refuses an asterisk within a list of origins, which would match nothing (%s)',
+    (ALLOWED_ORIGINS) => {
+      expect(problemsOf({ ALLOWED_ORIGINS })).toEqual([expect.stringMatching(/^ALLOWED_ORIGINS must/)]);
+    },
+  );
+
   it('names every problem at once, each by its variable', () => {
     const problems = problemsOf({
       PORT: 'eighty',
