@@ -53,8 +53,8 @@ interface Held<Record extends LogRecord> {
   feed: LogFeed<Record> | null;
   /** Open sources of the feed. */
   sources: number;
-  /** The highest number that was reported as released. */
-  reportedThrough: number;
+  /** The numbers that were reported as released lately, without a gap, the highest of all among them. */
+  readonly reported: { from: number; through: number };
   cancelIdle: () => void;
   usedAt: number;
 }
@@ -93,7 +93,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
         writer: null,
         feed: null,
         sources: 0,
-        reportedThrough: 0,
+        reported: { from: 1, through: 0 },
         cancelIdle: () => undefined,
         usedAt: 0,
       };
@@ -122,9 +122,17 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     return written !== null && written.number > released.number ? written : headOf(released);
   }
 
+  function isReported({ logId, number }: LogPosition): boolean {
+    const reported = held.get(logId)?.reported;
+    return reported !== undefined && number >= reported.from && number <= reported.through;
+  }
+
   function released(record: Record, own: boolean): void {
-    const entry = held.get(record.logId);
-    if (entry !== undefined) entry.reportedThrough = Math.max(entry.reportedThrough, record.number);
+    const reported = held.get(record.logId)?.reported;
+    if (reported !== undefined && record.number > reported.through) {
+      if (record.number > reported.through + 1) reported.from = record.number;
+      reported.through = record.number;
+    }
     try {
       options.onReleased(record, own);
     } catch (error) {
@@ -133,7 +141,9 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
   }
 
   function landed(event: LogEvent<Record>): void {
-    if (feeds.get(event.record.logId)?.acknowledge(event) !== false) released(event.record, true);
+    const isNews = feeds.get(event.record.logId)?.acknowledge(event) !== false;
+    // A feed that has ended since may have reported it before the answer came.
+    if (isNews && !isReported(event.record)) released(event.record, true);
     bus.publish(event);
   }
 
@@ -141,7 +151,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
   function found(logId: string, record: Record, own: boolean): void {
     const feed = feeds.get(logId);
     const event = { record, previousTag: null };
-    if (!own || record.number <= (held.get(logId)?.reportedThrough ?? 0)) feed?.hint(event);
+    if (!own || isReported(record)) feed?.hint(event);
     else if (feed?.acknowledge(event) !== false) released(record, true);
     bus.publish(event);
   }
@@ -163,7 +173,7 @@ export function createLog<Record extends LogRecord>(options: LogOptions<Record>)
     entry.feed = createLogFeed(parts, {
       logId,
       head: entry.head,
-      reportedThrough: () => entry.reportedThrough,
+      reportedThrough: () => entry.reported.through,
       onReleased: (record) => released(record, false),
       onInsert: (writer, number) => entry.writer?.heard(writer, number),
     });

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { sleep } from '../../../src/lib/clock.js';
+import { LOG_LIMITS } from '../../../src/log/log-limits.js';
 import type { LogStore } from '../../../src/log/log-store.js';
 import { followLog } from '../../testkit/log/follower.js';
 import {
@@ -90,6 +92,33 @@ describe('what an instance reports', () => {
     void other.log.append(LOG_ID, note('d'), patient());
     await world.clock.pass(100);
     expect(instance.released.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
+  });
+
+  test('is nothing again when its feed had it and has ended before the answer came', async () => {
+    const world = createLogWorld();
+    const other = createInstance(world);
+    const instance = withStore(world, {
+      async append(...args) {
+        const appended = await world.store.append(...args);
+        await sleep(world.clock, LOG_LIMITS.storeCallMs - 1);
+        return appended;
+      },
+    });
+    const source = instance.log.follow(LOG_ID);
+    await world.clock.pass(1000);
+    source.close();
+    await world.clock.pass(LOG_LIMITS.feedIdleMs - 2000);
+    const own = instance.log.append(LOG_ID, note('a'), patient());
+    await world.clock.pass(10);
+    // Tells that one is missing before it.
+    void other.log.append(LOG_ID, note('b'), patient());
+    await world.clock.pass(100);
+    expect(instance.released.map(({ number }) => number)).toEqual([1, 2]);
+    await world.clock.pass(2500);
+    expect(instance.counts.get('feeds')).toBe(0);
+    await world.clock.pass(2500);
+    expect(await own).toMatchObject({ outcome: 'stored', record: { number: 1 } });
+    expect(instance.released.map(({ number }) => number)).toEqual([1, 2]);
   });
 
   test('is what it stored itself, though the answer was lost', async () => {
