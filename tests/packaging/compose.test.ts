@@ -26,6 +26,14 @@ describe('docker-compose.yml', () => {
     expect(text.match(/condition: service_healthy/g)?.length).toBeGreaterThanOrEqual(6);
   });
 
+  it('builds no two images of one name: on a machine that has none yet, the second one fails', async () => {
+    const services = (await config({ AUTH_KEYS: 'main:test' })).split(/^ {2}(?=\S)/m);
+    const built = services.filter((service) => /^ {4}build:/m.test(service));
+    expect(built).toHaveLength(2);
+    const names = built.map((service) => /^ {4}image: (.*)$/m.exec(service)?.[1]).filter(Boolean);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
   it('hands on what is set, and nothing else', async () => {
     const text = await config({ AUTH_KEYS: 'main:test', RATE_LIMITS: '7' });
     expect(text.match(/RATE_LIMITS: ['"]?7/g)).toHaveLength(2);
