@@ -37,6 +37,10 @@ export function pacedRoom(room: FollowedRoom, environment: Environment = systemE
   return {
     ...room,
     state: shown,
+    /** Of what is shown: those that wait to be are kept besides. */
+    keepNewest(count) {
+      room.keepNewest(count + room.state.get().messages.length - shown.get().messages.length);
+    },
     stop() {
       unwatch();
       cancelRest();

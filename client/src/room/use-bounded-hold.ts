@@ -4,11 +4,11 @@ import type { Scroll } from './use-scroll.js';
 
 /**
  * While the newest are read, so many older ones are held at least, and at most twice as many; while older ones are, about
- * as many below the view.
+ * as many on either side of the view.
  */
 const HELD_MESSAGES = 500;
 
-/** Lets go of messages far from those in view, so that neither a busy room nor reading back in it fills the memory. */
+/** Lets go of messages far from those in view, so that neither a busy room nor reading in it, up or down, fills the memory. */
 export function useBoundedHold(
   room: FollowedRoom,
   {
@@ -24,6 +24,8 @@ export function useBoundedHold(
     if (!opened || messages.length <= 2 * HELD_MESSAGES) return;
     if (atEnd && isAtEnd()) return room.keepNewest(HELD_MESSAGES);
     const line = lineInView();
-    if (line !== null && messages.length - line > 2 * HELD_MESSAGES) room.keepOldest(line + HELD_MESSAGES);
+    if (line === null) return;
+    if (messages.length - line > 2 * HELD_MESSAGES) room.keepOldest(line + HELD_MESSAGES);
+    else if (line > 2 * HELD_MESSAGES) room.keepNewest(messages.length - line + HELD_MESSAGES);
   }, [room, messages, opened, atEnd, isAtEnd, lineInView]);
 }

@@ -25,13 +25,14 @@ describe('a room at a pace', () => {
     });
     const stop = vi.fn();
     const nothing = () => undefined;
+    const keepNewest = vi.fn();
     const room: FollowedRoom = {
       state,
       stop,
       loadOlder: nothing,
       keepOldest: nothing,
       loadNewer: nothing,
-      keepNewest: nothing,
+      keepNewest,
       rename: nothing,
       restart: nothing,
     };
@@ -41,7 +42,7 @@ describe('a room at a pace', () => {
     const leave = paced.state.watch(() => shown.push(paced.state.get().messages.length));
     const change = (part: Partial<RoomState>) => state.set({ ...state.get(), ...part });
     const hold = (count: number) => change({ messages: messages.slice(0, count) });
-    return { paced, shown, change, hold, stop, leave };
+    return { paced, shown, change, hold, stop, leave, keepNewest };
   }
 
   it('shows a message at once, and those that follow on its heels together', async () => {
@@ -67,6 +68,15 @@ describe('a room at a pace', () => {
     await vi.advanceTimersByTimeAsync(EVERY_MS);
     expect(shown.length).toBeLessThanOrEqual(12);
     expect(shown.at(-1)).toBe(51);
+  });
+
+  it('counts what is to be kept from the newest that it shows', () => {
+    const { paced, shown, hold, keepNewest } = start();
+    hold(20);
+    hold(23);
+    expect(shown).toEqual([20]);
+    paced.keepNewest(10);
+    expect(keepNewest).toHaveBeenCalledWith(13);
   });
 
   it('counts fifty a second that are not held ten times a second, and shows at once when newer ones are read', async () => {
