@@ -18,7 +18,6 @@ type Event = FollowMessagesSubscription['messageAdded'];
 /**
  * Follows one room: its newest page, then every message after it, exactly once and in order, over reconnects and
  * restarts, until `stop`. Being open counts the visitor as online in the room.
- *
  * When the server skips (`skippedCount`), or a cursor is of no use any more, what is held is replaced by the newest
  * messages; `loadOlder` reaches the rest.
  */
@@ -88,13 +87,14 @@ export function followRoom({
 
   function take({ cursor, message, skippedCount }: Event): 'taken' | 'repeat' | 'gap' {
     if (message.number <= last) return 'repeat';
-    if (message.number !== last + skippedCount + 1) return 'gap';
+    // How many were dropped of a room that is empty is not known.
+    if (last > 0 && message.number !== last + skippedCount + 1) return 'gap';
     resumeCursor = cursor;
     if (heldEnd !== null) {
       last = message.number;
       const names = state.get().names.has(message.author.id) ? learn([message]) : state.get().names;
       update({ newest: last, names, problem: null });
-    } else if (skippedCount > 0) {
+    } else if (message.number > last + 1) {
       replace([message], cursor, true);
       loadOlder();
     } else {

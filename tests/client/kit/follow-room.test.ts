@@ -431,6 +431,17 @@ describe('followRoom', () => {
     expect(room.state.get().hasOlder).toBe(true);
   });
 
+  it('takes the first message that comes after all were dropped', async () => {
+    const { room, send, request, subscriptions } = await follow(0);
+    send(event(501));
+    expect(numbersOf(room)).toEqual([501]);
+    await request().answer(page(500, 501));
+    send(event(502));
+    expect(numbersOf(room)).toEqual([501, 502]);
+    expect(room.state.get()).toMatchObject({ hasOlder: false, newest: 502 });
+    expect(subscriptions).toHaveLength(1);
+  });
+
   it.each(['UNAVAILABLE', 'OVERLOADED', 'RATE_LIMITED'])(
     'subscribes again with back-off after %s',
     async (code) => {
