@@ -89,17 +89,17 @@ export function createTransport(options: TransportOptions) {
     draining: () => drain.draining(),
   });
 
-  const isAnswered = createUnanswered();
+  const unanswered = createUnanswered();
   if (ownsServer) {
     // What is answered before it is a request of ours: it waits behind the others as they do.
-    server.on('checkExpectation', isAnswered);
+    server.on('checkExpectation', unanswered.admits);
     // A request is closed once its answer was taken: nobody reads it before.
-    server.on('dropRequest', (request) => isAnswered(request, request));
+    server.on('dropRequest', (request) => unanswered.admits(request, request));
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     if (!ownsServer && !handler.isOurs(request)) return;
-    if (isAnswered(request, response)) void handler.handle(request, response);
+    if (unanswered.admits(request, response)) void handler.handle(request, response);
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -108,7 +108,9 @@ export function createTransport(options: TransportOptions) {
       if (pathOf(request) !== path && server.listenerCount('upgrade') > 1) return;
       if (!offersWebSocket(request)) return passOver(server, request, socket, head);
     }
-    void sockets.upgrade(request, socket, head);
+    // Node tells of it at once: it would be answered before those that came before it, and they among its frames.
+    if (unanswered.owes(request.socket)) socket.destroy();
+    else void sockets.upgrade(request, socket, head);
   }
 
   return {

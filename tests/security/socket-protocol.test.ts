@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { eventually, useServer } from '../api/world.ts';
@@ -302,6 +303,35 @@ describe('S4 abuse of the socket protocol', () => {
   it.each(UPGRADES)('an upgrade with %s is refused with a status', async (_name, path, headers, status) => {
     expect((await refusedUpgrade(Number(new URL(server.url).port), path, headers)).status).toBe(status);
     cases += 1;
+  });
+
+  it('an upgrade on a connection is one once all that was asked before is answered, and ends it before', async () => {
+    const body = JSON.stringify({ query: 'mutation { createVisitor { token } }' });
+    const head = `Host: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+    const asked = `POST /graphql HTTP/1.1\r\n${head}\r\n\r\n${body}`;
+    const port = Number(new URL(server.url).port);
+    for (const path of ['/graphql', '/nothing']) {
+      const ahead = connect(port, '127.0.0.1');
+      let received = '';
+      ahead.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
+      ahead.on('error', () => undefined);
+      ahead.write(asked + upgradeRequest({}, path));
+      await once(ahead, 'close');
+      // What is received is an answer to what was asked first, or nothing.
+      expect(received.replace(/^HTTP\/1\.1 200 [^]*createVisitor[^]*$/, '')).toBe('');
+    }
+    const patient = connect(port, '127.0.0.1');
+    let received = '';
+    patient.on('data', (chunk: Buffer) => {
+      received += chunk.toString('latin1');
+      if (received.endsWith('}}')) patient.write(upgradeRequest());
+    });
+    patient.write(asked);
+    await eventually(
+      () => received,
+      (all) => all.includes('HTTP/1.1 101'),
+    );
+    patient.destroy();
   });
 
   it('an upgrade without a subprotocol is refused, and compression is not negotiated', async () => {

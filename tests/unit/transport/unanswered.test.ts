@@ -12,9 +12,9 @@ const MANY = 1000;
 /** A server that answers when it is told to, and what it holds until then. */
 async function startServer() {
   const held: ServerResponse[] = [];
-  const isAnswered = createUnanswered();
+  const unanswered = createUnanswered();
   const server = createServer((request, response) => {
-    if (isAnswered(request, response)) held.push(response);
+    if (unanswered.admits(request, response)) held.push(response);
   });
   const port = await listening(server);
 
