@@ -1,10 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer } from 'node:tls';
+import { connect as connectTls, createServer } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
 import { eventually } from '../api/world.ts';
 import { foundation } from '../testkit/foundation.ts';
 import {
@@ -148,5 +153,29 @@ describe('MongoDB and Redis behind TLS', () => {
     expect(stranger.output()).toMatch(/certificate/);
     expect(stranger.output()).not.toContain('Madang is ready');
     if (stranger.isRunning()) await stranger.stop('SIGINT');
+  });
+});
+
+describe('a chat within a server that speaks TLS itself', () => {
+  it('answers a request that offers another protocol, as Java and curl send it, as one without', async () => {
+    const ground = await foundation('embedded');
+    onTestFinished(() => ground.dispose());
+    const { key, cert } = makeCertificate();
+    const server = createHttpsServer({ key, cert });
+    const app = createApp(loadConfig(ground.env), { log: silentLogger, server });
+    onTestFinished(() => app.stop({ hurry: true }));
+    await app.start();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const client = connectTls({ port, host: '127.0.0.1', ca: cert }, () =>
+      client.write(
+        'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
+      ),
+    );
+    let answer = '';
+    client.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
+    await once(client, 'close');
+    expect(answer).toMatch(/^HTTP\/1\.1 200 .*"status":"live"/s);
   });
 });

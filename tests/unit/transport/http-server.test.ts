@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createHttpServer } from '../../../src/transport/http-server.ts';
+import { raw } from '../../testkit/bare-socket.ts';
 
 it('an answer of which nothing is taken is given up', async () => {
   const server = createHttpServer();
@@ -29,6 +30,18 @@ it('keeps an idle connection for longer than what stands in front uses it again'
   const server = createHttpServer();
   // nginx takes none that was idle for a minute.
   expect(server.keepAliveTimeout).toBeGreaterThan(60_000);
+});
+
+it.each(['', 'Connection: Upgrade\r\nUpgrade: h2c\r\n'])('is no tunnel: CONNECT is cut %j', async (offer) => {
+  const server = createHttpServer();
+  onTestFinished(() => void server.close());
+  const asked = vi.fn();
+  server.on('request', asked);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  expect(await raw(port, `CONNECT x:443 HTTP/1.1\r\nHost: x\r\n${offer}\r\n`)).toBe('');
+  expect(asked).not.toHaveBeenCalled();
 });
 
 describe('a client that goes on after it was refused is cut', () => {
