@@ -34,10 +34,11 @@ async function visit({ clock }: World, presence: Service): Promise<void> {
 /** From now on each room takes so long to read. */
 function readSlowly({ rooms: { store }, clock }: World, ms: number): void {
   const { activities } = store;
-  store.activities = async function* (...args) {
-    for await (const rooms of activities(...args)) {
+  store.activities = async function* (since, signal) {
+    for await (const rooms of activities(since, signal)) {
       for (const room of rooms) {
         await sleep(clock, ms);
+        signal.throwIfAborted();
         yield [room];
       }
     }
