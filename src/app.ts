@@ -102,10 +102,10 @@ function openOverload({ clock, chance, log, metrics, opened }: Base): Overload {
 }
 
 /** Serves the metrics if a port is set for them; where they are then. */
-async function serveMetrics({ config, metrics, opened }: Base): Promise<string | null> {
+async function serveMetrics({ config, metrics, opened }: Base, basePath: string): Promise<string | null> {
   if (config.metricsPort === null) return null;
-  const { host } = config.http;
-  const served = await startMetricsServer({ host, port: config.metricsPort, registry: metrics.registry });
+  const { registry } = metrics;
+  const served = await startMetricsServer({ ...config.http, port: config.metricsPort, basePath, registry });
   opened.add('metrics', () => served.stop());
   return served.url;
 }
@@ -207,7 +207,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
       identify: options.identify,
       basePath,
     });
-    metricsUrl = await serveMetrics(base);
+    metricsUrl = await serveMetrics(base, basePath);
     await Promise.race([presence.started, sleep(clock, PRESENCE_PATIENCE_MS)]);
     stopping.signal.throwIfAborted();
     opened.add('transport', () => transport.stop());

@@ -13,20 +13,24 @@ export interface MetricsServer {
 }
 
 /**
- * Serves `GET /metrics` in Prometheus' text format on a port of its own, so that it is never public by accident.
+ * Serves `GET /metrics` in Prometheus' text format on a port of its own, so that it is never public by accident; below
+ * `basePath`, too.
  *
  * @throws StartError that names `METRICS_PORT` when the port cannot be had.
  */
 export async function startMetricsServer(options: {
   host: string;
   port: number;
+  /** Empty, or a path that begins with a slash and ends without one. */
+  basePath: string;
   registry: Registry;
 }): Promise<MetricsServer> {
-  const { host, port, registry } = options;
+  const { host, port, basePath, registry } = options;
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff');
     const [path] = (request.url ?? '').split('?', 1);
-    if (path !== '/metrics' || (request.method !== 'GET' && request.method !== 'HEAD')) {
+    const isHere = path === '/metrics' || path === `${basePath}/metrics`;
+    if (!isHere || (request.method !== 'GET' && request.method !== 'HEAD')) {
       response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Metrics are at /metrics.\n');
       return;
     }

@@ -66,6 +66,7 @@ export async function openMongo(deps: {
     signal.throwIfAborted();
     // A new one each time: a client whose first connection failed never connects again (mongodb 7.9).
     const client = newClient(url);
+    checkName(client, databaseName(url));
     observe?.(client);
     try {
       return await until(signal, start(client, databaseName(url), keepVisitsMs, signal));
@@ -143,6 +144,15 @@ function newClient(url: string): MongoClient {
         ? 'is not a connection string that MongoDB understands'
         : `has an option that MongoDB's driver refuses here: ${option}`;
     throw new StartError(`MONGODB_URL ${why}`, { cause: error });
+  }
+}
+
+/** MongoDB would refuse such a name with each command: without this a start waits for that to end. */
+function checkName(client: MongoClient, database: string): void {
+  try {
+    client.db(database);
+  } catch (error) {
+    throw new StartError(`MONGODB_URL names a database as none can be called: ${database}`, { cause: error });
   }
 }
 

@@ -219,6 +219,7 @@ describe('starting on MongoDB', () => {
     'mongodb://user:s3cret@host:99999/',
     'mongodb://user:s3cret@/x',
     'mongodb://user:s3cret@a/?w=1&x=2',
+    'mongodb://user:s3cret@a/a.b',
   ])('a URL that makes no sense is refused without its password (%s)', async (url) => {
     const error: unknown = await connect(url).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(StartError);

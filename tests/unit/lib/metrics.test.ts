@@ -17,7 +17,7 @@ const NAMES = `chat_ws_connections chat_ws_connects_total chat_ws_closes_total c
 const servers: MetricsServer[] = [];
 const start = async (port = 0) => {
   const { registry } = createMetrics({ version: '1.2.3' });
-  const server = await startMetricsServer({ host: '127.0.0.1', port, registry });
+  const server = await startMetricsServer({ host: '127.0.0.1', port, basePath: '/chat', registry });
   servers.push(server);
   return server;
 };
@@ -67,6 +67,7 @@ describe('startMetricsServer', () => {
     const response = await fetch(url);
     expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
     expect(await response.text()).toContain('chat_ws_connections 0');
+    expect((await fetch(new URL('/chat/metrics', url))).status).toBe(200);
     expect((await fetch(new URL('/', url))).status).toBe(404);
     expect(await statusOf(url, '//[')).toBe(404);
     expect((await fetch(url, { method: 'POST' })).status).toBe(404);
