@@ -51,7 +51,8 @@ export function useScroll(
   const following = useRef(true);
   /** The line that is brought to the top, until it is there. */
   const arriving = useRef<{ index: number; tries: number } | null>(null);
-  const anchor = useRef<{ id: string; top: number } | null>(null);
+  /** Where lines were, from the first one in view on: on the way down those above the view leave the page at once. */
+  const anchors = useRef<readonly { id: string; top: number }[]>([]);
 
   const follow = useCallback(
     (element: HTMLElement) => {
@@ -68,9 +69,9 @@ export function useScroll(
       element.scrollTop = element.scrollHeight;
       return;
     }
-    const held = anchor.current;
-    const place = held === null ? null : find(element, held.id);
-    if (held !== null && place !== null) {
+    const held = anchors.current.find(({ id }) => find(element, id) !== null);
+    const place = held === undefined ? null : find(element, held.id);
+    if (held !== undefined && place !== null) {
       const moved = place.getBoundingClientRect().top - held.top;
       // Less than a pixel is what the browser rounds: putting that right would only end a movement of the reader's.
       if (Math.abs(moved) >= 1) element.scrollTop += moved;
@@ -99,11 +100,11 @@ export function useScroll(
     const unread = opening?.firstUnread ?? null;
     following.current = unread === null;
     setAtEnd(following.current);
-    anchor.current = null;
+    anchors.current = [];
     arriving.current = null;
     if (opening === null || unread === null || element === null) return;
     arriving.current = { index: opening.index, tries: TRIES_TO_ARRIVE };
-    anchor.current = { id: UNREAD_ANCHOR, top: element.getBoundingClientRect().top + ANCHOR_TOP_PX };
+    anchors.current = [{ id: UNREAD_ANCHOR, top: element.getBoundingClientRect().top + ANCHOR_TOP_PX }];
   }, [opening]);
 
   // Who waits at the lower edge is at the end without a scroll, once nothing newer is left.
@@ -128,11 +129,10 @@ export function useScroll(
     lookAtEdge();
     if (following.current) return;
     const view = element.getBoundingClientRect().top;
-    const top = [...element.querySelectorAll<HTMLElement>('[data-anchor]')].find(
-      (place) => place.getBoundingClientRect().bottom > view,
-    );
-    anchor.current =
-      top === undefined ? null : { id: top.dataset['anchor'] ?? '', top: top.getBoundingClientRect().top };
+    anchors.current = [...element.querySelectorAll<HTMLElement>('[data-anchor]')].flatMap((place) => {
+      const { top, bottom } = place.getBoundingClientRect();
+      return bottom > view ? [{ id: place.dataset['anchor'] ?? '', top }] : [];
+    });
   }, [follow, lookAtEdge]);
 
   const onResize = useCallback(() => {
