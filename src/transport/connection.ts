@@ -63,6 +63,8 @@ export interface Connection {
   framesUntil: number;
   /** Whether it was heard of since the last ping. */
   alive: boolean;
+  /** What its own last ping brought, which is answered when there is room; null: nothing is owed. */
+  pinged: Buffer | null;
   /** What graphql-ws is just being told to run. */
   asked: Turn | null;
   session: Session | null;
@@ -105,6 +107,7 @@ export const createConnection = ({
   frames: 0,
   framesUntil: 0,
   alive: true,
+  pinged: null,
   asked: null,
   session: null,
   turns: NONE,
@@ -148,6 +151,22 @@ export function send(connection: Connection, text: string): void | Promise<void>
   if (!isOpen(connection)) return undefined;
   return new Promise((resolve) => {
     onceWritable(connection, () => resolve(connection.ws.send(text)));
+  });
+}
+
+/**
+ * Answers a ping. While there is no room only the last one is kept, as RFC 6455 lets a server do (5.5.3): whoever pings
+ * and does not read could fill our memory with answers.
+ */
+export function answerPing(connection: Connection, data: Buffer): void {
+  if (isWritable(connection)) return connection.ws.pong(data);
+  const isFirst = connection.pinged === null;
+  connection.pinged = data;
+  if (!isFirst) return;
+  onceWritable(connection, () => {
+    const { pinged } = connection;
+    connection.pinged = null;
+    if (isOpen(connection)) connection.ws.pong(pinged);
   });
 }
 

@@ -15,7 +15,7 @@ import type { Overload } from '../lib/overload.js';
 import type { Callers } from './caller.js';
 import { clientMessage } from './client-message.js';
 import { ClosingSocket } from './closing-socket.js';
-import { closeConnection, createConnection, isOpen, isWritable, type Connection } from './connection.js';
+import { answerPing, closeConnection, createConnection, isOpen, type Connection } from './connection.js';
 import { createFrameCount } from './frame-count.js';
 import { framedLength } from './frames.js';
 import { createOperationTurns } from './operation-turns.js';
@@ -177,8 +177,7 @@ export function createWebSockets(options: {
           return true;
         case 'ping':
           heard(connection);
-          // Without a limit, whoever pings and does not read could fill our memory with answers.
-          if (isWritable(connection)) this.pong(Buffer.isBuffer(first) ? first : '');
+          if (Buffer.isBuffer(first)) answerPing(connection, first);
           return true;
         case 'pong':
           // The answer to our own ping is not counted: a count would be kept for each socket that does nothing.

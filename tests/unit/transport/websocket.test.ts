@@ -499,6 +499,39 @@ describe('an operation on a socket', () => {
     expect(numbers(socket.of('1'))).toEqual(Array.from({ length: 12_000 }, (_, i) => i + 1));
   }, 90_000);
 
+  it('of a socket that does not keep up leaves its pings their answer: clients end one that stays silent', async () => {
+    const { url, source, calls, metrics } = await startServer();
+    const bytes = async () => (await metrics.wsOutboundBytes.get()).values[0]?.value ?? 0;
+    const pongs = async () =>
+      (await metrics.wsFramesIn.get()).values.find(({ labels }) => labels.type === 'pong')?.value;
+    const socket = openSocket(url);
+    await socket.init();
+    socket.subscribe('1', 'subscription($t: String) { counted { echo(text: $t) } }', {
+      t: 'x'.repeat(40_000),
+    });
+    await vi.waitFor(() => expect(calls.joins).toHaveLength(1), patient);
+    socket.ws.pause();
+    source.append(1000);
+    let before = -1;
+    await vi.waitFor(
+      async () => {
+        const now = await bytes();
+        const isFull = now > 0 && now === before;
+        before = now;
+        expect(isFull).toBe(true);
+      },
+      { timeout: 20_000, interval: 500 },
+    );
+    const answers: string[] = [];
+    socket.ws.on('pong', (data) => answers.push(data.toString()));
+    for (const text of ['first', 'last']) socket.ws.ping(text);
+    // Read behind them.
+    socket.send({ type: 'pong' });
+    await vi.waitFor(async () => expect(await pongs()).toBe(1), patient);
+    socket.ws.resume();
+    await vi.waitFor(() => expect(answers).toContain('last'), patient);
+  }, 90_000);
+
   it('of a socket that did not read is over when the socket ends', async () => {
     const { url, metrics } = await startServer();
     const active = async () => (await metrics.wsOperationsActive.get()).values[0]?.value;
