@@ -21,6 +21,8 @@ export async function runSeeds(first: number, seeds: number, schedule: Schedule 
     crashes: 0,
     stepDowns: 0,
     busHangs: 0,
+    partitions: 0,
+    sleeps: 0,
     storeHangs: 0,
     restores: 0,
     retentions: 0,

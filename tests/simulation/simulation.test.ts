@@ -31,6 +31,7 @@ describe('the logs, and the groups of their subscribers, under an adversary', ()
     ['no event arrives at all', { busLoss: 1 }],
     ['a third of the events is lost while clients move', { busLoss: 0.3, move: 4 }],
     ['the bus hangs again and again while clients move', { busHang: 1, move: 4 }],
+    ['one instance after the other is cut off from the bus while clients move', { busPartition: 1, move: 4 }],
   ])(`LOG-9: who has caught up waits for at most ${MAX_LAG_MS} ms though %s`, async (_, weather) => {
     const totals = await runSeeds(1, 25, {
       weather: { ...CALM, stall: 0, ...weather },

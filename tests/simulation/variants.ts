@@ -1,4 +1,4 @@
-import type { Weather } from './model/adversary.js';
+import type { Weather } from './model/weather.js';
 import type { Schedule } from './model/run.js';
 import type { Patch } from './patched-source.js';
 
@@ -18,6 +18,10 @@ export const CALM = {
   stepDown: 0,
   storeHang: 0,
   busHang: 0,
+  busPartition: 0,
+  sleep: 0,
+  setClock: 0,
+  repeated: 0,
   poison: 0,
   restore: 0,
   loss: 0,

@@ -1,58 +1,17 @@
 import type { LogEvent } from '../../../src/log/log-bus.js';
 import type { Note } from '../../testkit/log/log-world.js';
 import type { Instance } from './instance.js';
-import { readSomePage } from './reader.js';
+import { readSomePage, readSomeRecords } from './reader.js';
 import type { Subscriber } from './subscriber.js';
+import type { Weather } from './weather.js';
 import type { SimulatedWorld } from './world.js';
-
-/** How often each misfortune comes, per second; the rest are probabilities. */
-export interface Weather {
-  readonly crash: number;
-  readonly drain: number;
-  readonly freeze: number;
-  readonly stepDown: number;
-  readonly storeHang: number;
-  readonly busHang: number;
-  readonly poison: number;
-  readonly move: number;
-  readonly stall: number;
-  readonly retention: number;
-  readonly restore: number;
-  readonly page: number;
-  readonly loss: number;
-  readonly lateInsert: number;
-  readonly deposedRead: number;
-  readonly busLoss: number;
-  readonly lostAnswer: number;
-  /** How long a majority takes at most, in milliseconds. */
-  readonly lagMs: number;
-}
-
-export const STORMY: Weather = {
-  crash: 0.5,
-  drain: 0.1,
-  freeze: 0.25,
-  stepDown: 0.5,
-  storeHang: 0.08,
-  busHang: 0.25,
-  poison: 2,
-  move: 1.5,
-  stall: 0.6,
-  retention: 0.2,
-  restore: 0.03,
-  page: 3,
-  loss: 0.01,
-  lateInsert: 0.02,
-  deposedRead: 0.4,
-  busLoss: 0.04,
-  lostAnswer: 0.03,
-  lagMs: 6,
-};
 
 export interface Counts {
   crashes: number;
   stepDowns: number;
   busHangs: number;
+  partitions: number;
+  sleeps: number;
   storeHangs: number;
   restores: number;
   retentions: number;
@@ -73,6 +32,8 @@ export function createAdversary(
     crashes: 0,
     stepDowns: 0,
     busHangs: 0,
+    partitions: 0,
+    sleeps: 0,
     storeHangs: 0,
     restores: 0,
     retentions: 0,
@@ -80,6 +41,7 @@ export function createAdversary(
   };
   let stopped = false;
   let backup = set.backup();
+  const rejoins: (() => void)[] = [];
 
   /** Calls `act` about so many times each second. */
   function often(perSecond: number, act: () => void): void {
@@ -142,6 +104,24 @@ export function createAdversary(
     });
   }
 
+  function partitionBus(): void {
+    const rejoin = bus.partition();
+    if (rejoin === null) return;
+    counts.partitions += 1;
+    history.note('an instance is cut off from the bus');
+    rejoins.push(rejoin);
+    scheduler.after(dice.between(50, 3000), rejoin);
+  }
+
+  function sleep(): void {
+    const instance = some();
+    if (instance === undefined) return;
+    const ms = dice.between(500, 9000);
+    counts.sleeps += 1;
+    history.note(`${instance.name} sleeps for ${ms.toFixed(0)} ms`);
+    instance.sleep(ms);
+  }
+
   function hangStore(): void {
     if (store.faults.hung) return;
     counts.storeHangs += 1;
@@ -202,6 +182,7 @@ export function createAdversary(
     start(): void {
       store.faults.loss = weather.loss;
       store.faults.lateInsert = weather.lateInsert;
+      store.faults.repeated = weather.repeated;
       store.faults.deposedRead = weather.deposedRead;
       bus.faults.loss = weather.busLoss;
       bus.faults.doubled = 0.03;
@@ -214,6 +195,10 @@ export function createAdversary(
       often(weather.stepDown, stepDown);
       often(weather.storeHang, hangStore);
       often(weather.busHang, hangBus);
+      often(weather.busPartition, partitionBus);
+      // Who sleeps and then has its clock set back cannot know for how long it slept.
+      if (dice.happens(0.5)) often(weather.sleep, sleep);
+      else often(weather.setClock, () => some()?.setClock(dice.between(-600_000, 600_000)));
       often(weather.poison, poison);
       often(weather.move, () => dice.pick(subscribers).move());
       often(weather.stall, () => dice.pick(subscribers).stall(dice.between(20, 3000)));
@@ -221,13 +206,16 @@ export function createAdversary(
       often(weather.restore, restore);
       often(weather.restore * 2, () => (backup = set.backup()));
       often(weather.page, () => void readSomePage(world, dice.pick(logIds)));
+      often(weather.page / 2, () => void readSomeRecords(world, dice.pick(logIds)));
     },
     stop({ deadBus }: { readonly deadBus: boolean }): void {
       stopped = true;
       store.faults.loss = 0;
       store.faults.lateInsert = 0;
+      store.faults.repeated = 0;
       store.faults.hung = false;
       world.faults.lostAnswer = 0;
+      for (const rejoin of rejoins) rejoin();
       if (deadBus) bus.hang();
       else if (bus.hung()) bus.recover();
       if (!deadBus) bus.faults.loss = 0;

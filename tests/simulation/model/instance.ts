@@ -20,6 +20,10 @@ export interface Instance {
   /** It takes new clients. */
   open(): boolean;
   freeze(ms: number): void;
+  /** The whole machine sleeps: its monotonic clock, and with it every timer, stands still. */
+  sleep(ms: number): void;
+  /** Somebody sets its wall clock. */
+  setClock(byMs: number): void;
   crash(): void;
   /** Drains as on SIGTERM. */
   stop(): Promise<void>;
@@ -45,6 +49,8 @@ interface InstanceOptions {
 const EPOCH_MS = 1_800_000_000_000;
 const SKEW_MS = 600_000;
 const DRAIN_MS = 500;
+/** Of a timer: what a sum of times is rounded by would be waited for without end. */
+const SHORTEST_MS = 0.001;
 
 export function createInstance(options: InstanceOptions): Instance {
   const { name, scheduler, dice, store } = options;
@@ -53,7 +59,11 @@ export function createInstance(options: InstanceOptions): Instance {
   let open = true;
   let frozenUntil = 0;
   let parked: (() => void)[] = [];
-  const skewMs = dice.between(-SKEW_MS, SKEW_MS);
+  let skewMs = dice.between(-SKEW_MS, SKEW_MS);
+  /** How long its machine has slept. */
+  let sleptMs = 0;
+  /** When its sleep ends. */
+  let sleepsUntil = 0;
 
   function enter(callback: () => void): void {
     if (!alive) return;
@@ -80,10 +90,19 @@ export function createInstance(options: InstanceOptions): Instance {
 
   const after = (ms: number, callback: () => void): (() => void) => {
     let cancelled = false;
-    const cancel = scheduler.after(ms, () => enter(() => cancelled || callback()));
+    const sleptBefore = sleptMs;
+    const cancel = scheduler.after(ms > 0 ? Math.max(ms, SHORTEST_MS) : 0, () =>
+      enter(() => {
+        if (cancelled) return;
+        if (sleptMs === sleptBefore) callback();
+        else cancelLate = after(sleptMs - sleptBefore, callback);
+      }),
+    );
+    let cancelLate = (): void => undefined;
     return () => {
       cancelled = true;
       cancel();
+      cancelLate();
     };
   };
 
@@ -100,7 +119,7 @@ export function createInstance(options: InstanceOptions): Instance {
 
   const clock: Clock = {
     now: () => EPOCH_MS + skewMs + scheduler.now(),
-    monotonic: () => scheduler.now(),
+    monotonic: () => scheduler.now() - sleptMs,
     after,
     deadline(ms) {
       const controller = new AbortController();
@@ -138,9 +157,19 @@ export function createInstance(options: InstanceOptions): Instance {
     open: () => open,
     enter,
     freeze(ms) {
+      sleptMs -= Math.max(0, sleepsUntil - scheduler.now());
+      sleepsUntil = 0;
       frozenUntil = scheduler.now() + ms;
       scheduler.after(ms, thaw);
     },
+    sleep(ms) {
+      if (frozenUntil > scheduler.now()) return;
+      sleptMs += ms;
+      sleepsUntil = scheduler.now() + ms;
+      frozenUntil = sleepsUntil;
+      scheduler.after(ms, thaw);
+    },
+    setClock: (byMs) => void (skewMs += byMs),
     crash: end,
     async stop() {
       open = false;

@@ -11,7 +11,18 @@ export interface BusFaults {
   late: number;
 }
 
+/** Of all that ever joined, the last so many are most likely still there. */
+const NEWEST = 3;
+
+interface BusMember {
+  readonly setMode: (mode: BusMode) => void;
+  away: boolean;
+  /** What waits for it to be back. */
+  waiting: (() => void)[];
+}
+
 interface Listening<Record extends LogRecord> {
+  readonly member: BusMember;
   readonly logId: string;
   readonly hear: (event: LogEvent<Record>) => void;
 }
@@ -26,6 +37,8 @@ export interface ModelBus<Record extends LogRecord> {
   hang(): void;
   recover(): void;
   hung(): boolean;
+  /** One instance is cut off until `rejoin`; returns that. Null when there is none. */
+  partition(): (() => void) | null;
   /** Forgets what is under way. */
   flush(): void;
 }
@@ -34,7 +47,7 @@ export interface ModelBus<Record extends LogRecord> {
 export function createModelBus<Record extends LogRecord>(scheduler: Scheduler, dice: Dice): ModelBus<Record> {
   const faults: BusFaults = { loss: 0, doubled: 0, late: 0 };
   const listening = new Set<Listening<Record>>();
-  const members = new Set<{ setMode: (mode: BusMode) => void }>();
+  const members = new Set<BusMember>();
   let hung = false;
   let generation = 0;
   let onRecover: (() => void)[] = [];
@@ -46,7 +59,7 @@ export function createModelBus<Record extends LogRecord>(scheduler: Scheduler, d
     for (let copy = 0; copy < copies; copy += 1) {
       const ms = dice.happens(faults.late) ? dice.between(5, 60) : dice.between(0.2, 3);
       scheduler.after(ms, () => {
-        if (of === generation && listening.has(to)) to.hear(event);
+        if (of === generation && listening.has(to) && !to.member.away) to.hear(event);
       });
     }
   }
@@ -66,7 +79,9 @@ export function createModelBus<Record extends LogRecord>(scheduler: Scheduler, d
     join(enter) {
       let mode: BusMode = 'push';
       const modeListeners = new Set<(mode: BusMode) => void>();
-      const member = {
+      const member: BusMember = {
+        away: false,
+        waiting: [],
         setMode(next: BusMode) {
           enter(() => {
             if (next === mode) return;
@@ -78,15 +93,19 @@ export function createModelBus<Record extends LogRecord>(scheduler: Scheduler, d
       members.add(member);
       if (hung) scheduler.after(dice.between(100, 400), () => hung && member.setMode('polling'));
       return {
-        publish: inject,
+        publish(event) {
+          if (!member.away) inject(event);
+          // What was sent into a connection that hangs may come out of it later.
+          else if (dice.happens(0.3)) member.waiting.push(() => inject(event));
+        },
         subscribe(logId, listener) {
-          const entry: Listening<Record> = { logId, hear: (event) => enter(() => listener(event)) };
+          const entry: Listening<Record> = { logId, member, hear: (event) => enter(() => listener(event)) };
           let closed = false;
           const ready = new Promise<void>((resolve) => {
             const confirm = (): void => {
               scheduler.after(dice.between(0.2, 3), () => {
-                if (hung) {
-                  onRecover.push(confirm);
+                if (hung || member.away) {
+                  (hung ? onRecover : member.waiting).push(confirm);
                   return;
                 }
                 if (!closed) listening.add(entry);
@@ -122,10 +141,26 @@ export function createModelBus<Record extends LogRecord>(scheduler: Scheduler, d
       onRecover = [];
       for (const run of waiting) run();
       for (const member of members) {
-        scheduler.after(dice.between(5, 50), () => !hung && member.setMode('push'));
+        scheduler.after(dice.between(5, 50), () => !hung && !member.away && member.setMode('push'));
       }
     },
     hung: () => hung,
+    partition() {
+      const present = [...members].slice(-NEWEST).filter((member) => !member.away);
+      if (present.length === 0) return null;
+      const member = dice.pick(present);
+      member.away = true;
+      // A half-open connection is noticed late.
+      scheduler.after(dice.between(10, 150), () => member.away && member.setMode('polling'));
+      return () => {
+        if (!member.away) return;
+        member.away = false;
+        const { waiting } = member;
+        member.waiting = [];
+        for (const run of waiting) run();
+        scheduler.after(dice.between(5, 50), () => !hung && !member.away && member.setMode('push'));
+      };
+    },
     flush() {
       generation += 1;
       onRecover = [];

@@ -17,6 +17,8 @@ export interface StoreFaults {
   loss: number;
   /** Probability that an insert arrives 400 ms late, whether its client waits or not. */
   lateInsert: number;
+  /** Probability that an insert is carried out twice, and the second answer is the one that arrives. */
+  repeated: number;
   /** No request is answered until this is over. */
   hung: boolean;
   /** Probability that a majority read goes to a primary that was replaced, for as long as that one believes in itself. */
@@ -62,7 +64,7 @@ export function createModelStore<Record extends LogRecord>(
   flaws: StoreFlaws = {},
 ): ModelStore<Record> {
   const set = createReplicaSet<Record>(scheduler, dice);
-  const faults: StoreFaults = { loss: 0, lateInsert: 0, hung: false, deposedRead: 0 };
+  const faults: StoreFaults = { loss: 0, lateInsert: 0, repeated: 0, hung: false, deposedRead: 0 };
 
   const travel = (): Promise<void> =>
     scheduler.sleep(dice.happens(SLOW) ? dice.between(5, 40) : dice.between(0.3, 2));
@@ -150,7 +152,11 @@ export function createModelStore<Record extends LogRecord>(
         if (signal.aborted) throw unavailable(signal.reason);
         return await patience(
           signal,
-          exchange(() => serveAppend(batch, session), late),
+          exchange(async () => {
+            // As a driver does whose connection broke before the answer.
+            if (dice.happens(faults.repeated)) await serveAppend(batch, session);
+            return serveAppend(batch, session);
+          }, late),
         );
       } catch (cause) {
         return { outcome: 'unknown', landed: 0, cause };

@@ -1,8 +1,9 @@
 import { createLog } from '../../../src/log/create-log.js';
 import { LOG_ID, OTHER_LOG_ID } from '../../testkit/log/log-world.js';
-import { createAdversary, STORMY, type Counts, type Weather } from './adversary.js';
+import { createAdversary, type Counts } from './adversary.js';
 import { runSender } from './sender.js';
 import { createSubscriber } from './subscriber.js';
+import { STORMY, type Weather } from './weather.js';
 import { createWorld, type Twist } from './world.js';
 
 /** What one seed gave. */

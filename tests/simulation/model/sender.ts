@@ -4,8 +4,9 @@ import { codeOf } from './code-of.js';
 import type { Instance } from './instance.js';
 import type { SimulatedWorld } from './world.js';
 
-/** The deadline of a request, and how much longer its client waits. */
+/** The deadline of a request, of one that ends in the midst of things, and how much longer a client waits. */
 const REQUEST_MS = 1000;
+const SHORT_REQUEST_MS = 60;
 const PATIENCE_MS = 3000;
 
 /** Runs one call in an instance, over a connection that dies with it. */
@@ -15,6 +16,7 @@ export function callInstance<Value>(
   call: (signal: AbortSignal) => Promise<Value>,
 ): Promise<Value> {
   const { scheduler, dice } = world;
+  const requestMs = dice.happens(0.1) ? dice.between(1, SHORT_REQUEST_MS) : REQUEST_MS;
   return new Promise((resolve, reject) => {
     const end = scheduler.after(PATIENCE_MS, () => reject(new Error('no answer')));
     instance.onEnd(() => {
@@ -23,7 +25,7 @@ export function callInstance<Value>(
     scheduler.after(dice.between(0.1, 2), () =>
       instance.enter(() => {
         const controller = new AbortController();
-        const cancel = scheduler.after(REQUEST_MS, () => instance.enter(() => controller.abort()));
+        const cancel = scheduler.after(requestMs, () => instance.enter(() => controller.abort()));
         Promise.resolve()
           .then(() => call(controller.signal))
           .finally(() => {

@@ -33,6 +33,8 @@ export function createSubscriber(
   let session = 0;
   let stalled = false;
   let settled = false;
+  /** It has caught up since it last connected. */
+  let isLive = false;
   let leave = (): void => undefined;
   let unstall = (): void => undefined;
 
@@ -101,6 +103,9 @@ export function createSubscriber(
         history.violate('LOG-8', `${name} skipped ${skippedCount} before ${number} without need`);
       }
     }
+    if (delivery.replayed && isLive)
+      history.violate('replayed', `${name} got ${number} as missed after it had caught up`);
+    isLive = !delivery.replayed;
     const lag = scheduler.now() - (set.storedAt(logId, number) ?? scheduler.now());
     if (!delivery.replayed && lag > maxLagMs)
       history.violate('LOG-9', `${name} got ${number} after ${lag} ms`);
@@ -121,6 +126,7 @@ export function createSubscriber(
 
   async function connect(): Promise<void> {
     session += 1;
+    isLive = false;
     const of = session;
     unstall = () => undefined;
     const came = scheduler.now();
