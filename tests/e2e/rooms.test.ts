@@ -186,14 +186,14 @@ describe('the list of rooms', () => {
   });
 
   it('leaves the arrows to the input method while something is composed in the search', async () => {
-    await createRoom(stage.server.url(), visitor, 'みち');
+    await createRoom(stage.server.url(), visitor, 'み');
     const { page, roomLink } = await openChat(stage.browser, stage.server.url());
-    await roomLink('みち').waitFor();
     const search = page.getByRole('searchbox', { name: 'Search rooms' });
     await search.focus();
     const isFocused = () => search.evaluate((field) => field === document.activeElement);
     const devtools = await page.context().newCDPSession(page);
     await devtools.send('Input.imeSetComposition', { text: 'み', selectionStart: 1, selectionEnd: 1 });
+    await roomLink('み').waitFor();
     // As browsers on a Mac tell it.
     const key = { key: 'ArrowDown', code: 'ArrowDown', windowsVirtualKeyCode: 229 };
     await devtools.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', ...key });
