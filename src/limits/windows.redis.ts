@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import type { Result } from 'ioredis';
 import { slices } from '../lib/slices.js';
 import type { RedisConnection } from '../redis/connection.js';
@@ -60,15 +61,17 @@ interface Call {
 const UNTOUCHED: Answer = [0, 0];
 
 /**
- * Several windows in one command, and those of all callers of one turn of the event loop: each of them alone is a round
- * trip, and a send asks four.
+ * Several windows in one command, and those of all callers that came at a time, as in one chunk of a socket: each of them
+ * alone is a round trip, and a send asks four. To wait for the rest of the turn of the event loop makes fewer
+ * commands, but messages then miss the next write of a busy room: 475 against 514 thousand deliveries a second in one
+ * of a thousand, medians of six runs in turn.
  */
 export interface WindowScript {
   /** What rate-limiter-flexible takes for its connection to Redis, with as much of one as it uses. */
   readonly client: unknown;
   /**
    * Asks one after the other, up to one that has its answer without asking Redis; what they ask for goes in one
-   * command when the input of this turn was handled. Behind one that is refused by Redis nothing is taken, though it looks as if it were allowed.
+   * command with what others ask for at that time. Behind one that is refused by Redis nothing is taken, though it looks as if it were allowed.
    */
   inOneTrip<Value>(asks: readonly (() => Promise<Value>)[]): readonly Promise<Value>[];
 }
@@ -76,7 +79,7 @@ export interface WindowScript {
 export function createWindowScript({ commands }: RedisConnection): WindowScript {
   commands.defineCommand('madangLimits', { lua: SCRIPT });
   let collected: Call[] = [];
-  /** What the callers of this turn ask for. */
+  /** What the callers of this time ask for. */
   let callers: Call[][] = [];
 
   function send(): void {
@@ -114,7 +117,7 @@ export function createWindowScript({ commands }: RedisConnection): WindowScript 
         if (collected.length === before) break;
       }
       if (collected.length > 0) {
-        if (callers.length === 0) setImmediate(send);
+        if (callers.length === 0) nextTick(send);
         callers.push(collected);
         collected = [];
       }

@@ -82,7 +82,7 @@ describe('limits over several instances', () => {
     for (const key of keys) expect(await admin.pttl(key)).toBeGreaterThan(0);
   });
 
-  it('of all callers of one turn are asked together, and who is over one takes nothing of what lies behind it', async () => {
+  it('of all callers that come at a time are asked together, and who is over one takes nothing of what lies behind it', async () => {
     const { admin, redis, limits } = await openWatched();
     const consumeBoth = (visitor: string) =>
       limits.consumeAll([

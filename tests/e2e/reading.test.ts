@@ -4,7 +4,7 @@ import { createRoom, createVisitor, readLog, sendMessage, type TestVisitor } fro
 import { openChat } from './support/chat.js';
 import { useStage } from './support/stage.js';
 
-const SOON = { timeout: 30_000 };
+const SOON = { timeout: 60_000 };
 const DAY_MS = 86_400_000;
 
 describe('reading a room', () => {
