@@ -71,7 +71,8 @@ export interface WindowScript {
   readonly client: unknown;
   /**
    * Asks one after the other, up to one that has its answer without asking Redis; what they ask for goes in one
-   * command with what others ask for at that time. Behind one that is refused by Redis nothing is taken, though it looks as if it were allowed.
+   * command with what others ask for at that time. Behind one that is refused by Redis nothing is taken, though it
+   * looks as if it were allowed.
    */
   inOneTrip<Value>(asks: readonly (() => Promise<Value>)[]): readonly Promise<Value>[];
 }
